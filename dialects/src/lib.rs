@@ -1,0 +1,154 @@
+//! The wire formats that Florin speaks: bytes in, a [`Call`] out; a [`Reply`] or a [`Refusal`] in,
+//! bytes out.
+//!
+//! Promises of this crate:
+//!
+//! * **Translation only.** No SQL, no async, no clock, no chance. A dialect cannot do anything; it
+//!   says what was asked for and writes down what was answered.
+//! * **Apart.** No dialect names another. What several need (forms, JSON, signing) stands beside
+//!   this file.
+//! * **Never a panic.** Arbitrary bytes from a client give a call or a refusal.
+//!
+//! A new dialect is one folder with the same files as [`hitpay`] and one line in [`ALL`].
+#![deny(clippy::float_arithmetic, clippy::wildcard_enum_match_arm)]
+
+pub mod fields;
+pub mod form;
+pub mod hitpay;
+pub mod json;
+pub mod sign;
+
+use domain::call::Incoming;
+use domain::delivery::DeliveryRules;
+use domain::{Credential, Event, Refusal, Reply, Seed, Secret, Timestamp, WireId};
+use http::Response;
+use http::request::Parts;
+
+/// Every dialect, in the order in which their paths are asked for.
+pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay];
+
+/// What a dialect is, as data.
+#[derive(Debug)]
+pub struct Profile {
+    /// The name in the database, in metrics, in configuration: `hitpay`.
+    pub name: &'static str,
+    /// The name for people: `HitPay`.
+    pub title: &'static str,
+    /// The first segments of the paths it owns: a path belongs to the dialect if it is one of
+    /// these or begins with one and a slash.
+    pub prefixes: &'static [&'static str],
+    /// Bytes of the largest request body.
+    pub body_max: usize,
+    /// The OpenAPI 3.1 document of the calls that are served, as JSON.
+    pub openapi: &'static str,
+}
+
+/// What a dialect must know of the place it is served at.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Scheme, host and port without a final slash, as browsers reach us.
+    pub public_url: String,
+    /// May webhooks and return addresses be plain http or lie on this machine? Only in test mode.
+    pub insecure_targets: bool,
+    /// Settings of the HitPay dialect.
+    pub hitpay: hitpay::Options,
+}
+
+/// What one kind of id names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A bill.
+    Bill,
+    /// A payment.
+    Payment,
+}
+
+/// A webhook as the event made it: stored once, sent as often as needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookBody {
+    /// What it announces, in the dialect's word: `payment_request.completed`.
+    pub topic: String,
+    /// Where it goes.
+    pub url: String,
+    /// What must arrive in order: deliveries of one subject to one target never overtake.
+    pub subject: String,
+    /// `Content-Type` of the body.
+    pub content_type: &'static str,
+    /// The body before signing.
+    pub body: String,
+}
+
+/// A webhook ready to be sent: final bytes, and headers besides content type and user agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Extra headers.
+    pub headers: Vec<(String, String)>,
+    /// The bytes.
+    pub body: String,
+}
+
+/// One provider's wire format.
+pub trait Dialect: Sync {
+    /// What it is, as data.
+    fn profile(&self) -> &'static Profile;
+
+    /// The credential in the head or the body; a request without one is refused.
+    fn credential(&self, head: &Parts, body: &[u8]) -> Result<Credential, Refusal>;
+
+    /// What the request asks for. `now` is needed for dates that must lie ahead.
+    fn decode(
+        &self,
+        site: &Site,
+        now: Timestamp,
+        head: &Parts,
+        body: &[u8],
+    ) -> Result<Incoming, Refusal>;
+
+    /// The answer to a call.
+    fn encode(&self, site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>>;
+
+    /// The answer to a call that is refused, and to unknown paths below its prefixes.
+    fn refuse(&self, site: &Site, head: &Parts, refusal: &Refusal) -> Response<Vec<u8>>;
+
+    /// A new id on the wire.
+    fn mint(&self, kind: Kind, now: Timestamp, seed: &Seed) -> WireId;
+
+    /// The bodies that an event gives; none for most events.
+    fn webhooks(&self, event: &Event) -> Vec<WebhookBody>;
+
+    /// Signs a body; called anew for each attempt.
+    fn sign(&self, secret: &Secret, body: &str, now: Timestamp) -> Outgoing;
+
+    /// When deliveries are retried, before configuration changes it.
+    fn delivery(&self) -> DeliveryRules;
+
+    /// Where the browser goes after the page: the merchant's address with the arguments of the
+    /// contract. `None` if the merchant gave no address.
+    fn return_url(&self, view: &domain::BillView, outcome: PageOutcome) -> Option<String>;
+
+    /// The path of the page where a bill is paid.
+    fn page_path(&self, view: &domain::BillView) -> String;
+}
+
+/// How the payer left the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageOutcome {
+    /// Paid.
+    Paid,
+    /// The payer cancelled.
+    Cancelled,
+}
+
+/// The dialect that owns a path, if any does.
+pub fn owner(path: &str) -> Option<&'static dyn Dialect> {
+    ALL.iter().copied().find(|dialect| {
+        dialect.profile().prefixes.iter().any(|prefix| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    })
+}
+
+/// The dialect of this name, if there is one.
+pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
+    ALL.iter().copied().find(|dialect| dialect.profile().name == name)
+}

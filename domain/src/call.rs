@@ -1,0 +1,119 @@
+//! Everything a dialect can ask of the core, and everything it can be answered.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bill::{Ask, Bill};
+use crate::id::WireId;
+use crate::merchant::Merchant;
+use crate::payment::Payment;
+
+/// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
+/// the dialect; whether the object exists and its state allows this is decided by the operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Create a bill.
+    CreateBill(Ask),
+    /// Show one bill.
+    ShowBill(WireId),
+    /// List bills, newest first.
+    ListBills(BillQuery),
+    /// Change the terms of a bill.
+    ChangeBill(WireId, Box<Ask>),
+    /// Delete a bill that was not paid.
+    WithdrawBill(WireId),
+}
+
+impl Call {
+    /// A short name for logs and counters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateBill(_) => "create_bill",
+            Self::ShowBill(_) => "show_bill",
+            Self::ListBills(_) => "list_bills",
+            Self::ChangeBill(..) => "change_bill",
+            Self::WithdrawBill(_) => "withdraw_bill",
+        }
+    }
+}
+
+/// A call, and the scope of its idempotency key if the client gave one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// What is asked for.
+    pub call: Call,
+    /// The client's key. The pipeline scopes it by merchant, mode, dialect and operation.
+    pub idempotency_key: Option<String>,
+}
+
+/// States by which bills can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BillFilter {
+    /// Can be paid.
+    Open,
+    /// Paid.
+    Paid,
+    /// Failed for good.
+    Failed,
+    /// Time over.
+    Expired,
+    /// A state that the dialect's contract names and no bill of ours is ever in.
+    Never,
+}
+
+/// Which bills to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillQuery {
+    /// Rows of a page.
+    pub per_page: u32,
+    /// Which page, from 1.
+    pub page: u32,
+    /// Part of the e-mail address, the id or the reference.
+    pub search: Option<String>,
+    /// Only bills in this state.
+    pub state: Option<BillFilter>,
+    /// One key and value in the extras' `metadata`, exact.
+    pub metadata: Option<(String, String)>,
+    /// Only the merchant's default link.
+    pub default_link: bool,
+}
+
+/// A bill with what its answers show beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillView {
+    /// The bill.
+    pub bill: Bill,
+    /// Who asks.
+    pub merchant: Merchant,
+    /// Its payments, oldest first.
+    pub payments: Vec<Payment>,
+    /// Its state at the time of the answer.
+    pub state: crate::bill::BillState,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillPage {
+    /// The bills of this page.
+    pub bills: Vec<BillView>,
+    /// Rows of a page, as asked.
+    pub per_page: u32,
+    /// Which page, from 1.
+    pub page: u32,
+    /// How many bills there are in all.
+    pub total: u64,
+}
+
+/// What a call comes to when it is not refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// A bill was created.
+    BillCreated(Box<BillView>),
+    /// A bill, as it is now.
+    Bill(Box<BillView>),
+    /// A page of bills.
+    Bills(BillPage),
+    /// The merchant's default link: not a bill until somebody types an amount.
+    DefaultLink(Merchant),
+    /// A bill was deleted.
+    BillWithdrawn,
+}

@@ -1,0 +1,52 @@
+//! The rules of Florin: what money is, what a payment may do, what the ledger records.
+//!
+//! Promises of this crate:
+//!
+//! * **Pure.** No clock, no chance, no files, no network, no SQL. What a rule needs to know of the
+//!   world comes in as a value ([`Moment`] carries the time and a seed).
+//! * **Whole.** A transition gives the new state, its ledger transfers and the fact to announce
+//!   together ([`payment::Decision`]); nobody can save one without the others.
+//! * **Exact.** Money is an integer in minor units with its currency; no float exists here.
+//! * **Refusals only.** A rule answers with a [`Refusal`] for what a client may be told. It never
+//!   produces an internal error.
+//!
+//! Deliberately absent: wire formats (crate `dialects`), tables (crate `store`), HTTP and pages
+//! (crate `gateway`).
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod attempt;
+pub mod bill;
+pub mod call;
+pub mod card;
+pub mod currency;
+pub mod delivery;
+pub mod event;
+pub mod id;
+pub mod ledger;
+pub mod limits;
+pub mod merchant;
+pub mod moment;
+pub mod money;
+pub mod payment;
+pub mod refusal;
+pub mod secret;
+
+pub use attempt::{Attempt, AttemptState};
+pub use bill::{Ask, Bill, BillState};
+pub use call::{BillView, Call, Reply};
+pub use card::Card;
+pub use currency::Currency;
+pub use event::{Event, Fact};
+pub use id::{AttemptId, BillId, DeliveryId, EventId, MerchantId, PaymentId, WireId};
+pub use ledger::{AccountId, Journal, Transfer};
+pub use merchant::{Caller, Credential, Merchant, Mode};
+pub use moment::{Moment, Seed, Span, Timestamp};
+pub use money::{AmountError, Money, PositiveMoney};
+pub use payment::{Decision, Payment, PaymentState};
+pub use refusal::{FieldProblem, Object, Refusal};
+pub use secret::Secret;

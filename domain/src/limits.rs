@@ -1,0 +1,80 @@
+//! Every bound in the product, each with its reason.
+
+use crate::moment::Span;
+
+/// Characters in the text of an amount: enough for 64 bits with decimals and needless zeros.
+pub const AMOUNT_TEXT_MAX: usize = 40;
+
+/// Bytes of an id on the wire: the longest any of the four contracts allows is 255.
+pub const WIRE_ID_MAX: usize = 255;
+
+/// Bytes of a request body (413 above it), as the contracts settle it.
+pub const BODY_MAX: usize = 256 * 1024;
+
+/// Fields in one form or one JSON object: far above any client, far below what costs memory.
+pub const FIELDS_MAX: usize = 1_000;
+
+/// Depth of nested JSON and of form keys such as `a[b][c]`.
+pub const DEPTH_MAX: usize = 16;
+
+/// Bytes of a request's head, and how many headers: hyper refuses more with 431.
+pub const HEAD_MAX: usize = 32 * 1024;
+
+/// How many request headers are read.
+pub const HEADERS_MAX: usize = 100;
+
+/// How long a client may take to send one request.
+pub const REQUEST_TIMEOUT: Span = Span::from_seconds(30);
+
+/// Bytes of a bill's own fields of its dialect, as JSON.
+pub const EXTRAS_MAX: usize = 64 * 1024;
+
+/// Writes that may wait for the writer thread; one more is answered 503 at once.
+pub const WRITE_QUEUE_MAX: usize = 1_024;
+
+/// Writes in one commit: past a few hundred the sync is no longer what costs.
+pub const GROUP_MAX: usize = 256;
+
+/// Work in one commit before it is synced, so that the first caller does not wait for the last.
+pub const GROUP_WORK_MAX: Span = Span::from_millis(20);
+
+/// Read-only connections to the embedded database.
+pub const READERS: usize = 4;
+
+/// Reads that may wait for a reader thread; one more is answered 503 at once.
+pub const READ_QUEUE_MAX: usize = 1_024;
+
+/// Rows of one page of a list, at most.
+pub const PAGE_MAX: u32 = 100;
+
+/// Newest bills that a text search looks through: `LIKE` is outside the SQL both databases share.
+pub const SEARCH_MAX: u32 = 10_000;
+
+/// Payments of one bill that an answer shows, newest last: a repeated link may have many.
+pub const PAYMENTS_SHOWN_MAX: u32 = 100;
+
+/// Declined tries on one bill before the page asks the payer to come back another time: a stranger
+/// must not test stolen cards on a link for ever.
+pub const DECLINES_MAX: u32 = 20;
+
+/// How long a payer may take for the bank's own page (3-D Secure) before another try replaces it.
+pub const CHALLENGE_MAX: Span = Span::from_minutes(15);
+
+/// How long an attempt may stay "asked" before a worker asks the rail what became of it.
+pub const ATTEMPT_DEADLINE: Span = Span::from_seconds(60);
+
+/// How long a worker holds a delivery before another may take it: the longest time-out of a
+/// dialect (30 s) and as much again.
+pub const LEASE: Span = Span::from_seconds(60);
+
+/// Deliveries that one worker claims at once.
+pub const CLAIM_MAX: u32 = 64;
+
+/// Bytes of an endpoint's answer that are read and kept.
+pub const ANSWER_MAX: usize = 16 * 1024;
+
+/// How long a looked-up API key is remembered in memory.
+pub const KEY_CACHE: Span = Span::from_seconds(30);
+
+/// API keys remembered in memory at once.
+pub const KEY_CACHE_MAX: usize = 10_000;
