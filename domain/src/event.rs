@@ -89,15 +89,11 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event at a moment. Its id depends on the fact, so one operation may announce several
-    /// different facts.
+    /// An event at a moment. Its id depends on the fact and its object, so one operation may
+    /// announce several.
     pub fn new(at: &Moment, fact: Fact, bill: Bill, payment: Option<Payment>) -> Self {
-        Self {
-            id: EventId::mint(at, fact.as_str()),
-            at: at.now,
-            fact,
-            bill,
-            payment,
-        }
+        let object = payment.as_ref().map_or(bill.head.id.as_str(), |p| p.head.id.as_str());
+        let id = EventId::mint(at, &format!("{}/{object}", fact.as_str()));
+        Self { id, at: at.now, fact, bill, payment }
     }
 }

@@ -1,1 +1,5 @@
-fn main() {}
+//! `florin`: see [`gateway::cli`].
+
+fn main() -> std::process::ExitCode {
+    gateway::cli::main()
+}

@@ -91,6 +91,13 @@ impl Store {
         })
     }
 
+    /// Opens the embedded database to look at it, also while a gateway is running on it.
+    pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self {
+            sqlite: sqlite::Sqlite::open_read_only(path)?,
+        })
+    }
+
     /// Can several processes write to this database at once?
     pub fn takes_many_nodes(&self) -> bool {
         false

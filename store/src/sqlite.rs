@@ -56,10 +56,11 @@ const STATEMENTS: usize = 256;
 /// The running database.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
-    writer: writer::Writer,
+    /// Absent when the database was opened only to be read.
+    writer: Option<writer::Writer>,
     readers: readers::Readers,
-    /// Held as long as the process uses the file.
-    lock: File,
+    /// Held as long as the process may write.
+    lock: Option<File>,
 }
 
 impl Sqlite {
@@ -74,14 +75,37 @@ impl Sqlite {
         }
         let threads = |error: std::io::Error| OpenError::File(path.to_owned(), error.to_string());
         Ok(Self {
-            writer: writer::Writer::start(connection, options).map_err(threads)?,
+            writer: Some(writer::Writer::start(connection, options).map_err(threads)?),
             readers: readers::Readers::start(read_only).map_err(threads)?,
-            lock,
+            lock: Some(lock),
+        })
+    }
+
+    /// For looking while another process may be writing: no lock, no migration, no writer.
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+        let failed = |error: rusqlite::Error| OpenError::File(path.to_owned(), plain(&error));
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        let applied = applied(&connection).map_err(failed)?;
+        let missing = migrate::missing(&applied)
+            .map_err(|error| OpenError::Schema(path.to_owned(), error))?;
+        if !missing.is_empty() {
+            let older = "its schema is older than this florin: start the gateway once first";
+            return Err(OpenError::File(path.to_owned(), older.to_owned()));
+        }
+        let threads = |error: std::io::Error| OpenError::File(path.to_owned(), error.to_string());
+        let readers = readers::Readers::start(vec![connection]).map_err(threads)?;
+        Ok(Self {
+            writer: None,
+            readers,
+            lock: None,
         })
     }
 
     pub(crate) fn submit_write(&self, job: Job) -> Result<(), Failure> {
-        self.writer.submit(job)
+        match &self.writer {
+            Some(writer) => writer.submit(job),
+            None => Err(Fault(format!("{}: opened for reading only", job.name)).into()),
+        }
     }
 
     pub(crate) fn submit_read(&self, job: Job) -> Result<(), Failure> {
@@ -90,9 +114,13 @@ impl Sqlite {
 
     pub(crate) fn close(self) {
         self.readers.close();
-        self.writer.close();
-        // Closing the file would release the lock as well; this says when.
-        let _ = self.lock.unlock();
+        if let Some(writer) = self.writer {
+            writer.close();
+        }
+        if let Some(lock) = self.lock {
+            // Closing the file would release the lock as well; this says when.
+            let _ = lock.unlock();
+        }
     }
 }
 
@@ -145,15 +173,7 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
         ) STRICT;",
     )
     .map_err(failed)?;
-    let applied = {
-        let mut statement = tx
-            .prepare("SELECT version, fingerprint FROM schema_versions ORDER BY version")
-            .map_err(failed)?;
-        statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .and_then(Iterator::collect::<rusqlite::Result<Vec<(i64, String)>>>)
-            .map_err(failed)?
-    };
+    let applied = applied(&tx).map_err(failed)?;
     let missing =
         migrate::missing(&applied).map_err(|error| OpenError::Schema(path.to_owned(), error))?;
     for migration in missing {
@@ -165,6 +185,14 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
         .map_err(failed)?;
     }
     tx.commit().map_err(failed)
+}
+
+/// Which migrations the database has, with their fingerprints.
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
+    let mut statement =
+        connection.prepare("SELECT version, fingerprint FROM schema_versions ORDER BY version")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
 }
 
 /// The message of an error without the statement it came from.

@@ -10,8 +10,10 @@ const INSERT: &str = "INSERT INTO idempotency (scope, fingerprint, outcome, at) 
 const FORGET: &str = "DELETE FROM idempotency WHERE scope IN \
     (SELECT scope FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)";
 
+const OLDEST: &str = "SELECT at FROM idempotency ORDER BY at LIMIT 1";
+
 /// See [`super::statements`].
-pub const STATEMENTS: &[&str] = &[FIND, INSERT, FORGET];
+pub const STATEMENTS: &[&str] = &[FIND, INSERT, FORGET, OLDEST];
 
 /// What was answered to a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,4 +55,9 @@ pub fn insert(
 /// Forgets answers older than `before`, a few at a time; how many went.
 pub fn forget(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, Fault> {
     tx.exec(FORGET, &[before.into(), limit.into()])
+}
+
+/// Are there answers older than `before`?
+pub fn are_older(tx: &mut Tx<'_>, before: Timestamp) -> Result<bool, Fault> {
+    Ok(tx.one(OLDEST, &[])?.map_or(Ok(before), |row| row.time(0))? < before)
 }

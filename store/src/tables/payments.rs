@@ -102,11 +102,10 @@ pub fn of_bill(tx: &mut Tx<'_>, bill: &BillId, limit: u32) -> Result<Vec<Payment
     rows.iter().rev().map(payment).collect()
 }
 
-/// How many tries of a bill were declined.
-pub fn rejected(tx: &mut Tx<'_>, bill: &BillId) -> Result<u32, Fault> {
-    let count = tx
-        .one(REJECTED, &[bill.as_str().into()])?
-        .map_or(Ok(0), |row| row.int(0))?;
+/// How many tries of a bill were declined since a time.
+pub fn rejected_since(tx: &mut Tx<'_>, bill: &BillId, since: Timestamp) -> Result<u32, Fault> {
+    let args = [bill.as_str().into(), since.into()];
+    let count = tx.one(REJECTED, &args)?.map_or(Ok(0), |row| row.int(0))?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 

@@ -1,0 +1,163 @@
+//! The commands of `florin`. What they print is for people; bad options exit 2 with the accepted
+//! form, anything that cannot be done exits 1 with one clear line.
+
+mod ledger;
+mod merchants;
+mod sandbox;
+mod serve;
+mod start;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::logs::{Format, Verbosity};
+
+const TEACH: &str = "\
+First steps:
+  florin sandbox                       the whole gateway in test mode; prints a curl to paste
+  florin ledger verify --data florin-data
+                                       proves that the books are whole, also while it runs
+
+In production:
+  openssl rand -hex 32 > master.key && chmod 600 master.key
+  florin serve --config florin.toml    see README.md for the file
+  florin merchants add --config florin.toml --name \"My Shop\" --currency SGD --mode test
+
+Every option of `sandbox` can be given in the environment: FLORIN_LISTEN, FLORIN_DATA, …";
+
+/// A payment gateway in one binary: HitPay-compatible payment requests, a hosted checkout, signed
+/// webhooks, a double-entry ledger, and a sandbox that works offline.
+#[derive(Debug, Parser)]
+#[command(name = "florin", version, after_help = TEACH, max_term_width = 100)]
+struct Florin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the whole gateway in test mode with a demo shop; nothing else to install.
+    Sandbox(SandboxArgs),
+    /// Runs the gateway in production, from a configuration file.
+    Serve(ConfigArgs),
+    /// Looks after the ledger.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Looks after merchants and their keys.
+    #[command(subcommand)]
+    Merchants(MerchantsCommand),
+}
+
+#[derive(Debug, Args)]
+struct SandboxArgs {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, env = "FLORIN_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// Folder for the database and the credentials; made if it is missing.
+    #[arg(long, env = "FLORIN_DATA", default_value = "./florin-data")]
+    data: PathBuf,
+    /// How browsers reach it, if not by the address above.
+    #[arg(long, env = "FLORIN_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// How log lines look.
+    #[arg(long, env = "FLORIN_LOG_FORMAT", default_value = "text")]
+    log_format: Format,
+    /// What is logged.
+    #[arg(long, env = "FLORIN_LOG_LEVEL", default_value = "info")]
+    log_level: Verbosity,
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration file (TOML).
+    #[arg(long, env = "FLORIN_CONFIG")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum LedgerCommand {
+    /// Checks every chain, every sum and every payment; exits 1 if anything is wrong.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// Folder with the database.
+    #[arg(long, env = "FLORIN_DATA", default_value = "./florin-data")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum MerchantsCommand {
+    /// Adds a merchant and prints its HitPay key and salt, this once.
+    Add(AddArgs),
+    /// Lists the merchants.
+    List(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+struct AddArgs {
+    /// The configuration file (TOML).
+    #[arg(long, env = "FLORIN_CONFIG")]
+    config: PathBuf,
+    /// The name that payers see.
+    #[arg(long)]
+    name: String,
+    /// The currency of its default link.
+    #[arg(long, default_value = "SGD")]
+    currency: String,
+    /// `test` (the simulator moves the money) or `live`.
+    #[arg(long, default_value = "test")]
+    mode: String,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+enum Problem {
+    /// An option or a setting is wrong: exit 2.
+    Usage(String),
+    /// It cannot be done: exit 1.
+    Cannot(String),
+}
+
+/// Reads the command line and does it.
+pub fn main() -> ExitCode {
+    let florin = Florin::parse();
+    let done = match florin.command {
+        Command::Sandbox(args) => sandbox::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(&args),
+        Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
+        Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
+    };
+    let (code, message) = match done {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Problem::Usage(message)) => (2, message),
+        Err(Problem::Cannot(message)) => (1, message),
+    };
+    // Nobody may be listening on standard error; the exit code says it as well.
+    let _ = writeln!(std::io::stderr(), "florin: {message}");
+    ExitCode::from(code)
+}
+
+/// Prints a text on standard output. A closed pipe is no reason to fail.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
+}
+
+fn cannot(error: impl std::fmt::Display) -> Problem {
+    Problem::Cannot(error.to_string())
+}
+
+/// A failure of an operation, for an operator.
+fn failed(failure: store::Failure) -> Problem {
+    match failure {
+        store::Failure::Refused(refusal) => Problem::Cannot(format!("refused: {}", refusal.name())),
+        store::Failure::Fault(fault) => Problem::Cannot(fault.to_string()),
+    }
+}

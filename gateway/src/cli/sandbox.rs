@@ -1,0 +1,115 @@
+//! `florin sandbox`.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::Secret;
+
+use super::{Problem, SandboxArgs, cannot, failed, say, start};
+use crate::app::{App, Parts};
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::outbound::Outbound;
+use crate::sandbox::{self, Credentials};
+use crate::vault::Vault;
+use crate::{config, logs};
+
+/// The sandbox's own master key, inside the data folder.
+const KEY: &str = "master.key";
+
+pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
+    logs::start(args.log_format, args.log_level);
+    crate::http::health::count();
+    let public_url =
+        args.public_url.as_deref().map(config::public_url).transpose().map_err(Problem::Usage)?;
+    start::runtime()?.block_on(async {
+        let listener = start::listen(&args.listen).await?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let base_url = public_url.unwrap_or_else(|| format!("http://{address}"));
+        start::folder(&args.data)?;
+        let store = start::open(&args.data)?;
+        let entropy = Entropy::System;
+        let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;
+        let mut app = App::new(Parts {
+            store,
+            clock: Clock::System,
+            entropy,
+            outbound: Outbound::new(true),
+            vault,
+            site: dialects::Site {
+                public_url: base_url.clone(),
+                insecure_targets: true,
+                hitpay: dialects::hitpay::Options::default(),
+            },
+            demo: None,
+            delivery: std::collections::BTreeMap::new(),
+        });
+        let known = sandbox::read(&args.data).map_err(Problem::Cannot)?;
+        let fresh = known.is_none();
+        let mut credentials = known.unwrap_or_else(|| sandbox::new_credentials(&app));
+        credentials.base_url.clone_from(&base_url);
+        credentials.portal.url = format!("{base_url}/portal");
+        let demo = sandbox::prepare(&app, credentials).await.map_err(failed)?;
+        sandbox::write(&args.data, &demo.credentials).map_err(|error| {
+            let path = args.data.join(sandbox::FILE);
+            Problem::Cannot(format!("cannot write {}: {error}", path.display()))
+        })?;
+        say(&greeting(&demo.credentials, &args.data, fresh));
+        app.sandbox = true;
+        app.demo = Some(demo);
+        start::serve(Arc::new(app), listener).await
+    })
+}
+
+/// The sandbox's master key: read, or made the first time.
+fn master_key(data: &Path, entropy: &Entropy) -> Result<Secret, Problem> {
+    let path = data.join(KEY);
+    if path.exists() {
+        return config::read_key(&path).map_err(Problem::Cannot);
+    }
+    let key = entropy.token();
+    let failed =
+        |error: std::io::Error| Problem::Cannot(format!("cannot write {}: {error}", path.display()));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    Ok(Secret::new(key))
+}
+
+/// What a newcomer reads first.
+fn greeting(credentials: &Credentials, data: &Path, fresh: bool) -> String {
+    let base = &credentials.base_url;
+    let key = &credentials.hitpay.api_key;
+    let made = if fresh { "new credentials for Demo Shop" } else { "credentials as before" };
+    let data = data.display();
+    format!(
+        "\
+Florin sandbox: everything in test mode, no real money.
+
+  Try a payment      {base}/
+  API documents      {base}/docs
+  Webhook deliveries {base}/sandbox/deliveries
+  Health, metrics    {base}/health/ready  {base}/metrics
+  Data               {data} ({made} in {data}/sandbox.json)
+
+  HitPay             key  {key}
+                     salt {salt}
+
+Make a payment request, then open the \"url\" of the answer and pay with 4242 4242 4242 4242:
+
+  curl -sS {base}/v1/payment-requests \\
+    -H 'X-BUSINESS-API-KEY: {key}' \\
+    -d amount=25.00 -d currency=SGD -d purpose='A pot of tea' -d 'payment_methods[]=card'
+
+Stop with Ctrl-C; the next start finds everything again.
+",
+        salt = credentials.hitpay.salt,
+    )
+}

@@ -1,0 +1,50 @@
+//! `florin serve`: production, without any part of the sandbox.
+
+use std::sync::Arc;
+
+use super::{ConfigArgs, Problem, start};
+use crate::app::{App, Parts};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::entropy::Entropy;
+use crate::logs;
+use crate::outbound::Outbound;
+use crate::vault::Vault;
+
+pub(super) fn run(args: &ConfigArgs) -> Result<(), Problem> {
+    let config = Config::read(&args.config).map_err(Problem::Usage)?;
+    logs::start(config.log_format, config.log_level);
+    crate::http::health::count();
+    start::runtime()?.block_on(async {
+        let listener = start::listen(&config.listen).await?;
+        let app = app(&config)?;
+        tracing::info!(
+            listen = config.listen,
+            public_url = app.site.public_url,
+            "florin {} serves",
+            env!("CARGO_PKG_VERSION")
+        );
+        start::serve(Arc::new(app), listener).await
+    })
+}
+
+/// The gateway that a configuration describes.
+pub(super) fn app(config: &Config) -> Result<App, Problem> {
+    let key = config.master_key().map_err(Problem::Usage)?;
+    let vault = Vault::new(&key).map_err(Problem::Usage)?;
+    start::folder(&config.data)?;
+    Ok(App::new(Parts {
+        store: start::open(&config.data)?,
+        clock: Clock::System,
+        entropy: Entropy::System,
+        outbound: Outbound::new(config.allow_insecure_targets),
+        vault,
+        site: dialects::Site {
+            public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
+            insecure_targets: config.allow_insecure_targets,
+            hitpay: config.hitpay_options(),
+        },
+        demo: None,
+        delivery: config.delivery().map_err(Problem::Usage)?,
+    }))
+}

@@ -1,0 +1,76 @@
+//! What `sandbox` and `serve` have in common: folder, database, listening, running, stopping.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use store::{Options, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Problem, cannot};
+use crate::app::App;
+use crate::{clock, http, workers};
+
+/// The database's file inside the data folder.
+const DATABASE: &str = "florin.db";
+
+/// Where the database of a data folder is.
+pub fn database(data: &Path) -> PathBuf {
+    data.join(DATABASE)
+}
+
+/// Makes the data folder if it is missing.
+pub fn folder(data: &Path) -> Result<(), Problem> {
+    fs::create_dir_all(data)
+        .map_err(|error| Problem::Cannot(format!("cannot make {}: {error}", data.display())))
+}
+
+/// Opens the database of a data folder.
+pub fn open(data: &Path) -> Result<Store, Problem> {
+    let options = Options { run_twice: false, stopwatch: clock::stopwatch };
+    Store::open(&database(data), options).map_err(cannot)
+}
+
+/// A runtime for one command.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)
+}
+
+/// Takes the port. The text must be an address and a port, or a name and a port.
+pub async fn listen(address: &str) -> Result<TcpListener, Problem> {
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none() {
+        let form = "an address and a port like 127.0.0.1:8080";
+        return Err(Problem::Usage(format!("--listen {address:?} is not {form}")));
+    }
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Problem::Cannot(format!("cannot listen on {address}: {error}")))
+}
+
+/// Serves until Ctrl-C or SIGTERM, then finishes what is under way.
+pub async fn serve(app: Arc<App>, listener: TcpListener) -> Result<(), Problem> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    workers::take_over(&app).await.map_err(super::failed)?;
+    let (stop, stopped) = watch::channel(false);
+    let working = tokio::spawn(workers::run(Arc::clone(&app), stopped));
+    let asked = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: finishing what is under way");
+    };
+    http::server::serve(Arc::clone(&app), listener, asked).await;
+    // Without a receiver the workers have ended already.
+    let _ = stop.send(true);
+    let _ = working.await;
+    if let Some(app) = Arc::into_inner(app) {
+        app.store.close();
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

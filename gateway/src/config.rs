@@ -1,0 +1,250 @@
+//! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use domain::delivery::DeliveryRules;
+use domain::{Secret, Span};
+use serde::Deserialize;
+
+use crate::logs::{Format, Verbosity};
+
+/// The environment variable that can hold the master key in place of a file.
+pub const MASTER_KEY: &str = "FLORIN_MASTER_KEY";
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to listen on.
+    #[serde(default = "listen")]
+    pub listen: String,
+    /// How browsers and providers reach the gateway: scheme, host, port.
+    pub public_url: String,
+    /// The folder with the database.
+    pub data: PathBuf,
+    /// A file with the master key, readable by its owner alone.
+    pub master_key_file: Option<PathBuf>,
+    /// `json` or `text`.
+    #[serde(default = "log_format")]
+    pub log_format: Format,
+    /// `error`, `warn`, `info` or `debug`.
+    #[serde(default = "log_level")]
+    pub log_level: Verbosity,
+    /// May webhooks and return addresses be plain http or private? Only for trials.
+    #[serde(default)]
+    pub allow_insecure_targets: bool,
+    /// Settings of the HitPay dialect.
+    #[serde(default)]
+    pub hitpay: HitPay,
+    /// Delivery rules by dialect.
+    #[serde(default)]
+    pub webhooks: BTreeMap<String, Webhooks>,
+}
+
+/// `[hitpay]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HitPay {
+    /// Commas in amounts of answers, as the real service writes them.
+    pub thousands_commas: Option<bool>,
+    /// Status of a wrong key: 401, 403 or 404.
+    pub bad_key_status: Option<u16>,
+}
+
+/// `[webhooks.<dialect>]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// When further attempts are due, counted from the first: `["1m", "5m", "30m", "2h", "6h"]`.
+    pub retries: Option<Vec<String>>,
+    /// How long a receiver may take: `"30s"`.
+    pub timeout: Option<String>,
+}
+
+fn listen() -> String {
+    "127.0.0.1:8080".to_owned()
+}
+
+fn log_format() -> Format {
+    Format::Json
+}
+
+fn log_level() -> Verbosity {
+    Verbosity::Info
+}
+
+impl Config {
+    /// Reads the file.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|error| format!("{}: {}", path.display(), error.message()))?;
+        config.check().map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        public_url(&self.public_url)?;
+        if self.hitpay.bad_key_status.is_some_and(|status| ![401, 403, 404].contains(&status)) {
+            return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
+        }
+        self.delivery().map(|_| ())
+    }
+
+    /// The master key, from the environment or the file.
+    pub fn master_key(&self) -> Result<Secret, String> {
+        if let Ok(key) = std::env::var(MASTER_KEY) {
+            return Ok(Secret::new(key));
+        }
+        let path = self.master_key_file.as_ref().ok_or_else(|| {
+            format!(
+                "no master key: set {MASTER_KEY}, or master_key_file to a file with 64 \
+                 hexadecimal digits (openssl rand -hex 32 makes them)"
+            )
+        })?;
+        read_key(path)
+    }
+
+    /// Settings of the HitPay dialect.
+    pub fn hitpay_options(&self) -> dialects::hitpay::Options {
+        let usual = dialects::hitpay::Options::default();
+        dialects::hitpay::Options {
+            thousands_commas: self.hitpay.thousands_commas.unwrap_or(usual.thousands_commas),
+            bad_key_status: self.hitpay.bad_key_status.unwrap_or(usual.bad_key_status),
+            ..usual
+        }
+    }
+
+    /// Delivery rules that differ from the dialects' own.
+    pub fn delivery(&self) -> Result<BTreeMap<&'static str, DeliveryRules>, String> {
+        let mut rules = BTreeMap::new();
+        for (name, changed) in &self.webhooks {
+            let dialect = dialects::by_name(name)
+                .ok_or_else(|| format!("webhooks.{name}: no dialect is called {name}"))?;
+            let mut rule = dialect.delivery();
+            if let Some(retries) = &changed.retries {
+                rule.retries = retries.iter().map(|text| span(text)).collect::<Result<_, _>>()?;
+            }
+            if let Some(timeout) = &changed.timeout {
+                rule.timeout = span(timeout)?;
+            }
+            rules.insert(dialect.profile().name, rule);
+        }
+        Ok(rules)
+    }
+}
+
+/// Reads a master key from a file that only its owner can read.
+pub fn read_key(path: &Path) -> Result<Secret, String> {
+    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        return Err(format!("{path} can be read by others: chmod 600 {path}"));
+    }
+    fs::read_to_string(path).map(|text| Secret::new(text.trim().to_owned())).map_err(failed)
+}
+
+/// Checks an address by which browsers reach us; gives it without a final slash.
+pub fn public_url(text: &str) -> Result<String, String> {
+    let wrong = || format!("public_url {text:?} is no address like https://pay.example.com");
+    let url = url::Url::parse(text).map_err(|_| wrong())?;
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let known = matches!(url.scheme(), "http" | "https") && url.has_host();
+    if !plain || !known || !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Reads `90s`, `5m`, `2h`, `1d`, also one after another: `1h30m`.
+pub fn span(text: &str) -> Result<Span, String> {
+    let wrong = || format!("{text:?} is no time like 30s, 5m, 2h, 1d or 1h30m");
+    let (mut total, mut rest) = (0_u64, text);
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let unit = after.chars().next().ok_or_else(wrong)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return Err(wrong()),
+        };
+        total = number
+            .checked_mul(seconds)
+            .and_then(|part| total.checked_add(part))
+            .ok_or_else(wrong)?;
+        rest = after.get(1..).unwrap_or_default();
+    }
+    if text.is_empty() { Err(wrong()) } else { Ok(Span::from_seconds(total)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "public_url = \"https://pay.example.com\"\ndata = \"/srv/florin\"\n";
+
+    fn read(more: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("florin.toml");
+        fs::write(&path, format!("{LEAST}{more}")).unwrap();
+        Config::read(&path)
+    }
+
+    #[test]
+    fn the_least_configuration_has_safe_defaults() {
+        let config = read("").unwrap();
+        assert_eq!(config.listen, "127.0.0.1:8080");
+        assert!(!config.allow_insecure_targets);
+        assert!(config.delivery().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_wrong_setting_names_itself() {
+        for (more, named) in [
+            ("colour = 1", "colour"),
+            ("log_level = \"loud\"", "loud"),
+            ("[hitpay]\nbad_key_status = 500", "bad_key_status"),
+            ("[webhooks.nobody]", "nobody"),
+            ("[webhooks.hitpay]\nretries = [\"5 min\"]", "5 min"),
+        ] {
+            let error = read(more).unwrap_err();
+            assert!(error.contains(named) && error.contains("florin.toml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn retries_are_configuration() {
+        let config = read("[webhooks.hitpay]\nretries = [\"10s\", \"1h30m\"]").unwrap();
+        let rules = &config.delivery().unwrap()["hitpay"];
+        assert_eq!(rules.retries, [Span::from_seconds(10), Span::from_minutes(90)]);
+    }
+
+    #[test]
+    fn a_public_url_is_scheme_and_host() {
+        assert_eq!(public_url("http://127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080");
+        for wrong in ["", "pay.example.com", "ftp://x", "https://x/y", "https://u:p@x", "https://x?y"]
+        {
+            assert!(public_url(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_master_key_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::write(&path, "a".repeat(64)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(read_key(&path).unwrap_err().contains("chmod 600"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read_key(&path).unwrap().expose().len(), 64);
+    }
+}

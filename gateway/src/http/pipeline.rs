@@ -1,0 +1,160 @@
+//! One page, the same for every dialect: credential → authenticate → decode → execute → encode.
+//!
+//! Around it and around the pages ([`around`]): a request id that the client also sees, a time
+//! limit, counters, one log line, and a panic that becomes "unavailable".
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use dialects::Dialect;
+use domain::limits::REQUEST_TIMEOUT;
+use domain::{Refusal, Span};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::auth::authenticate;
+use crate::app::App;
+use crate::operations::{self, Failure};
+
+/// The header that carries the request id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// When to come back after a fault of ours.
+const FAULT_RETRY: Span = Span::from_seconds(2);
+
+/// The id of a request, for whoever logs something about it.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// Wraps every request.
+pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let started = crate::clock::stopwatch();
+    let id = app.moment().uuid("request").simple().to_string();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
+    let work = caught(next.run(request));
+    let mut response = match tokio::time::timeout(limit, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(())) => {
+            metrics::counter!("florin_panics_total", "where" => "http").increment(1);
+            tracing::error!(request = id, %method, "a rule was broken (panic)");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
+        }
+        Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "The request took too long"),
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let took = crate::clock::stopwatch().saturating_sub(started);
+    let status = response.status().as_u16();
+    let class = ["1xx", "2xx", "3xx", "4xx", "5xx"]
+        .get(usize::from(status / 100).wrapping_sub(1))
+        .copied()
+        .unwrap_or("other");
+    metrics::counter!("florin_requests_total", "status" => class).increment(1);
+    metrics::histogram!("florin_request_seconds").record(took.as_secs_f64());
+    // The query is left out: it may carry a token or a person's data.
+    tracing::debug!(request = id, %method, path, status, micros = took.as_micros(), "request");
+    response
+}
+
+/// Runs a future; a panic in it is an error.
+async fn caught<F: Future>(work: F) -> Result<F::Output, ()> {
+    let mut work = Box::pin(work);
+    std::future::poll_fn(move |context| {
+        let poll = AssertUnwindSafe(|| work.as_mut().poll(context));
+        match std::panic::catch_unwind(poll) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => std::task::Poll::Ready(Err(())),
+        }
+    })
+    .await
+}
+
+/// The API calls of all dialects, and every path that nobody has.
+pub async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
+    call(&app, request).await
+}
+
+/// The same for a caller inside the process: the sandbox's demo shop uses the API like any client.
+pub async fn call(app: &App, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Some(dialect) = dialects::owner(head.uri.path()) else {
+        return nobodys(&head.method);
+    };
+    let name = dialect.profile().name;
+    let id = head.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+    match answer(app, dialect, &head, body).await {
+        Ok(response) => response,
+        Err(Failure::Refused(refusal)) => {
+            metrics::counter!(
+                "florin_refusals_total", "dialect" => name, "refusal" => refusal.name()
+            )
+            .increment(1);
+            dialect.refuse(&app.site, &head, &refusal).map(Body::from)
+        }
+        Err(Failure::Fault(fault)) => {
+            metrics::counter!("florin_faults_total", "dialect" => name).increment(1);
+            tracing::error!(request = id, dialect = name, fault = fault.0, "fault");
+            dialect.refuse(&app.site, &head, &Refusal::Unavailable(FAULT_RETRY)).map(Body::from)
+        }
+    }
+}
+
+async fn answer(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    head: &Parts,
+    body: Body,
+) -> Result<Response, Failure> {
+    let body = read(body, dialect.profile().body_max).await?;
+    let now = app.clock.now();
+    let incoming = dialect.decode(&app.site, now, head, &body);
+    // An unknown route is that, whoever asks; every other problem is for callers we know.
+    if let Err(refusal @ (Refusal::UnknownRoute | Refusal::UnknownMethod)) = incoming {
+        return Err(refusal.into());
+    }
+    let credential = dialect.credential(head, &body)?;
+    let caller = authenticate(app, dialect, &credential).await?;
+    let reply = operations::execute(app, dialect, &caller, incoming?).await?;
+    Ok(dialect.encode(&app.site, head, &reply).map(Body::from))
+}
+
+/// Reads a body up to a limit, within the time a client may take to send it.
+pub async fn read(body: Body, max: usize) -> Result<axum::body::Bytes, Refusal> {
+    let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
+    match tokio::time::timeout(limit, Limited::new(body, max).collect()).await {
+        Err(_) => Err(Refusal::TooSlow),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge(max)),
+        Ok(Err(_)) => Err(Refusal::Unreadable("The request body broke off.".to_owned())),
+    }
+}
+
+/// A path that no dialect has and no page.
+fn nobodys(method: &Method) -> Response {
+    if is_known(method) {
+        plain(StatusCode::NOT_FOUND, "Not Found")
+    } else {
+        plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    }
+}
+
+fn is_known(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE]
+        .contains(method)
+        || *method == Method::OPTIONS
+}
+
+/// `{"message": …}`, the shape of every error outside the dialects.
+pub fn plain(status: StatusCode, message: &str) -> Response {
+    (status, axum::Json(serde_json::json!({"message": message}))).into_response()
+}

@@ -1,0 +1,324 @@
+//! Bills: create, show, list, change, delete.
+
+use dialects::{Dialect, Kind};
+use domain::bill::Payer;
+use domain::call::{BillPage, BillQuery};
+use domain::limits::{PAGE_MAX, PAYMENTS_SHOWN_MAX, SEARCH_MAX};
+use domain::{
+    Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, Merchant, Mode, Moment, Money,
+    Object, Refusal, Reply, Timestamp, WireId,
+};
+use store::tables::{attempts, bills, merchants, payments};
+use store::{Failure, Fault, Tx};
+
+use super::{record, refused, wire};
+use crate::app::App;
+
+/// Creates a bill.
+pub async fn create(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    ask: Ask,
+) -> Result<Reply, Failure> {
+    let at = app.moment();
+    let caller = caller.clone();
+    app.store
+        .write("create_bill", move |tx| create_in(tx, &at, dialect, &caller, ask.clone()))
+        .await
+}
+
+/// Creates a bill inside a transaction.
+pub(super) fn create_in(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    ask: Ask,
+) -> Result<Reply, Failure> {
+    let id = wire(dialect, Kind::Bill, at);
+    let bill = Bill::create(at, caller, dialect.profile().name, id, ask);
+    bills::insert(tx, &bill)?;
+    record(tx, at, Fact::BillCreated, &bill, None)?;
+    let state = bill.state_at(at.now);
+    let view = BillView { bill, merchant: caller.merchant.clone(), payments: Vec::new(), state };
+    Ok(Reply::BillCreated(Box::new(view)))
+}
+
+/// Shows a bill to its merchant.
+pub async fn show(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    id: WireId,
+) -> Result<Reply, Failure> {
+    let now = app.clock.now();
+    let caller = caller.clone();
+    app.store
+        .read("show_bill", move |tx| {
+            let bill = of_caller(tx, dialect, &caller, &id)?;
+            Ok(Reply::Bill(Box::new(view(tx, bill, caller.merchant.clone(), now)?)))
+        })
+        .await
+}
+
+/// Lists bills, newest first.
+pub async fn list(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    query: BillQuery,
+) -> Result<Reply, Failure> {
+    if query.default_link {
+        return Ok(Reply::DefaultLink(caller.merchant.clone()));
+    }
+    let now = app.clock.now();
+    let caller = caller.clone();
+    app.store
+        .read("list_bills", move |tx| {
+            let of = bills::Of {
+                merchant: caller.merchant.id.clone(),
+                mode: caller.mode,
+                dialect: dialect.profile().name.to_owned(),
+                state: query.state.map(|state| (state, now)),
+            };
+            let offset = query.page.saturating_sub(1).saturating_mul(query.per_page);
+            let (found, total) = if query.search.is_some() || query.metadata.is_some() {
+                search(tx, &of, &query, offset)?
+            } else {
+                (bills::page(tx, &of, query.per_page, offset)?, bills::count(tx, &of)?)
+            };
+            let mut views = Vec::with_capacity(found.len());
+            for bill in found {
+                views.push(view(tx, bill, caller.merchant.clone(), now)?);
+            }
+            let (per_page, page) = (query.per_page, query.page);
+            Ok(Reply::Bills(BillPage { bills: views, per_page, page, total }))
+        })
+        .await
+}
+
+/// Looks through the newest bills: the SQL that both databases share has no text search.
+fn search(
+    tx: &mut Tx<'_>,
+    of: &bills::Of,
+    query: &BillQuery,
+    offset: u32,
+) -> Result<(Vec<Bill>, u64), Fault> {
+    let (skip, take) = (u64::from(offset), u64::from(query.per_page));
+    let (mut found, mut total) = (Vec::new(), 0);
+    for start in (0..SEARCH_MAX).step_by(PAGE_MAX as usize) {
+        let batch = bills::page(tx, of, PAGE_MAX, start)?;
+        let last = batch.len() < PAGE_MAX as usize;
+        for bill in batch {
+            if matches(&bill, query) {
+                if (skip..skip + take).contains(&total) {
+                    found.push(bill);
+                }
+                total += 1;
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    Ok((found, total))
+}
+
+fn matches(bill: &Bill, query: &BillQuery) -> bool {
+    let by_text = query.search.as_ref().is_none_or(|part| {
+        let part = part.to_lowercase();
+        let fields = [
+            bill.ask.payer.email.as_deref(),
+            bill.ask.reference.as_deref(),
+            Some(bill.head.wire.as_str()),
+        ];
+        fields.into_iter().flatten().any(|field| field.to_lowercase().contains(&part))
+    });
+    let by_metadata = query.metadata.as_ref().is_none_or(|(key, value)| {
+        let kept = bill.ask.extras.get("metadata").and_then(|metadata| metadata.get(key));
+        kept.and_then(serde_json::Value::as_str) == Some(value)
+    });
+    by_text && by_metadata
+}
+
+/// Changes the terms of a bill that nobody has paid.
+pub async fn change(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    id: WireId,
+    ask: Ask,
+) -> Result<Reply, Failure> {
+    let at = app.moment();
+    let caller = caller.clone();
+    app.store
+        .write("change_bill", move |tx| {
+            let bill = of_caller(tx, dialect, &caller, &id)?.change(at.now, ask.clone())?;
+            end_open_tries(tx, &at, &bill)?;
+            bills::update(tx, &bill)?;
+            record(tx, &at, Fact::BillChanged, &bill, None)?;
+            Ok(Reply::Bill(Box::new(view(tx, bill, caller.merchant.clone(), at.now)?)))
+        })
+        .await
+}
+
+/// Deletes a bill that was not paid.
+pub async fn withdraw(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    id: WireId,
+) -> Result<Reply, Failure> {
+    let at = app.moment();
+    let caller = caller.clone();
+    app.store
+        .write("withdraw_bill", move |tx| {
+            let bill = of_caller(tx, dialect, &caller, &id)?.withdrawn(at.now)?;
+            end_open_tries(tx, &at, &bill)?;
+            bills::update(tx, &bill)?;
+            record(tx, &at, Fact::BillWithdrawn, &bill, None)?;
+            Ok(Reply::BillWithdrawn)
+        })
+        .await
+}
+
+/// What the checkout page shows: any bill of this id that was not deleted.
+pub async fn for_page(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+) -> Result<BillView, Failure> {
+    let now = app.clock.now();
+    let id = id.clone();
+    app.store.read("bill_page", move |tx| page_view(tx, dialect, &id, now)).await
+}
+
+/// A bill for its page, inside a transaction.
+pub(super) fn page_view(
+    tx: &mut Tx<'_>,
+    dialect: &dyn Dialect,
+    id: &WireId,
+    now: Timestamp,
+) -> Result<BillView, Failure> {
+    let bill = bills::by_wire(tx, dialect.profile().name, id)?
+        .filter(|bill| !matches!(bill.state(), BillState::Withdrawn { .. }));
+    let Some(bill) = bill else { return refused(not_found(id)) };
+    let merchant = merchants::by_id(tx, &bill.head.merchant)?
+        .ok_or_else(|| Fault("a bill without a merchant".to_owned()))?;
+    Ok(view(tx, bill, merchant, now)?)
+}
+
+/// The merchant whose default link carries this slug, and the mode of that link.
+pub async fn merchant_by_slug(app: &App, slug: &str) -> Result<(Merchant, Mode), Failure> {
+    let slug = slug.to_owned();
+    app.store
+        .read("merchant_by_slug", move |tx| {
+            merchants::by_slug(tx, &slug)?.map_or_else(|| refused(Refusal::UnknownRoute), Ok)
+        })
+        .await
+}
+
+/// Creates a bill for an amount that a payer typed on the merchant's default link.
+pub async fn create_for_link(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    slug: &str,
+    amount: Money,
+) -> Result<BillView, Failure> {
+    let (merchant, mode) = merchant_by_slug(app, slug).await?;
+    let ask = Ask {
+        amount,
+        expires: None,
+        repeatable: false,
+        reference: None,
+        purpose: None,
+        payer: Payer::default(),
+        methods: vec!["card".to_owned()],
+        return_url: None,
+        notify_url: None,
+        extras: serde_json::Map::new(),
+    };
+    match create(app, dialect, &Caller { merchant, mode }, ask).await? {
+        Reply::BillCreated(view) => Ok(*view),
+        Reply::Bill(_) | Reply::Bills(_) | Reply::DefaultLink(_) | Reply::BillWithdrawn => {
+            Err(Fault("creating a bill answered something else".to_owned()).into())
+        }
+    }
+}
+
+/// Writes down that bills have expired whose time is over; how many there were.
+pub async fn expire_due(app: &App) -> Result<usize, Failure> {
+    let now = app.clock.now();
+    let due = app
+        .store
+        .read("due_bills", move |tx| Ok(bills::due(tx, now, domain::limits::SWEEP_MAX)?))
+        .await?;
+    let count = due.len();
+    for bill in due {
+        expire(app, bill).await?;
+    }
+    Ok(count)
+}
+
+/// Expires one bill: at its own time if that is past, else now (the simulator's `expire`).
+pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
+    let at = app.moment();
+    app.store
+        .write("expire_bill", move |tx| {
+            let Some(bill) = bills::by_id(tx, &bill.head.id)? else { return Ok(()) };
+            if *bill.state() != BillState::Open {
+                return Ok(());
+            }
+            let when = bill.ask.expires.map_or(at.now, |expires| expires.min(at.now));
+            let bill = bill.expired(when)?;
+            end_open_tries(tx, &at, &bill)?;
+            bills::update(tx, &bill)?;
+            record(tx, &at, Fact::BillExpired, &bill, None)?;
+            Ok(())
+        })
+        .await
+}
+
+/// The bill that this caller may see; a foreign, deleted or missing one is the same answer.
+pub(super) fn of_caller(
+    tx: &mut Tx<'_>,
+    dialect: &dyn Dialect,
+    caller: &Caller,
+    id: &WireId,
+) -> Result<Bill, Failure> {
+    let found = bills::by_wire(tx, dialect.profile().name, id)?.filter(|bill| {
+        bill.head.merchant == caller.merchant.id
+            && bill.head.mode == caller.mode
+            && !matches!(bill.state(), BillState::Withdrawn { .. })
+    });
+    found.map_or_else(|| refused(not_found(id)), Ok)
+}
+
+/// A bill with its payments.
+pub(super) fn view(
+    tx: &mut Tx<'_>,
+    bill: Bill,
+    merchant: Merchant,
+    now: Timestamp,
+) -> Result<BillView, Fault> {
+    let payments = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?;
+    let state = bill.state_at(now);
+    Ok(BillView { bill, merchant, payments, state })
+}
+
+/// Ends the tries of a bill whose payer is still at the bank's page: an answer that comes later
+/// moves no money. While a rail is being asked, nothing about the bill may change.
+fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+    for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
+        if *attempt.state() == AttemptState::Asked {
+            return refused(Refusal::TryUnderWay);
+        }
+        super::payments::abandon(tx, at, bill, attempt)?;
+    }
+    Ok(())
+}
+
+fn not_found(id: &WireId) -> Refusal {
+    Refusal::NotFound(Object::Bill, id.to_string())
+}

@@ -1,0 +1,149 @@
+//! The ledger for operators: balances, and the proof that it is whole.
+
+use std::collections::BTreeMap;
+
+use domain::ledger::{ChainHash, CurrencyTotals, Reason};
+use domain::{Currency, Payment, PaymentState, Refusal};
+use store::tables::ledger::{self, Balance, Link};
+use store::tables::payments;
+use store::{Failure, Tx};
+
+use crate::app::App;
+
+/// Rows read at a time while verifying: bounded memory for any ledger.
+const BATCH: u32 = 1_000;
+
+/// Totals per currency and the balance of every account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Debits and credits per currency.
+    pub totals: Vec<CurrencyTotals>,
+    /// Balances.
+    pub accounts: Vec<Balance>,
+}
+
+impl Summary {
+    /// Do debits equal credits in every currency, and do all balances of a currency sum to zero?
+    pub fn balanced(&self) -> bool {
+        let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+        for balance in &self.accounts {
+            *sums.entry(balance.currency).or_default() += i128::from(balance.minor);
+        }
+        self.totals.iter().all(|total| total.debits == total.credits)
+            && sums.values().all(|sum| *sum == 0)
+    }
+}
+
+/// What verifying found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Transfers read.
+    pub transfers: u64,
+    /// Payments compared with their transfers.
+    pub payments: u64,
+    /// What is wrong, one sentence each; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+/// How many problems are listed before the rest is only counted.
+const PROBLEMS_SHOWN: usize = 20;
+
+impl Verified {
+    fn problem(&mut self, text: String) {
+        if self.problems.len() < PROBLEMS_SHOWN {
+            self.problems.push(text);
+        } else if self.problems.len() == PROBLEMS_SHOWN {
+            self.problems.push("… and more".to_owned());
+        }
+    }
+}
+
+/// Totals and balances now.
+pub async fn summary(app: &App) -> Result<Summary, Failure> {
+    app.store.read("ledger_summary", summary_in).await
+}
+
+/// Totals and balances inside a transaction.
+pub fn summary_in(tx: &mut Tx<'_>) -> Result<Summary, Failure> {
+    Ok(Summary { totals: ledger::totals(tx)?, accounts: ledger::balances(tx)? })
+}
+
+/// Walks through the whole ledger: every chain is unbroken, debits equal credits, and every
+/// payment's sums are what its transfers say. Any changed, missing or added row is found.
+pub fn verify(tx: &mut Tx<'_>) -> Result<Verified, Failure> {
+    let mut verified = Verified::default();
+    for lane in ledger::lanes(tx)? {
+        verify_lane(tx, lane, &mut verified)?;
+    }
+    if !summary_in(tx)?.balanced() {
+        verified.problem("debits and credits differ".to_owned());
+    }
+    let mut last = String::new();
+    loop {
+        let page = payments::after(tx, &last, BATCH)?;
+        let Some(end) = page.last() else { break };
+        last = end.head.id.to_string();
+        for payment in &page {
+            verified.payments += 1;
+            let links = ledger::of_payment(tx, &payment.head.id)?;
+            if let Some(problem) = differs(payment, &links) {
+                verified.problem(problem);
+            }
+        }
+    }
+    Ok(verified)
+}
+
+fn verify_lane(tx: &mut Tx<'_>, lane: i64, verified: &mut Verified) -> Result<(), Failure> {
+    let (mut place, mut hash) = (0, ChainHash::genesis());
+    loop {
+        let links = match ledger::after(tx, lane, place, BATCH) {
+            Ok(links) => links,
+            Err(fault) => {
+                verified.problem(format!("{fault}"));
+                return Err(Refusal::WrongState(fault.0).into());
+            }
+        };
+        if links.is_empty() {
+            return Ok(());
+        }
+        for link in links {
+            verified.transfers += 1;
+            if link.entry.place != place + 1 {
+                let (from, to) = (place + 1, link.entry.place - 1);
+                verified.problem(format!("lane {lane}: transfers {from} to {to} are missing"));
+            }
+            if link.entry.hash(&hash) != link.hash {
+                let at = link.entry.place;
+                verified.problem(format!("lane {lane}: transfer {at} is not what was written"));
+            }
+            place = link.entry.place;
+            hash = link.hash;
+        }
+    }
+}
+
+/// How a payment's sums differ from its transfers, if they do.
+fn differs(payment: &Payment, links: &[Link]) -> Option<String> {
+    let moved = |reason: Reason| -> i64 {
+        let of = links.iter().filter(|link| link.entry.transfer.reason() == reason);
+        of.map(|link| link.entry.transfer.amount().minor()).sum()
+    };
+    let found = [Reason::Authorize, Reason::Capture, Reason::Release, Reason::Refund].map(moved);
+    let told = match payment.state() {
+        PaymentState::Authorized { sums, .. } => [
+            sums.authorized().minor(),
+            sums.captured().minor(),
+            sums.released().minor(),
+            sums.refunded().minor(),
+        ],
+        PaymentState::Pending | PaymentState::Ended { .. } => [0; 4],
+    };
+    (found != told).then(|| {
+        format!(
+            "payment {}: authorised, captured, released, refunded are {told:?} \
+             but its transfers say {found:?}",
+            payment.head.id
+        )
+    })
+}

@@ -1,0 +1,143 @@
+//! Merchants, their keys and their webhook secrets.
+
+use std::sync::PoisonError;
+
+use dialects::Dialect;
+use domain::{Caller, Currency, Merchant, MerchantId, Mode, Secret};
+use store::tables::merchants;
+use store::{Failure, Fault};
+
+use crate::app::App;
+
+/// The name under which the secret that signs a dialect's webhooks is sealed.
+fn salt_name(dialect: &str) -> String {
+    format!("{dialect}/salt")
+}
+
+/// What sealing a secret is bound to.
+fn context(merchant: &MerchantId, mode: Mode, name: &str) -> String {
+    format!("{merchant}/{}/{name}", mode.as_str())
+}
+
+/// Adds a merchant. Its slug is made from its name; a number is added if that is taken.
+pub async fn add(
+    app: &App,
+    name: &str,
+    currency: Currency,
+    link_mode: Mode,
+) -> Result<Merchant, Failure> {
+    let at = app.moment();
+    let name = name.to_owned();
+    app.store
+        .write("add_merchant", move |tx| {
+            let base = Merchant::slug_of(&name);
+            for number in 1..=1_000 {
+                let slug =
+                    if number == 1 { base.clone() } else { format!("{base}-{number}") };
+                let id = MerchantId::mint(&at, "merchant");
+                let merchant = Merchant { id, name: name.clone(), slug, currency };
+                if merchants::insert(tx, &merchant, link_mode, at.now)? {
+                    return Ok(merchant);
+                }
+            }
+            Err(Fault(format!("a thousand merchants are called {name} already")).into())
+        })
+        .await
+}
+
+/// Makes a new API key for a dialect and saves its digest. The key itself is only here: show it
+/// once. With `replacing`, every earlier key ends.
+pub async fn new_key(
+    app: &App,
+    dialect: &str,
+    caller: &Caller,
+    replacing: bool,
+) -> Result<Secret, Failure> {
+    let at = app.moment();
+    let key = Secret::new(format!("{}_{}", caller.mode.as_str(), app.entropy.token()));
+    let digest = key.digest();
+    let (caller, dialect) = (caller.clone(), dialect.to_owned());
+    app.store
+        .write("new_key", move |tx| {
+            if replacing {
+                merchants::revoke_keys(tx, &caller, &dialect, at.now)?;
+            }
+            Ok(merchants::insert_key(tx, &digest, &caller, &dialect, at.now)?)
+        })
+        .await?;
+    app.keys.forget();
+    Ok(key)
+}
+
+/// Makes a new secret that signs a dialect's webhooks, and seals it.
+pub async fn new_salt(app: &App, dialect: &str, caller: &Caller) -> Result<Secret, Failure> {
+    let salt = Secret::new(app.entropy.token());
+    put_salt(app, dialect, caller, &salt).await?;
+    Ok(salt)
+}
+
+/// Seals a secret that signs a dialect's webhooks from now on.
+pub async fn put_salt(
+    app: &App,
+    dialect: &str,
+    caller: &Caller,
+    salt: &Secret,
+) -> Result<(), Failure> {
+    let at = app.moment();
+    let name = salt_name(dialect);
+    let bound = context(&caller.merchant.id, caller.mode, &name);
+    let sealed = app.vault.seal(salt, &bound, &app.entropy)?;
+    let caller = caller.clone();
+    app.store
+        .write("put_salt", move |tx| {
+            Ok(merchants::put_secret(tx, &caller, &name, &sealed, at.now)?)
+        })
+        .await?;
+    app.secrets.lock().unwrap_or_else(PoisonError::into_inner).remove(&bound);
+    Ok(())
+}
+
+/// The secret that signs a dialect's webhooks of a merchant.
+pub async fn salt(
+    app: &App,
+    dialect: &dyn Dialect,
+    merchant: &MerchantId,
+    mode: Mode,
+) -> Result<Secret, Failure> {
+    let name = salt_name(dialect.profile().name);
+    let bound = context(merchant, mode, &name);
+    let known =
+        app.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(&bound).cloned();
+    if let Some(secret) = known {
+        return Ok(secret);
+    }
+    let merchant = merchant.clone();
+    let sealed = app
+        .store
+        .read("salt", move |tx| Ok(merchants::secret(tx, &merchant, mode, &name)?))
+        .await?
+        .ok_or_else(|| Fault(format!("no secret “{bound}”")))?;
+    let secret = app.vault.open(&sealed, &bound)?;
+    app.secrets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(bound, secret.clone());
+    Ok(secret)
+}
+
+/// Who calls with this key; asked on every request, so it is remembered for a short while.
+pub async fn by_key(
+    app: &App,
+    dialect: &'static str,
+    key: &Secret,
+) -> Result<Option<Caller>, Failure> {
+    let digest = key.digest();
+    app.store
+        .read("authenticate", move |tx| Ok(merchants::by_key(tx, &digest, dialect)?))
+        .await
+}
+
+/// Every merchant, oldest first.
+pub async fn all(app: &App) -> Result<Vec<Merchant>, Failure> {
+    app.store.read("all_merchants", |tx| Ok(merchants::all(tx)?)).await
+}

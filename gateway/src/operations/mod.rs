@@ -1,0 +1,88 @@
+//! What the gateway can do: one file per noun. Each operation loads, lets the rules decide, and
+//! saves, inside one named transaction. The APIs and the pages call nothing deeper.
+
+pub mod bills;
+pub mod deliveries;
+pub mod ledger;
+pub mod merchants;
+pub mod payments;
+mod repeated;
+
+use dialects::{Dialect, Kind};
+use domain::call::Incoming;
+use domain::{
+    Bill, Call, Caller, DeliveryId, Event, Fact, Moment, Payment, Refusal, Reply, WireId,
+};
+use store::tables::{self, deliveries as outbox};
+use store::{Fault, Tx};
+
+pub use store::Failure;
+
+use crate::app::App;
+
+/// Does what an authenticated caller asks for.
+pub async fn execute(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    incoming: Incoming,
+) -> Result<Reply, Failure> {
+    if let Some(key) = &incoming.idempotency_key {
+        let scope = repeated::Scope::new(dialect, caller, &incoming.call, key);
+        return repeated::execute(app, dialect, caller, incoming.call, scope).await;
+    }
+    match incoming.call {
+        Call::CreateBill(ask) => bills::create(app, dialect, caller, ask).await,
+        Call::ShowBill(id) => bills::show(app, dialect, caller, id).await,
+        Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
+        Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
+        Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
+    }
+}
+
+/// Announces a fact: the event, and one delivery for each webhook that its dialect makes of it,
+/// in the transaction of the change itself.
+fn record(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    fact: Fact,
+    bill: &Bill,
+    payment: Option<&Payment>,
+) -> Result<(), Fault> {
+    let event = Event::new(at, fact, bill.clone(), payment.cloned());
+    tables::events::insert(tx, &event)?;
+    let dialect = dialect_of(bill)?;
+    for (number, webhook) in dialect.webhooks(&event).into_iter().enumerate() {
+        let new = outbox::New {
+            id: DeliveryId::mint(at, &format!("{}/{number}", event.id)),
+            event: event.id.to_string(),
+            merchant: bill.head.merchant.clone(),
+            mode: bill.head.mode,
+            dialect: bill.head.dialect.clone(),
+            bill: bill.head.id.clone(),
+            target: webhook.url,
+            subject: webhook.subject,
+            topic: webhook.topic,
+            content_type: webhook.content_type.to_owned(),
+            body: webhook.body,
+        };
+        outbox::insert(tx, &new, at.now)?;
+    }
+    Ok(())
+}
+
+/// The dialect a bill came through.
+fn dialect_of(bill: &Bill) -> Result<&'static dyn Dialect, Fault> {
+    dialects::by_name(&bill.head.dialect)
+        .ok_or_else(|| Fault(format!("no dialect is called {}", bill.head.dialect)))
+}
+
+/// A new id on the wire for one purpose of an operation.
+fn wire(dialect: &dyn Dialect, kind: Kind, at: &Moment) -> WireId {
+    dialect.mint(kind, at.now, &at.seed)
+}
+
+/// A refusal as the failure that it is in an operation.
+fn refused<T>(refusal: Refusal) -> Result<T, Failure> {
+    Err(Failure::Refused(refusal))
+}

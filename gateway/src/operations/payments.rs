@@ -1,0 +1,447 @@
+//! Paying a bill.
+//!
+//! | phase | what happens | where |
+//! |---|---|---|
+//! | 1 begin | the payment and an *attempt* are recorded, "asked" | one transaction |
+//! | 2 ask | the rail is asked, by the attempt's id | outside any transaction |
+//! | 3 record | its answer: state, transfers, events and deliveries together | one transaction |
+//!
+//! A crash between 1 and 3 leaves the attempt "asked"; [`resolve_asked`] then asks the rail what
+//! became of it. The same form sent twice has one attempt. A bill that is not repeatable has one
+//! open attempt at most, so it cannot be paid twice at once.
+
+use dialects::{Dialect, Kind};
+use domain::limits::{
+    ATTEMPT_DEADLINE, CHALLENGE_MAX, DECLINES_WINDOW, PAYMENTS_SHOWN_MAX, SWEEP_MAX,
+};
+use domain::payment::{Cause, Ended, Means};
+use domain::{
+    Attempt, AttemptId, AttemptState, Bill, BillView, Card, Decision, Fact, Moment, Payment,
+    Refusal, WireId,
+};
+use store::tables::{attempts, bills, ledger, payments};
+use store::{Failure, Fault, Tx};
+
+use super::bills::page_view;
+use super::{dialect_of, record, refused, wire};
+use crate::app::App;
+use crate::rails::{self, Answer as RailAnswer, simulator};
+
+/// How a payer wants to pay.
+#[derive(Debug)]
+pub struct Pay {
+    /// The method, in the dialect's code.
+    pub method: String,
+    /// The card, if it is one.
+    pub card: Option<Card>,
+    /// The form's own token: the same token twice is one try.
+    pub once: String,
+}
+
+/// What a try came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Paid {
+    /// Money moved.
+    Done {
+        /// The bill afterwards.
+        view: BillView,
+        /// The payment.
+        payment: Payment,
+    },
+    /// The rail said no; the bill can still be paid.
+    Declined {
+        /// The bill afterwards.
+        view: BillView,
+        /// Why.
+        cause: Cause,
+    },
+    /// The payer must go to the bank's page.
+    Challenge {
+        /// The try that waits for it.
+        attempt: AttemptId,
+    },
+}
+
+/// The bank's page: a try that waits for the payer.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// The try.
+    pub attempt: AttemptId,
+    /// The bill.
+    pub view: BillView,
+    /// The payment.
+    pub payment: Payment,
+    /// Does it still wait?
+    pub open: bool,
+}
+
+/// A fresh token for a payment form.
+pub fn once(app: &App) -> String {
+    app.entropy.token()
+}
+
+/// Tries to pay a bill.
+pub async fn pay(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+    pay: Pay,
+) -> Result<Paid, Failure> {
+    let Pay { method, card, once } = pay;
+    let means = Means {
+        method,
+        rail: String::new(),
+        instrument: card.as_ref().map(Card::instrument),
+    };
+    match begin(app, dialect, id, means, once).await? {
+        Begun::New(attempt) => {
+            // The card exists in memory for this call only; it is wiped when dropped here.
+            let answer = simulator::ask(card.as_ref());
+            drop(card);
+            conclude(app, &attempt, answer).await
+        }
+        Begun::Before(attempt) => come_to(app, &attempt).await,
+    }
+}
+
+/// Does what a customer would do, without a page: the rail's answer is given. Test mode only,
+/// because only test mode has the simulator.
+pub async fn simulate(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+    method: &str,
+    answer: RailAnswer,
+) -> Result<Paid, Failure> {
+    let means = Means { method: method.to_owned(), rail: String::new(), instrument: None };
+    match begin(app, dialect, id, means, once(app)).await? {
+        Begun::New(attempt) => conclude(app, &attempt, answer).await,
+        Begun::Before(attempt) => come_to(app, &attempt).await,
+    }
+}
+
+enum Begun {
+    New(AttemptId),
+    Before(AttemptId),
+}
+
+/// Phase 1.
+async fn begin(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+    means: Means,
+    once: String,
+) -> Result<Begun, Failure> {
+    let at = app.moment();
+    let id = id.clone();
+    app.store
+        .write("begin_payment", move |tx| {
+            let view = page_view(tx, dialect, &id, at.now)?;
+            let bill = view.bill;
+            if let Some(attempt) = attempts::by_once(tx, &bill.head.id, &once)? {
+                return Ok(Begun::Before(attempt.id));
+            }
+            let since = at.now.minus(DECLINES_WINDOW);
+            let declined = payments::rejected_since(tx, &bill.head.id, since)?;
+            bill.admit_try(at.now, declined)?;
+            let rail = rails::for_mode(bill.head.mode)?;
+            if !bill.ask.methods.contains(&means.method) {
+                return refused(Refusal::NoMethod);
+            }
+            if !bill.ask.repeatable {
+                replace_open_tries(tx, &at, &bill)?;
+            }
+            let means = Means { rail: rail.to_owned(), ..means.clone() };
+            let charge = wire(dialect, Kind::Payment, &at);
+            let payment = Payment::begin(&at, &bill, charge, means);
+            payments::insert(tx, &payment, dialect.profile().name)?;
+            let attempt_id = AttemptId::mint(&at, "attempt");
+            let attempt = Attempt::ask(attempt_id.clone(), payment.head.id, rail, at.now);
+            attempts::insert(tx, &attempt, &bill.head.id, &once)?;
+            Ok(Begun::New(attempt_id))
+        })
+        .await
+}
+
+/// A payer who left the bank's page and tries again replaces the try that waits there; one that
+/// the rail is being asked about must be answered first.
+fn replace_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+    for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
+        if *attempt.state() == AttemptState::Asked {
+            return refused(Refusal::TryUnderWay);
+        }
+        abandon(tx, at, bill, attempt)?;
+    }
+    Ok(())
+}
+
+/// Gives up a try that waits for the payer.
+pub(super) fn abandon(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    bill: &Bill,
+    attempt: Attempt,
+) -> Result<(), Failure> {
+    let payment = payment_of(tx, &attempt)?;
+    let version = payment.version;
+    let from = attempt.state().clone();
+    let attempt = attempt.answer(AttemptState::Abandoned)?;
+    attempts::update(tx, &attempt, &from, at.now)?;
+    let decision = payment.end(at.now, Ended::Aborted)?;
+    save(tx, at, bill, &decision, version)
+}
+
+/// Phase 3: what the rail's answer means. A refusal here is told to the payer after the answer
+/// was recorded, so it travels inside the success.
+async fn conclude(app: &App, attempt: &AttemptId, answer: RailAnswer) -> Result<Paid, Failure> {
+    let at = app.moment();
+    let attempt = attempt.clone();
+    let told = app
+        .store
+        .write("record_answer", move |tx| record_answer(tx, &at, &attempt, answer.clone()))
+        .await?;
+    app.deliveries_due.notify_one();
+    told.map_err(Failure::Refused)
+}
+
+fn record_answer(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    attempt: &AttemptId,
+    answer: RailAnswer,
+) -> Result<Result<Paid, Refusal>, Failure> {
+    let attempt = attempt_by_id(tx, attempt)?;
+    let payment = payment_of(tx, &attempt)?;
+    let bill = bill_of(tx, &payment)?;
+    let from = attempt.state().clone();
+    let (attempt_state, told) = match answer {
+        RailAnswer::Approved => {
+            (AttemptState::Approved, approve(tx, at, bill.clone(), payment)?)
+        }
+        RailAnswer::Declined(cause) => {
+            let version = payment.version;
+            let decision = payment.end(at.now, Ended::Rejected(cause.clone()))?;
+            save(tx, at, &bill, &decision, version)?;
+            (AttemptState::Declined(cause), Ok(()))
+        }
+        RailAnswer::Challenge => (AttemptState::Challenged, Ok(())),
+    };
+    let attempt = attempt.answer(attempt_state)?;
+    attempts::update(tx, &attempt, &from, at.now)?;
+    match told {
+        Ok(()) => outcome(tx, at, &attempt).map(Ok),
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// The rail approved. If the bill was closed meanwhile, the money goes straight back.
+fn approve(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    bill: Bill,
+    payment: Payment,
+) -> Result<Result<(), Refusal>, Failure> {
+    let version = payment.version;
+    let amount = payment.head.amount;
+    let authorized = payment.authorize(at.now)?;
+    match bill.clone().paid(at.now) {
+        Ok(bill) => {
+            let decision = authorized.and_then(|payment| payment.capture(at.now, amount))?;
+            bills::update(tx, &bill)?;
+            save(tx, at, &bill, &decision, version)?;
+            record(tx, at, Fact::BillPaid, &bill, Some(&decision.payment))?;
+            Ok(Ok(()))
+        }
+        Err(refusal) => {
+            let decision = authorized.and_then(|payment| payment.release(at.now))?;
+            save(tx, at, &bill, &decision, version)?;
+            Ok(Err(refusal))
+        }
+    }
+}
+
+/// Saves a decision whole: the payment, its transfers, its event and deliveries.
+fn save(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    bill: &Bill,
+    decision: &Decision,
+    read_version: i64,
+) -> Result<(), Failure> {
+    payments::update(tx, &decision.payment, read_version)?;
+    ledger::post(tx, &decision.payment, &decision.journal, at.now)?;
+    record(tx, at, decision.fact, bill, Some(&decision.payment))?;
+    Ok(())
+}
+
+/// What a try has come to by now.
+async fn come_to(app: &App, attempt: &AttemptId) -> Result<Paid, Failure> {
+    let at = app.moment();
+    let attempt = attempt.clone();
+    app.store
+        .read("attempt_outcome", move |tx| {
+            let attempt = attempt_by_id(tx, &attempt)?;
+            outcome(tx, &at, &attempt)
+        })
+        .await
+}
+
+fn outcome(tx: &mut Tx<'_>, at: &Moment, attempt: &Attempt) -> Result<Paid, Failure> {
+    let payment = payment_of(tx, attempt)?;
+    let bill = bill_of(tx, &payment)?;
+    match attempt.state() {
+        AttemptState::Challenged => Ok(Paid::Challenge { attempt: attempt.id.clone() }),
+        AttemptState::Asked => refused(Refusal::TryUnderWay),
+        AttemptState::Approved => {
+            let dialect = dialect_of(&bill)?;
+            let view = page_view(tx, dialect, &bill.head.wire, at.now)?;
+            Ok(Paid::Done { view, payment })
+        }
+        AttemptState::Declined(cause) => declined(tx, at, &bill, cause.clone()),
+        AttemptState::Abandoned => {
+            declined(tx, at, &bill, Cause::new("abandoned", "The payment was not completed"))
+        }
+    }
+}
+
+fn declined(tx: &mut Tx<'_>, at: &Moment, bill: &Bill, cause: Cause) -> Result<Paid, Failure> {
+    let view = page_view(tx, dialect_of(bill)?, &bill.head.wire, at.now)?;
+    Ok(Paid::Declined { view, cause })
+}
+
+/// What the bank's page shows.
+pub async fn challenge(app: &App, attempt: &AttemptId) -> Result<Challenge, Failure> {
+    let now = app.clock.now();
+    let attempt = attempt.clone();
+    app.store
+        .read("challenge", move |tx| {
+            let attempt = attempt_by_id(tx, &attempt)?;
+            let payment = payment_of(tx, &attempt)?;
+            let bill = bill_of(tx, &payment)?;
+            let view = page_view(tx, dialect_of(&bill)?, &bill.head.wire, now)?;
+            let waits = *attempt.state() == AttemptState::Challenged;
+            let open = waits && now < attempt.asked.plus(CHALLENGE_MAX);
+            Ok(Challenge { attempt: attempt.id, view, payment, open })
+        })
+        .await
+}
+
+/// What the payer chose at the bank's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Approve,
+    /// No.
+    Decline,
+    /// The payer walked away.
+    Abort,
+}
+
+/// The payer's answer at the bank's page. A try that no longer waits is not changed: its outcome
+/// is told again.
+pub async fn answer(
+    app: &App,
+    attempt: &AttemptId,
+    answer: Answer,
+) -> Result<Paid, Failure> {
+    let challenge = challenge(app, attempt).await?;
+    match (challenge.open, answer) {
+        (true, Answer::Approve) => conclude(app, attempt, RailAnswer::Approved).await,
+        (true, Answer::Decline) => {
+            conclude(app, attempt, RailAnswer::Declined(simulator::refused_by_payer())).await
+        }
+        (true, Answer::Abort) => {
+            walk_away(app, attempt).await?;
+            come_to(app, attempt).await
+        }
+        (false, _) => match come_to(app, attempt).await? {
+            // It waited too long.
+            Paid::Challenge { .. } => {
+                walk_away(app, attempt).await?;
+                come_to(app, attempt).await
+            }
+            known @ (Paid::Done { .. } | Paid::Declined { .. }) => Ok(known),
+        },
+    }
+}
+
+async fn walk_away(app: &App, attempt: &AttemptId) -> Result<(), Failure> {
+    let at = app.moment();
+    let attempt = attempt.clone();
+    app.store
+        .write("walk_away", move |tx| {
+            let attempt = attempt_by_id(tx, &attempt)?;
+            if *attempt.state() != AttemptState::Challenged {
+                return Ok(());
+            }
+            let payment = payment_of(tx, &attempt)?;
+            let bill = bill_of(tx, &payment)?;
+            abandon(tx, &at, &bill, attempt)
+        })
+        .await
+}
+
+/// Closes a bill by a final failure: `decline` with `final` in the simulator.
+pub async fn fail_for_good(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+    cause: Cause,
+) -> Result<(), Failure> {
+    let at = app.moment();
+    let id = id.clone();
+    app.store
+        .write("fail_bill", move |tx| {
+            let view = page_view(tx, dialect, &id, at.now)?;
+            let last = payments::of_bill(tx, &view.bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
+            let bill = view.bill.failed(at.now, cause.clone())?;
+            bills::update(tx, &bill)?;
+            record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
+            Ok(())
+        })
+        .await?;
+    app.deliveries_due.notify_one();
+    Ok(())
+}
+
+/// Asks the rail what became of attempts that were never answered; how many there were.
+pub async fn resolve_asked(app: &App) -> Result<usize, Failure> {
+    let before = app.clock.now().minus(ATTEMPT_DEADLINE);
+    resolve_asked_before(app, before).await
+}
+
+/// The same at start-up of the only process: whatever is still "asked" was interrupted.
+pub async fn resolve_interrupted(app: &App) -> Result<usize, Failure> {
+    resolve_asked_before(app, app.clock.now()).await
+}
+
+async fn resolve_asked_before(app: &App, before: domain::Timestamp) -> Result<usize, Failure> {
+    let asked = app
+        .store
+        .read("asked_attempts", move |tx| Ok(attempts::asked_before(tx, before, SWEEP_MAX)?))
+        .await?;
+    let count = asked.len();
+    for attempt in asked {
+        match conclude(app, &attempt.id, simulator::enquire()).await {
+            // Answered meanwhile by whoever asked first.
+            Ok(_) | Err(Failure::Refused(_)) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(count)
+}
+
+fn attempt_by_id(tx: &mut Tx<'_>, id: &AttemptId) -> Result<Attempt, Failure> {
+    attempts::by_id(tx, id)?.map_or_else(|| refused(Refusal::UnknownRoute), Ok)
+}
+
+fn payment_of(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<Payment, Fault> {
+    payments::by_id(tx, &attempt.payment)?
+        .ok_or_else(|| Fault("an attempt without a payment".to_owned()))
+}
+
+fn bill_of(tx: &mut Tx<'_>, payment: &Payment) -> Result<Bill, Fault> {
+    bills::by_id(tx, &payment.head.bill)?
+        .ok_or_else(|| Fault("a payment without a bill".to_owned()))
+}

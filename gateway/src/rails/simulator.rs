@@ -1,0 +1,57 @@
+//! The simulator: a rail that moves no real money, in test mode only.
+//!
+//! Its test cards are the published ones. Any other number that passes the Luhn check is approved.
+//! Methods other than cards lead to a page that stands for the payer's bank app or wallet.
+
+use domain::Card;
+use domain::payment::Cause;
+
+use super::Answer;
+
+/// The rail's name in the ledger and in attempts.
+pub const NAME: &str = "simulator";
+
+/// A test card and what it does.
+#[derive(Clone, Copy, Debug)]
+pub struct TestCard {
+    /// The number.
+    pub number: &'static str,
+    /// What happens, in words.
+    pub effect: &'static str,
+}
+
+/// The published test cards.
+pub const CARDS: [TestCard; 7] = [
+    TestCard { number: "4242424242424242", effect: "Approved" },
+    TestCard { number: "4111111111111111", effect: "Approved" },
+    TestCard { number: "4000000000000002", effect: "Declined: do not honor" },
+    TestCard { number: "4000000000009995", effect: "Declined: insufficient funds" },
+    TestCard { number: "4000000000000069", effect: "Declined: expired card" },
+    TestCard { number: "4000002760003184", effect: "3-D Secure, then as you choose" },
+    TestCard { number: "4000000000003220", effect: "3-D Secure, then as you choose" },
+];
+
+/// Asks for money from a card, or by another method when there is none.
+pub fn ask(card: Option<&Card>) -> Answer {
+    let Some(card) = card else { return Answer::Challenge };
+    match card.number().expose() {
+        "4000000000000002" => Answer::Declined(Cause::new("card_declined", "Do not honor")),
+        "4000000000009995" => {
+            Answer::Declined(Cause::new("insufficient_funds", "Insufficient funds"))
+        }
+        "4000000000000069" => Answer::Declined(Cause::new("expired_card", "Expired card")),
+        "4000002760003184" | "4000000000003220" => Answer::Challenge,
+        _ => Answer::Approved,
+    }
+}
+
+/// What the payer's "no" at the bank's page means.
+pub fn refused_by_payer() -> Cause {
+    Cause::new("authentication_failed", "The payer declined at the bank")
+}
+
+/// What became of an attempt that was asked and never answered. The simulator decides within the
+/// call and keeps nothing, so a call that was interrupted moved no money.
+pub fn enquire() -> Answer {
+    Answer::Declined(Cause::new("not_processed", "The payment was interrupted"))
+}

@@ -1,0 +1,163 @@
+//! The demo merchant's webhook deliveries, for the page and for the sandbox call.
+
+use domain::{BillId, DeliveryId, Refusal, Timestamp, WireId};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use store::Failure;
+use store::tables::deliveries::Try;
+
+use super::Demo;
+use crate::app::App;
+use crate::operations::{bills, deliveries};
+
+/// A delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// Our id.
+    pub id: DeliveryId,
+    /// What it announces, in the dialect's word.
+    pub event: String,
+    /// Where it goes.
+    pub endpoint: String,
+    /// `pending`, `delivered`, `failed` or `paused`.
+    pub state: String,
+    /// When it is tried next.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Its attempts.
+    pub attempts: Vec<AttemptRow>,
+}
+
+/// One attempt, both sides in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// When.
+    pub at: Timestamp,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub latency_ms: i64,
+    /// What went wrong if there was no answer.
+    pub error: Option<String>,
+    /// Headers sent.
+    pub request_headers: Vec<(String, String)>,
+    /// Bytes sent.
+    pub request_body: String,
+    /// Headers received.
+    pub response_headers: Vec<(String, String)>,
+    /// The head of what was received.
+    pub response_body: String,
+}
+
+/// The deliveries of a HitPay payment request, or the newest ones of the demo merchant.
+pub async fn list(app: &App, bill: Option<&WireId>) -> Result<Vec<DeliveryRow>, Failure> {
+    let demo = demo(app)?;
+    let bill = match bill {
+        Some(wire) => Some(find(app, wire).await?),
+        None => None,
+    };
+    of_bill(app, demo, bill).await
+}
+
+/// The deliveries of a bill, or the newest ones.
+pub async fn of_bill(
+    app: &App,
+    demo: &Demo,
+    bill: Option<BillId>,
+) -> Result<Vec<DeliveryRow>, Failure> {
+    let caller = &demo.caller;
+    let seen = deliveries::list(app, &caller.merchant.id, caller.mode, bill).await?;
+    Ok(seen
+        .into_iter()
+        .map(|seen| DeliveryRow {
+            next_attempt_at: seen.next_attempt(),
+            id: seen.delivery.new.id,
+            event: seen.delivery.new.topic,
+            endpoint: seen.delivery.new.target,
+            state: seen.delivery.state,
+            attempts: seen.attempts.into_iter().map(AttemptRow::from).collect(),
+        })
+        .collect())
+}
+
+async fn find(app: &App, wire: &WireId) -> Result<BillId, Failure> {
+    let mut last = Failure::Refused(Refusal::UnknownRoute);
+    for dialect in dialects::ALL {
+        match bills::for_page(app, *dialect, wire).await {
+            Ok(view) => return Ok(view.bill.head.id),
+            Err(failure) => last = failure,
+        }
+    }
+    Err(last)
+}
+
+/// One more attempt now.
+pub async fn resend(app: &App, id: &DeliveryId) -> Result<(), Failure> {
+    let caller = &demo(app)?.caller;
+    deliveries::resend(app, &caller.merchant.id, caller.mode, id).await
+}
+
+fn demo(app: &App) -> Result<&Demo, Failure> {
+    app.demo.as_ref().ok_or_else(|| Failure::Refused(Refusal::UnknownRoute))
+}
+
+impl From<Try> for AttemptRow {
+    fn from(attempt: Try) -> Self {
+        // Written by us as JSON; should a row be damaged, the rest is still worth showing.
+        let headers = |text: &str| serde_json::from_str(text).unwrap_or_default();
+        Self {
+            at: attempt.at,
+            status: attempt.status,
+            latency_ms: attempt.took_ms,
+            error: attempt.error,
+            request_headers: headers(&attempt.request_headers),
+            request_body: attempt.request_body,
+            response_headers: headers(&attempt.response_headers),
+            response_body: attempt.response_body,
+        }
+    }
+}
+
+/// A delivery as the sandbox call shows it.
+#[derive(Serialize)]
+pub struct Shown {
+    id: String,
+    event: String,
+    endpoint: String,
+    state: String,
+    next_attempt_at: Option<String>,
+    attempts: Vec<Value>,
+}
+
+impl From<DeliveryRow> for Shown {
+    fn from(row: DeliveryRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            event: row.event,
+            endpoint: row.endpoint,
+            state: row.state,
+            next_attempt_at: row.next_attempt_at.map(super::simulate::rfc3339),
+            attempts: row.attempts.into_iter().map(shown).collect(),
+        }
+    }
+}
+
+fn shown(attempt: AttemptRow) -> Value {
+    let headers = |pairs: Vec<(String, String)>| {
+        pairs.into_iter().map(|(name, value)| (name, Value::from(value))).collect::<Map<_, _>>()
+    };
+    serde_json::json!({
+        "at": super::simulate::rfc3339(attempt.at),
+        "status": attempt.status,
+        "latency_ms": attempt.latency_ms,
+        "error": attempt.error,
+        "request": {
+            "headers": headers(attempt.request_headers),
+            "body": attempt.request_body,
+        },
+        "response": {
+            "status": attempt.status,
+            "headers": headers(attempt.response_headers),
+            "body": attempt.response_body,
+        },
+    })
+}

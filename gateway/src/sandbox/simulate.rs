@@ -1,0 +1,338 @@
+//! The sandbox's calls: do what a customer would do, look at the ledger and at webhooks.
+//!
+//! Authorised by any credential of the demo merchant or, on loopback, by none; a credential that
+//! is there and wrong is refused.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use dialects::Dialect;
+use domain::payment::Cause;
+use domain::{BillView, Call, DeliveryId, Refusal, Reply, Secret, Timestamp, WireId};
+use http::StatusCode;
+use http::request::Parts;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::tables::{bills as table, payments as payment_table};
+
+use super::{Demo, deliveries};
+use crate::app::App;
+use crate::http::pipeline::{self, plain};
+use crate::http::server::Peer;
+use crate::operations::{self, Failure, bills, payments};
+use crate::rails::Answer;
+
+/// Bytes of the body of a sandbox call.
+const BODY_MAX: usize = 16 * 1024;
+
+#[derive(Deserialize)]
+struct Simulate {
+    payment: String,
+    outcome: Outcome,
+    method: Option<String>,
+    reason: Option<String>,
+    #[serde(default, rename = "final")]
+    for_good: bool,
+    dialect: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Approve,
+    Decline,
+    Abort,
+    Expire,
+}
+
+/// A bill and the dialect it came through.
+struct Found {
+    dialect: &'static dyn Dialect,
+    view: BillView,
+}
+
+/// `POST /sandbox/simulate`.
+pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let demo = match admitted(&app, &head) {
+        Ok(demo) => demo,
+        Err(response) => return *response,
+    };
+    let body = match pipeline::read(body, BODY_MAX).await {
+        Ok(body) => body,
+        Err(refusal) => return refused(&refusal),
+    };
+    let wanted: Simulate = match serde_json::from_slice(&body) {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            let form = "Send JSON like {\"payment\":\"<id or reference>\",\"outcome\":\"approve\"}";
+            return plain(StatusCode::BAD_REQUEST, &format!("{form}; outcomes are approve, decline, abort and expire ({error})"));
+        }
+    };
+    let done = async {
+        let found = find(&app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
+        act(&app, &found, &wanted).await?;
+        Ok(status(&app, demo, &found).await?)
+    };
+    match done.await {
+        Ok(body) => Json(body).into_response(),
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// Does what the customer would do.
+async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<(), Failure> {
+    let (dialect, bill) = (found.dialect, &found.view.bill);
+    let id = &bill.head.wire;
+    let first = bill.ask.methods.first().map_or("card", String::as_str);
+    let usual = if bill.ask.methods.iter().any(|m| m == "card") { "card" } else { first };
+    let method = wanted.method.as_deref().unwrap_or(usual);
+    match wanted.outcome {
+        Outcome::Approve => {
+            payments::simulate(app, dialect, id, method, Answer::Approved).await.map(|_| ())
+        }
+        Outcome::Decline => {
+            let text = wanted.reason.as_deref().unwrap_or("Do not honor");
+            let cause = Cause::new("card_declined", text);
+            let answer = Answer::Declined(cause.clone());
+            payments::simulate(app, dialect, id, method, answer).await?;
+            if wanted.for_good {
+                payments::fail_for_good(app, dialect, id, cause).await?;
+            }
+            Ok(())
+        }
+        // The payer leaves; the bill stays as it is, if it can still be paid.
+        Outcome::Abort => bill.admit(app.clock.now()).map_err(Failure::Refused),
+        Outcome::Expire => {
+            bill.admit(app.clock.now())?;
+            bills::expire(app, bill.clone()).await
+        }
+    }
+}
+
+/// The id that the API shows and the dialect's own word for the state: what the API itself
+/// would answer.
+async fn status(app: &App, demo: &Demo, found: &Found) -> Result<Value, Failure> {
+    let id = found.view.bill.head.wire.clone();
+    let call = Call::ShowBill(id.clone());
+    let incoming = domain::call::Incoming { call, idempotency_key: None };
+    let reply: Reply = operations::execute(app, found.dialect, &demo.caller, incoming).await?;
+    let (head, ()) = http::Request::new(()).into_parts();
+    let answer = found.dialect.encode(&app.site, &head, &reply);
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    Ok(json!({"payment": id.as_str(), "status": answer.get("status")}))
+}
+
+/// Finds a bill by what a person would name it: the dialect's id of the bill, the id of one of
+/// its payments, or the merchant's reference; the newest match wins.
+async fn find(
+    app: &App,
+    demo: &Demo,
+    name: &str,
+    dialect: Option<&str>,
+) -> Result<Found, Failure> {
+    let unknown = || Failure::Refused(Refusal::NotFound(domain::Object::Bill, name.to_owned()));
+    let wire = WireId::new(name).map_err(|_| unknown())?;
+    let caller = demo.caller.clone();
+    let reference = name.to_owned();
+    let only = dialect.map(str::to_owned);
+    let found = app
+        .store
+        .read("find_payment", move |tx| {
+            for dialect in dialects::ALL {
+                let name = dialect.profile().name;
+                if only.as_deref().is_some_and(|only| only != name) {
+                    continue;
+                }
+                if let Some(bill) = table::by_wire(tx, name, &wire)? {
+                    return Ok(Some(bill));
+                }
+                if let Some(payment) = payment_table::by_wire(tx, name, &wire)? {
+                    return Ok(table::by_id(tx, &payment.head.bill)?);
+                }
+            }
+            let (merchant, mode) = (&caller.merchant.id, caller.mode);
+            let bill = table::by_reference(tx, merchant, mode, &reference)?;
+            Ok(bill.filter(|bill| only.as_ref().is_none_or(|only| *only == bill.head.dialect)))
+        })
+        .await?
+        .filter(|bill| bill.head.merchant == demo.caller.merchant.id)
+        .ok_or_else(unknown)?;
+    let dialect = dialects::by_name(&found.head.dialect).ok_or_else(unknown)?;
+    let view = bills::for_page(app, dialect, &found.head.wire).await?;
+    Ok(Found { dialect, view })
+}
+
+/// `GET /sandbox/ledger`.
+pub async fn ledger(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    if let Err(response) = admitted(&app, &head) {
+        return *response;
+    }
+    match operations::ledger::summary(&app).await {
+        Ok(summary) => {
+            let currencies: serde_json::Map<_, _> = summary
+                .totals
+                .iter()
+                .map(|total| {
+                    let (debits, credits) = (total.debits, total.credits);
+                    let row = json!({
+                        "debits": debits, "credits": credits, "difference": debits - credits,
+                    });
+                    (total.currency.code().to_owned(), row)
+                })
+                .collect();
+            let accounts: Vec<_> = summary
+                .accounts
+                .iter()
+                .map(|account| {
+                    json!({
+                        "account": account.account,
+                        "currency": account.currency.code(),
+                        "balance": account.minor,
+                    })
+                })
+                .collect();
+            let balanced = summary.balanced();
+            Json(json!({"balanced": balanced, "currencies": currencies, "accounts": accounts}))
+                .into_response()
+        }
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// The query of `GET /sandbox/webhooks`.
+#[derive(Deserialize)]
+pub struct Which {
+    payment: Option<String>,
+}
+
+/// `GET /sandbox/webhooks?payment=`.
+pub async fn webhooks(
+    State(app): State<Arc<App>>,
+    Query(which): Query<Which>,
+    request: Request,
+) -> Response {
+    let (head, _) = request.into_parts();
+    let demo = match admitted(&app, &head) {
+        Ok(demo) => demo,
+        Err(response) => return *response,
+    };
+    let listed = async {
+        let bill = match &which.payment {
+            Some(name) => Some(find(&app, demo, name, None).await?.view.bill.head.id),
+            None => None,
+        };
+        deliveries::of_bill(&app, demo, bill).await
+    };
+    match listed.await {
+        Ok(rows) => {
+            let shown: Vec<_> = rows.into_iter().map(deliveries::Shown::from).collect();
+            Json(json!({"deliveries": shown})).into_response()
+        }
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// `POST /sandbox/webhooks/{delivery}/resend`.
+pub async fn resend(
+    State(app): State<Arc<App>>,
+    Path(delivery): Path<String>,
+    request: Request,
+) -> Response {
+    let (head, _) = request.into_parts();
+    if let Err(response) = admitted(&app, &head) {
+        return *response;
+    }
+    let done = match DeliveryId::parse(&delivery) {
+        Ok(id) => deliveries::resend(&app, &id).await,
+        Err(_) => Err(Failure::Refused(Refusal::UnknownRoute)),
+    };
+    match done {
+        Ok(()) => (StatusCode::ACCEPTED, Json(json!({"id": delivery}))).into_response(),
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// Lets in the demo merchant by any of its credentials, and anyone on this machine without one.
+fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
+    let Some(demo) = &app.demo else {
+        return Err(Box::new(plain(StatusCode::NOT_FOUND, "Not Found")));
+    };
+    let known = &demo.credentials;
+    let header = |name: &str| {
+        let value = head.headers.get(name)?;
+        Some(Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+    };
+    let is = |name: &str, wanted: &str| {
+        header(name).map(|given| given == Secret::new(wanted.to_owned()))
+    };
+    let both = |one: Option<bool>, two: Option<bool>| match (one, two) {
+        (None, None) => None,
+        (one, two) => Some(one == Some(true) && two == Some(true)),
+    };
+    let shown = [
+        is("x-business-api-key", &known.hitpay.api_key),
+        is("x-api-key", &known.numipay.api_key),
+        both(
+            is("x-client-id", &known.igivepay.client_id),
+            is("x-client-secret", &known.igivepay.client_secret),
+        ),
+        both(
+            is("client_id", &known.vipps.client_id),
+            is("client_secret", &known.vipps.client_secret),
+        ),
+        // No bearer token is issued by this version.
+        header("authorization").map(|_| false),
+    ];
+    let mut shown = shown.into_iter().flatten().peekable();
+    let here = head.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
+    if shown.peek().is_none() && here || shown.peek().is_some() && shown.all(|right| right) {
+        return Ok(demo);
+    }
+    let message = "Show a credential of the demo merchant (they are in sandbox.json), or call \
+                   from this machine without one";
+    Err(Box::new(plain(StatusCode::UNAUTHORIZED, message)))
+}
+
+fn failed(failure: &Failure) -> Response {
+    match failure {
+        Failure::Refused(refusal) => refused(refusal),
+        Failure::Fault(fault) => {
+            tracing::error!(fault = fault.0, "fault");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let (status, message) = match refusal {
+        Refusal::NotFound(_, name) => (StatusCode::NOT_FOUND, format!("No payment is called {name}")),
+        Refusal::UnknownRoute => (StatusCode::NOT_FOUND, "Not Found".to_owned()),
+        Refusal::AlreadyPaid => (StatusCode::CONFLICT, "The payment is completed".to_owned()),
+        Refusal::Expired => (StatusCode::CONFLICT, "The payment has expired".to_owned()),
+        Refusal::Failed => (StatusCode::CONFLICT, "The payment has failed".to_owned()),
+        Refusal::Withdrawn => (StatusCode::CONFLICT, "The payment was deleted".to_owned()),
+        Refusal::TryUnderWay => (StatusCode::CONFLICT, "A try is under way".to_owned()),
+        Refusal::TooManyTries => (StatusCode::CONFLICT, "Too many declined tries".to_owned()),
+        Refusal::NoMethod => {
+            (StatusCode::CONFLICT, "The payment cannot be paid by this method".to_owned())
+        }
+        Refusal::BodyTooLarge(_) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large".to_owned())
+        }
+        Refusal::Unavailable(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Service unavailable".to_owned())
+        }
+        other => (StatusCode::BAD_REQUEST, format!("Not possible ({})", other.name())),
+    };
+    plain(status, &message)
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.millis())
+        .map_or_else(|_| at.millis().to_string(), |at| format!("{at:.3}"))
+}

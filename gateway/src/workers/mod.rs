@@ -1,0 +1,68 @@
+//! Work that nobody waits for. Each worker is a `tick`; the loop calls them, tests call them
+//! directly.
+
+pub mod webhooks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::limits::{IDEMPOTENCY_KEPT, SWEEP_MAX};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::app::App;
+use crate::operations::{Failure, bills, payments};
+
+/// How often due work is looked for.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Runs until `stop` changes.
+pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let webhooks = tokio::spawn(webhooks::run(Arc::clone(&app), stop.clone()));
+    let mut every = tokio::time::interval(POLL);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {
+                if let Err(Failure::Fault(fault)) = tick(&app).await {
+                    tracing::error!(fault = fault.0, "a worker failed and will try again");
+                }
+            }
+            _ = stop.changed() => break,
+        }
+    }
+    // It ends by the same signal; a panic in it was counted and logged where it happened.
+    let _ = webhooks.await;
+}
+
+/// Everything that is due but webhooks: expired bills, attempts without an answer, old keys.
+pub async fn tick(app: &App) -> Result<(), Failure> {
+    bills::expire_due(app).await?;
+    payments::resolve_asked(app).await?;
+    let before = app.clock.now().minus(IDEMPOTENCY_KEPT);
+    let old = app
+        .store
+        .read("old_idempotency_keys", move |tx| {
+            Ok(store::tables::idempotency::are_older(tx, before)?)
+        })
+        .await?;
+    if old {
+        app.store
+            .write("forget_idempotency_keys", move |tx| {
+                Ok(store::tables::idempotency::forget(tx, before, SWEEP_MAX)?)
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Before the first request, when this process is the only one on its database: whatever a dead
+/// process left under way is taken up again at once.
+pub async fn take_over(app: &App) -> Result<(), Failure> {
+    let now = app.clock.now();
+    app.store
+        .write("free_leases", move |tx| Ok(store::tables::deliveries::free_leases(tx, now)?))
+        .await?;
+    payments::resolve_interrupted(app).await?;
+    Ok(())
+}

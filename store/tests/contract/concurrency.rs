@@ -1,0 +1,127 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::Refusal;
+use store::tables::{records, statements};
+use store::{Failure, Tx};
+
+use crate::lab::{Lab, at};
+
+fn put(tx: &mut Tx<'_>, id: &str) -> Result<(), Failure> {
+    Ok(records::put(tx, "kind", id, "{}", at(0, "").now)?)
+}
+
+fn there(lab: &Lab, id: &'static str) -> bool {
+    lab.read(move |tx| Ok(records::get(tx, "kind", id)?.is_some()))
+        .unwrap()
+}
+
+pub fn a_refused_job_leaves_nothing_and_hurts_no_neighbour(lab: &Lab) {
+    let before = lab.store.write("before", |tx| put(tx, "before"));
+    let refused = lab.store.write("refused", |tx| {
+        put(tx, "refused")?;
+        Err::<(), _>(Refusal::Expired.into())
+    });
+    let after = lab.store.write("after", |tx| put(tx, "after"));
+    let (one, two, three) = lab.wait(async { (before.await, refused.await, after.await) });
+    assert_eq!((one, three), (Ok(()), Ok(())));
+    assert_eq!(two, Err(Failure::Refused(Refusal::Expired)));
+    assert!(there(lab, "before") && there(lab, "after") && !there(lab, "refused"));
+}
+
+pub fn a_panic_is_one_callers_fault(lab: &Lab) {
+    let broken = lab.write::<()>(|tx| {
+        put(tx, "broken")?;
+        panic!("a rule is broken on purpose");
+    });
+    assert!(matches!(broken, Err(Failure::Fault(fault)) if fault.0.contains("panic")));
+    assert!(!there(lab, "broken"));
+    lab.write(|tx| put(tx, "next")).unwrap();
+    assert!(there(lab, "next"), "the writer goes on");
+    let reading = lab.read::<()>(|_| panic!("also while reading"));
+    assert!(matches!(reading, Err(Failure::Fault(_))));
+    assert!(there(lab, "next"), "the readers go on");
+}
+
+pub fn a_failed_statement_poisons_its_transaction(lab: &Lab) {
+    let careless = lab.write(|tx| {
+        put(tx, "careless")?;
+        // The closure overlooks the error and goes on.
+        let _ = tx.exec("INSERT INTO no_such_table (x) VALUES (1)", &[]);
+        assert!(put(tx, "careless too").is_err());
+        Ok(())
+    });
+    assert!(matches!(careless, Err(Failure::Fault(_))));
+    assert!(!there(lab, "careless"));
+}
+
+pub fn many_writers_lose_nothing(lab: &Lab) {
+    let writes: Vec<_> = (0..400)
+        .map(|number: i64| {
+            lab.store.write("many", move |tx| {
+                put(tx, &format!("many/{number}"))?;
+                if number % 7 == 0 {
+                    Err(Refusal::Expired.into())
+                } else {
+                    Ok(number)
+                }
+            })
+        })
+        .collect();
+    let mut kept = 0;
+    lab.wait(async {
+        for write in writes {
+            kept += usize::from(write.await.is_ok());
+        }
+    });
+    let found = lab
+        .read(|tx| Ok(records::starting_with(tx, "kind", "many/", 1_000)?))
+        .unwrap();
+    assert_eq!((kept, found.len()), (400 - 58, 400 - 58));
+}
+
+pub fn a_reader_sees_one_snapshot(lab: &Lab) {
+    let written = Arc::new(AtomicBool::new(false));
+    let (reading, go) = (Arc::clone(&written), Arc::new(AtomicBool::new(false)));
+    let begun = Arc::clone(&go);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            runtime.block_on(lab.store.read("snapshot", move |tx| {
+                let before = records::get(tx, "kind", "new")?.is_some();
+                begun.store(true, Ordering::SeqCst);
+                while !reading.load(Ordering::SeqCst) {
+                    std::hint::spin_loop();
+                }
+                Ok((before, records::get(tx, "kind", "new")?.is_some()))
+            }))
+        });
+        while !go.load(Ordering::SeqCst) {
+            std::hint::spin_loop();
+        }
+        lab.write(|tx| put(tx, "new")).unwrap();
+        written.store(true, Ordering::SeqCst);
+        assert_eq!(reader.join().unwrap(), Ok((false, false)));
+    });
+    assert!(there(lab, "new"));
+}
+
+pub fn every_statement_can_be_prepared(lab: &Lab) {
+    let connection = rusqlite::Connection::open(lab.path()).unwrap();
+    let mut count = 0;
+    for statement in statements() {
+        connection
+            .prepare(statement)
+            .unwrap_or_else(|error| panic!("{error}: {statement}"));
+        for outside in [" LIKE ", "RANDOM(", "DATETIME", "INSTR(", "?,", "? "] {
+            assert!(
+                !statement.to_uppercase().contains(outside),
+                "{outside}: {statement}"
+            );
+        }
+        count += 1;
+    }
+    assert!(count > 40);
+}

@@ -1,0 +1,95 @@
+use domain::Payment;
+use domain::ledger::ChainHash;
+use store::tables::ledger;
+
+use crate::lab::{Lab, at, sgd};
+
+/// Two payments paid in full, their journals posted.
+fn posted(lab: &Lab) -> Vec<Payment> {
+    let shop = lab.caller("Shop");
+    (1..=2)
+        .map(|number| {
+            let payment = lab.payment(&lab.bill(&shop, number), 1);
+            let now = at(number, "").now;
+            let decision = payment
+                .clone()
+                .authorize(now)
+                .and_then(|d| d.and_then(|p| p.capture(now, sgd(1_050))))
+                .unwrap();
+            lab.write(move |tx| Ok(ledger::post(tx, &decision.payment, &decision.journal, now)?))
+                .unwrap();
+            payment
+        })
+        .collect()
+}
+
+fn chain_is_whole(lab: &Lab) -> bool {
+    lab.read(|tx| {
+        let mut hash = ChainHash::genesis();
+        for (index, link) in ledger::after(tx, 0, 0, 100)?.into_iter().enumerate() {
+            if link.entry.place != index as i64 + 1 || link.entry.hash(&hash) != link.hash {
+                return Ok(false);
+            }
+            hash = link.hash;
+        }
+        Ok(true)
+    })
+    .unwrap()
+}
+
+pub fn a_journal_is_chained_and_balanced(lab: &Lab) {
+    let payments = posted(lab);
+    assert!(chain_is_whole(lab));
+    let id = payments[1].head.id.clone();
+    let (lanes, links, totals) = lab
+        .read(move |tx| {
+            Ok((
+                ledger::lanes(tx)?,
+                ledger::of_payment(tx, &id)?,
+                ledger::totals(tx)?,
+            ))
+        })
+        .unwrap();
+    assert_eq!(lanes, [0]);
+    assert_eq!(
+        links
+            .iter()
+            .map(|link| link.entry.place)
+            .collect::<Vec<_>>(),
+        [3, 4]
+    );
+    assert_eq!((totals[0].debits, totals[0].credits), (4_200, 4_200));
+}
+
+pub fn a_changed_row_breaks_the_chain(lab: &Lab) {
+    posted(lab);
+    for change in [
+        "UPDATE transfers SET amount = amount + 1 WHERE place = 2",
+        "UPDATE transfers SET at = at + 1 WHERE place = 1",
+        "UPDATE transfers SET credit = 'clearing:x' WHERE place = 4",
+        "DELETE FROM transfers WHERE place = 3",
+    ] {
+        let fresh = Lab::sqlite();
+        posted(&fresh);
+        assert!(chain_is_whole(&fresh));
+        fresh.write(move |tx| Ok(tx.exec(change, &[])?)).unwrap();
+        assert!(!chain_is_whole(&fresh), "{change}");
+    }
+}
+
+pub fn balances_sum_to_zero(lab: &Lab) {
+    posted(lab);
+    let balances = lab.read(|tx| Ok(ledger::balances(tx)?)).unwrap();
+    assert_eq!(balances.iter().map(|balance| balance.minor).sum::<i64>(), 0);
+    let of = |start: &str| {
+        balances
+            .iter()
+            .filter(|b| b.account.starts_with(start))
+            .map(|b| b.minor)
+            .sum::<i64>()
+    };
+    assert_eq!(
+        (of("clearing:"), of("held:"), of("merchant:")),
+        (-2_100, 0, 2_100)
+    );
+}

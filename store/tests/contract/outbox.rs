@@ -1,0 +1,231 @@
+use domain::delivery::Outcome;
+use domain::{Bill, DeliveryId, Fact, Span, Timestamp};
+use store::tables::deliveries::{self as outbox, Delivery, New, Try};
+use store::tables::events;
+
+use crate::lab::{Lab, at, event};
+
+fn new(bill: &Bill, number: i64) -> New {
+    let event = event(bill, Fact::BillPaid, number);
+    New {
+        id: DeliveryId::mint(&at(number, "delivery"), &number.to_string()),
+        event: event.id.to_string(),
+        merchant: bill.head.merchant.clone(),
+        mode: bill.head.mode,
+        dialect: "hitpay".to_owned(),
+        bill: bill.head.id.clone(),
+        target: "http://127.0.0.1/hook".to_owned(),
+        subject: bill.head.wire.to_string(),
+        topic: "payment_request.completed".to_owned(),
+        content_type: "application/x-www-form-urlencoded".to_owned(),
+        body: "a=b".to_owned(),
+    }
+}
+
+fn put(lab: &Lab, bill: &Bill, number: i64) -> DeliveryId {
+    let (delivery, event) = (new(bill, number), event(bill, Fact::BillPaid, number));
+    let id = delivery.id.clone();
+    lab.write(move |tx| {
+        events::insert(tx, &event)?;
+        Ok(outbox::insert(tx, &delivery, at(number, "").now)?)
+    })
+    .unwrap();
+    id
+}
+
+fn claim(lab: &Lab, now: Timestamp, token: &'static str) -> Vec<Delivery> {
+    let until = now.plus(Span::from_seconds(60));
+    lab.write(move |tx| Ok(outbox::claim(tx, now, until, token, 10)?))
+        .unwrap()
+}
+
+fn a_try(number: u32, at: Timestamp) -> Try {
+    Try {
+        number,
+        at,
+        took_ms: 5,
+        status: Some(500),
+        error: None,
+        request_headers: "[]".to_owned(),
+        request_body: "a=b&hmac=c".to_owned(),
+        response_headers: "[]".to_owned(),
+        response_body: "no".to_owned(),
+    }
+}
+
+fn settle(lab: &Lab, id: &DeliveryId, token: &'static str, t: Try, outcome: Outcome) -> bool {
+    let id = id.clone();
+    lab.write(move |tx| Ok(outbox::settle(tx, &id, token, &t, outcome)?))
+        .unwrap()
+}
+
+fn found(lab: &Lab, id: &DeliveryId) -> Delivery {
+    let id = id.clone();
+    lab.read(move |tx| Ok(outbox::by_id(tx, &id)?))
+        .unwrap()
+        .unwrap()
+}
+
+pub fn a_delivery_is_claimed_once(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    let id = put(lab, &bill, 1);
+    assert!(claim(lab, at(0, "").now, "early").is_empty());
+    let now = at(10, "").now;
+    assert_eq!(
+        lab.read(|tx| Ok(outbox::next_due(tx)?)).unwrap(),
+        Some(at(1, "").now)
+    );
+    let claimed = claim(lab, now, "one");
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(
+        (&claimed[0].new.id, claimed[0].new.body.as_str()),
+        (&id, "a=b")
+    );
+    assert!(claim(lab, now, "two").is_empty(), "it is leased");
+    let later = now.plus(Span::from_seconds(60));
+    assert_eq!(claim(lab, later, "three").len(), 1, "the lease ran out");
+}
+
+pub fn a_lost_lease_records_nothing(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    let id = put(lab, &bill, 1);
+    let now = at(10, "").now;
+    claim(lab, now, "old");
+    claim(lab, now.plus(Span::from_seconds(60)), "new");
+    assert!(!settle(lab, &id, "old", a_try(1, now), Outcome::Delivered));
+    assert_eq!(
+        (found(lab, &id).state.as_str(), found(lab, &id).attempts),
+        ("pending", 0)
+    );
+    assert!(settle(lab, &id, "new", a_try(1, now), Outcome::Delivered));
+    assert!(
+        !settle(lab, &id, "new", a_try(2, now), Outcome::Delivered),
+        "a token is used once"
+    );
+    let of = id.clone();
+    assert_eq!(
+        lab.read(move |tx| Ok(outbox::attempts(tx, &of)?)).unwrap(),
+        [a_try(1, now)]
+    );
+}
+
+pub fn a_retry_waits_and_a_success_ends(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    let id = put(lab, &bill, 1);
+    let first = at(10, "").now;
+    let second = first.plus(Span::from_minutes(1));
+    claim(lab, first, "t1");
+    assert!(settle(
+        lab,
+        &id,
+        "t1",
+        a_try(1, first),
+        Outcome::RetryAt(second)
+    ));
+    let waiting = found(lab, &id);
+    assert_eq!(
+        (waiting.attempts, waiting.first, waiting.next),
+        (1, Some(first), Some(second))
+    );
+    assert!(claim(lab, first.plus(Span::from_seconds(59)), "t2").is_empty());
+    assert_eq!(claim(lab, second, "t3").len(), 1);
+    assert!(settle(lab, &id, "t3", a_try(2, second), Outcome::GivenUp));
+    let ended = found(lab, &id);
+    assert_eq!(
+        (ended.state.as_str(), ended.first, ended.next),
+        ("failed", Some(first), None)
+    );
+    let (totals, next) = lab
+        .read(|tx| Ok((outbox::totals(tx)?, outbox::next_due(tx)?)))
+        .unwrap();
+    assert_eq!((totals, next), (vec![("failed".to_owned(), 1)], None));
+}
+
+pub fn one_subject_and_target_stays_in_order(lab: &Lab) {
+    let shop = lab.caller("Shop");
+    let (bill, other) = (lab.bill(&shop, 1), lab.bill(&shop, 2));
+    let (first, second) = (put(lab, &bill, 1), put(lab, &bill, 2));
+    let third = put(lab, &other, 3);
+    let now = at(100, "").now;
+    let ids = |claimed: Vec<Delivery>| {
+        claimed
+            .into_iter()
+            .map(|delivery| delivery.new.id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ids(claim(lab, now, "t1")),
+        [first.clone(), third],
+        "the second one waits"
+    );
+    assert!(
+        ids(claim(lab, now, "t2")).is_empty(),
+        "also while the first is under way"
+    );
+    assert!(settle(lab, &first, "t1", a_try(1, now), Outcome::Delivered));
+    assert_eq!(ids(claim(lab, now, "t3")), [second]);
+    let (id, merchant, mode) = (bill.head.id, shop.merchant.id, shop.mode);
+    let (of_bill, newest) = lab
+        .read(move |tx| {
+            Ok((
+                outbox::of_bill(tx, &id)?,
+                outbox::newest(tx, &merchant, mode, 10)?,
+            ))
+        })
+        .unwrap();
+    assert_eq!((of_bill.len(), newest.len()), (2, 3));
+}
+
+pub fn leases_of_a_dead_process_are_freed(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    put(lab, &bill, 1);
+    let now = at(10, "").now;
+    claim(lab, now, "dead");
+    let freed = lab
+        .write(move |tx| Ok(outbox::free_leases(tx, now)?))
+        .unwrap();
+    assert_eq!(freed, 1);
+    assert_eq!(claim(lab, now, "alive").len(), 1);
+}
+
+pub fn a_delivery_is_sent_again_in_any_state(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    let id = put(lab, &bill, 1);
+    let now = at(10, "").now;
+    claim(lab, now, "t1");
+    assert!(settle(lab, &id, "t1", a_try(1, now), Outcome::Delivered));
+    let again = id.clone();
+    assert!(
+        lab.write(move |tx| Ok(outbox::resend(tx, &again, now)?))
+            .unwrap()
+    );
+    let claimed = claim(lab, now, "t2");
+    assert_eq!((claimed.len(), claimed[0].attempts), (1, 1));
+    let nobody = DeliveryId::mint(&at(1, "nobody"), "x");
+    assert!(
+        !lab.write(move |tx| Ok(outbox::resend(tx, &nobody, now)?))
+            .unwrap()
+    );
+}
+
+pub fn events_are_listed_in_order(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    for (number, fact) in [
+        (1, Fact::BillCreated),
+        (2, Fact::BillChanged),
+        (3, Fact::BillPaid),
+    ] {
+        let event = event(&bill, fact, number);
+        lab.write(move |tx| Ok(events::insert(tx, &event)?))
+            .unwrap();
+    }
+    let lines = lab
+        .read(move |tx| Ok(events::of_bill(tx, &bill.head.id)?))
+        .unwrap();
+    let facts: Vec<Fact> = lines.iter().map(|line| line.fact).collect();
+    assert_eq!(
+        facts,
+        [Fact::BillCreated, Fact::BillChanged, Fact::BillPaid]
+    );
+    assert_eq!((lines[0].at, &lines[0].payment), (at(1, "").now, &None));
+}
