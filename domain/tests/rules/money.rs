@@ -287,7 +287,9 @@ proptest! {
     }
 
     #[test]
-    fn adding_is_integer_adding_or_refused(a in any_minor(), b in any_minor(), of in any_currency()) {
+    fn adding_is_integer_adding_or_refused(
+        a in any_minor(), b in any_minor(), of in any_currency(),
+    ) {
         let money = |minor| Money::from_minor(minor, of).unwrap();
         let sum = money(a).checked_add(money(b));
         prop_assert_eq!(sum.map(Money::minor), a.checked_add(b).ok_or(AmountError::TooLarge));

@@ -103,7 +103,7 @@ pub fn any_currency() -> impl Strategy<Value = Currency> {
 pub fn any_minor() -> impl Strategy<Value = i64> {
     prop_oneof![
         3 => (0_u32..63).prop_flat_map(|bits| 0..=(i64::MAX >> bits)),
-        1 => proptest::sample::select(vec![0, 1, 9, 10, 99, 100, 999, 1_000, i64::MAX - 1, i64::MAX]),
+        1 => proptest::sample::select(vec![0, 1, 9, 10, 99, 100, 999, i64::MAX - 1, i64::MAX]),
     ]
 }
 

@@ -102,7 +102,9 @@ proptest! {
     }
 
     #[test]
-    fn a_seed_gives_other_bytes_for_another_purpose(seed in any::<[u8; 32]>(), a in ".*", b in ".*") {
+    fn a_seed_gives_other_bytes_for_another_purpose(
+        seed in any::<[u8; 32]>(), a in ".*", b in ".*",
+    ) {
         let seed = Seed::new(seed);
         prop_assert_eq!(a == b, seed.derive(&a) == seed.derive(&b));
     }
@@ -129,7 +131,8 @@ proptest! {
     #[test]
     fn a_secret_never_prints(text in "[a-zA-Z0-9]{4,40}") {
         let secret = Secret::new(text.clone());
-        for printed in [format!("{secret:?}"), format!("{secret:#?}"), format!("{:?}", Some(&secret))] {
+        let inside = format!("{:?}", Some(&secret));
+        for printed in [format!("{secret:?}"), format!("{secret:#?}"), inside] {
             prop_assert!(!printed.contains(&text), "{}", printed);
         }
         prop_assert_eq!(secret.expose(), text.as_str());
@@ -245,7 +248,9 @@ proptest! {
     }
 
     #[test]
-    fn success_is_any_2xx_and_ends_it(rules in any_rules(), attempt in any::<u32>(), status in any::<u16>()) {
+    fn success_is_any_2xx_and_ends_it(
+        rules in any_rules(), attempt in any::<u32>(), status in any::<u16>(),
+    ) {
         let outcome = rules.after(attempt, NOW, NOW, Some(status));
         prop_assert_eq!(outcome == Outcome::Delivered, (200..300).contains(&status));
         prop_assert_eq!(rules.is_success(status), (200..300).contains(&status));
