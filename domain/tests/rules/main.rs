@@ -2,7 +2,6 @@
 //! that hold for whatever the generator thinks of.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test that panics is a test that fails; clippy excuses test functions only"
 )]
 
