@@ -170,7 +170,7 @@ fn rules_about_one_manifest_can_fail() {
     all_shown(
         manifests::store_has_no_runtime,
         r#"
-        store/Cargo.toml | [dependencies]\ntokio = { f = ["rt"] } | [dependencies]\ntokio = { f = ["sync"] }
+        store/Cargo.toml | [dependencies]\ntokio = ["rt"] | [dependencies]\ntokio = ["sync"]
         store/src/tx.rs | tokio::spawn(f); | use tokio::sync::oneshot;
         "#,
     );
