@@ -74,20 +74,22 @@ export const field = (page, token) => page.locator(`input[autocomplete~="${token
 export const button = (page, value) =>
   page.locator(`button[name="action"][value="${value}"], button[name="outcome"][value="${value}"]`);
 
-export async function type(page, number, { expiry = "12/34", code = "123", name = "A Payer" } = {}) {
+export async function type(page, number, card = {}) {
+  const { expiry = "12/34", code = "123", name = "A Payer" } = card;
   await field(page, "cc-number").fill(number);
   await field(page, "cc-exp").fill(expiry);
   await field(page, "cc-csc").fill(code);
   if (await field(page, "cc-name").count()) await field(page, "cc-name").fill(name);
 }
 
-/** Presses a button and gives the answer to the form: its status, before any redirect. */
+/** Presses a button and gives the status of the answer to the form itself, before any redirect. */
 export async function press(page, value) {
-  const posted = page.waitForResponse((answer) => answer.request().method() === "POST");
-  await button(page, value).first().click();
-  const answer = await posted;
-  await page.waitForLoadState("load");
-  return answer.status();
+  const arrived = page.waitForNavigation();
+  arrived.catch(() => {}); // if the click fails, the click's error is the one to report
+  await button(page, value).first().click({ noWaitAfter: true });
+  let request = (await arrived).request();
+  while (request.redirectedFrom()) request = request.redirectedFrom();
+  return (await request.response()).status();
 }
 
 /** Fills the card form and pays. */
