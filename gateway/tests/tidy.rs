@@ -209,6 +209,13 @@ fn rules_about_all_manifests_can_fail() {
         ["Cargo.toml: no crate takes `url`"]
     );
 
+    let long = "[dependencies]\ntokio = { features = [\n    \"rt\",\n] }\nserde = \"1\"\n";
+    let names: Vec<String> = manifests::dependencies(long)
+        .into_iter()
+        .map(|dependency| dependency.name)
+        .collect();
+    assert_eq!(names, ["tokio", "serde"]);
+
     let many: String = (0..60).map(|n| format!("crate{n} = \"1\"\n")).collect();
     let manifest = File::sample("gateway/Cargo.toml", &format!("[dependencies]\n{many}"));
     let lock = File::sample("Cargo.lock", &"[[package]]\n".repeat(300));
@@ -366,6 +373,14 @@ fn rules_about_sizes_can_fail() {
         "b();\n".repeat(600)
     );
     none(rust::sizes(&File::sample(path, &tests)));
+
+    let row = format!("//! | {} |", "x".repeat(100));
+    none(rust::sizes(&File::sample(path, &row)));
+    none(rust::sizes(&File::sample(
+        "gateway/src/web/words/en.rs",
+        &row[3..],
+    )));
+    assert_eq!(rust::sizes(&File::sample(path, &row[3..])).len(), 1);
 
     let large = [File::sample("store/src/sqlite.rs", &"a();\n".repeat(801))];
     assert_eq!(rust::adapters_are_small(&large).len(), 1);

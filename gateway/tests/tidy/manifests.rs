@@ -87,7 +87,15 @@ const LOCKED_MAX: usize = 270;
 pub fn dependencies(manifest: &str) -> Vec<Dependency> {
     let mut found = Vec::new();
     let mut table = String::new();
+    let mut open = 0_i64;
     for line in manifest.lines().map(str::trim) {
+        // A value may go on over several lines; those name no crate.
+        let inside = open > 0;
+        let count = |brackets: [char; 2]| line.matches(brackets).count() as i64;
+        open += count(['[', '{']) - count([']', '}']);
+        if inside {
+            continue;
+        }
         if let Some(header) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
             header.trim().clone_into(&mut table);
             if let Some((kind, name)) = table.rsplit_once('.')
