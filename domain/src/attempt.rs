@@ -82,9 +82,9 @@ impl Attempt {
     }
 
     /// The rail's answer. An attempt that is no longer open takes none: the caller is told, and
-    /// moves no money.
+    /// moves no money. `Asked` is no answer: an attempt never goes back to it.
     pub fn answer(mut self, state: AttemptState) -> Result<Self, Refusal> {
-        if !self.state.is_open() {
+        if !self.state.is_open() || state == AttemptState::Asked {
             return Err(Refusal::WrongState(self.state.as_str().to_owned()));
         }
         self.state = state;

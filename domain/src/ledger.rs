@@ -102,13 +102,17 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// From `debit` to `credit`; refuses zero.
+    /// From `debit` to `credit`; refuses zero, and an account that would pay itself: that moves
+    /// nothing either.
     pub fn new(
         debit: AccountId,
         credit: AccountId,
         amount: Money,
         reason: Reason,
     ) -> Result<Self, AmountError> {
+        if debit == credit {
+            return Err(AmountError::Zero);
+        }
         Ok(Self {
             debit,
             credit,

@@ -1,0 +1,14 @@
+//! The rules of the crate, shown from outside: tables of cases, published vectors, and properties
+//! that hold for whatever the generator thinks of.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics is a test that fails; clippy excuses test functions only"
+)]
+
+mod attempt;
+mod bill;
+mod ledger;
+mod money;
+mod payment;
+mod samples;
+mod values;
