@@ -4,7 +4,10 @@
 //! The fake is this test program started again: a script in a temporary folder stands in for the
 //! `florin` binary and runs the test `fake_florin` with the arguments in its environment.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so does its fake server")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and so does its fake server"
+)]
 
 use std::collections::HashMap;
 use std::convert::Infallible;
