@@ -16,7 +16,7 @@ use crate::learn::{self, RowPattern, Snapshot};
 use crate::process::{memory, processor};
 use crate::receiver::Receiver;
 use crate::samples::Samples;
-use crate::server::{Launch, Server};
+use crate::server::{Launch, Server, tail};
 use crate::shop::Shop;
 use crate::wire::{Ask, Wire};
 
@@ -79,11 +79,7 @@ pub async fn all(plan: &Plan) -> Outcome<Measured> {
             place: place.path(),
             measured,
         };
-        run.echo().await?;
-        run.florin().await?;
-        if let Some(database) = &plan.postgres {
-            run.postgres(database).await?;
-        }
+        run.round().await?;
         measured = run.measured;
     }
     measured.unexpected_webhooks = receiver.unexpected();
@@ -151,8 +147,24 @@ impl Run<'_> {
         self.paced("echo.paced", server.address, ask).await
     }
 
-    async fn florin(&mut self) -> Outcome<()> {
-        let mut launch = self.launch("florin", None)?;
+    async fn round(&mut self) -> Outcome<()> {
+        self.echo().await?;
+        let launch = self.launch("florin", None)?;
+        let log = launch.log();
+        self.florin(launch)
+            .await
+            .map_err(|failure| with_log(failure, &log))?;
+        if let Some(database) = &self.plan.postgres {
+            let launch = self.launch("postgres", Some(database.clone()))?;
+            let log = launch.log();
+            self.postgres(launch)
+                .await
+                .map_err(|failure| with_log(failure, &log))?;
+        }
+        Ok(())
+    }
+
+    async fn florin(&mut self, mut launch: Launch) -> Outcome<()> {
         let server = Server::florin(&launch).await?;
         self.add("start.cold", milliseconds(server.started_in));
         tokio::time::sleep(SETTLE).await;
@@ -272,8 +284,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn postgres(&mut self, database: &str) -> Outcome<()> {
-        let launch = self.launch("postgres", Some(database.to_owned()))?;
+    async fn postgres(&mut self, launch: Launch) -> Outcome<()> {
         let server = Server::florin(&launch).await?;
         let shop = Shop::new(&server, self.receiver);
         self.closed("postgres.64", &server, shop.create(), 64)
@@ -293,6 +304,11 @@ impl Run<'_> {
             database,
         })
     }
+}
+
+/// A failure with what the server last said; its log goes with the data folder.
+fn with_log(failure: Failure, log: &Path) -> Failure {
+    Failure::Said(format!("{failure}{}", tail(log)))
 }
 
 /// Processor time that the server and this program have used so far.

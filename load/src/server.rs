@@ -48,6 +48,13 @@ pub struct Launch {
     pub database: Option<String>,
 }
 
+impl Launch {
+    /// Where the server's output goes.
+    pub fn log(&self) -> PathBuf {
+        self.data.with_extension("log")
+    }
+}
+
 /// A running server; killed when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -65,7 +72,7 @@ pub struct Server {
 impl Server {
     /// Starts Florin and waits until it is ready.
     pub async fn florin(launch: &Launch) -> Outcome<Server> {
-        let log = launch.data.with_extension("log");
+        let log = launch.log();
         let mut command = Command::new(&launch.binary);
         command
             .arg("sandbox")
@@ -100,13 +107,10 @@ impl Server {
                 });
             }
             if let Some(status) = child.try_wait()? {
-                return Err(said(format!("the server ended: {status}{}", tail(&log))));
+                return Err(said(format!("the server ended: {status}")));
             }
             if began.elapsed() > START_MAX {
-                return Err(said(format!(
-                    "the server was not ready after 30 s{}",
-                    tail(&log)
-                )));
+                return Err(said("the server was not ready after 30 s"));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -185,8 +189,8 @@ async fn ready(launch: &Launch) -> Option<(SocketAddr, String)> {
     Some((address, sandbox.hitpay.api_key))
 }
 
-/// The end of the server's log, for an error message.
-fn tail(log: &Path) -> String {
+/// The end of a server's log, for an error message.
+pub fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().rev().take(8).collect();
     lines
