@@ -53,9 +53,24 @@ pub const SEARCH_MAX: u32 = 10_000;
 /// Payments of one bill that an answer shows, newest last: a repeated link may have many.
 pub const PAYMENTS_SHOWN_MAX: u32 = 100;
 
-/// Declined tries on one bill before the page asks the payer to come back another time: a stranger
-/// must not test stolen cards on a link for ever.
+/// Declined tries on one bill within [`DECLINES_WINDOW`] before the page asks the payer to come
+/// back later: a stranger must not test stolen cards on a link.
 pub const DECLINES_MAX: u32 = 20;
+
+/// How long a declined try counts.
+pub const DECLINES_WINDOW: Span = Span::from_minutes(60);
+
+/// How long the answer to an idempotency key is kept.
+pub const IDEMPOTENCY_KEPT: Span = Span::from_minutes(30 * 24 * 60);
+
+/// Rows that one pass of a worker takes at most, so that no transaction grows without bound.
+pub const SWEEP_MAX: u32 = 500;
+
+/// Webhooks on their way at once.
+pub const IN_FLIGHT_MAX: usize = 256;
+
+/// How long a stopping process waits for requests under way.
+pub const STOP_MAX: Span = Span::from_seconds(8);
 
 /// How long a payer may take for the bank's own page (3-D Secure) before another try replaces it.
 pub const CHALLENGE_MAX: Span = Span::from_minutes(15);

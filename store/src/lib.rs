@@ -1,1 +1,159 @@
-//! .
+//! Florin's data: the only crate with SQL.
+//!
+//! There is one door: [`Store::write`] and [`Store::read`] take the name of a transaction and a
+//! closure. Promises:
+//!
+//! * **Serializable.** A transaction sees the data as if it ran alone.
+//! * **All or nothing, and durable.** When `write` answers `Ok`, the disk has it. When it answers
+//!   `Err`, nothing was changed.
+//! * **Re-runnable.** A closure may be run twice (PostgreSQL retries conflicts; tests run every
+//!   SQLite closure twice), so it is an `Fn` that computes the same ids and times each time.
+//! * **Bounded.** Queues have a length; a full one is answered at once.
+//! * **Faults only.** The store decides nothing. It gives a closure's own [`Refusal`] back as it is.
+//!
+//! Statements are written once, in the SQL that SQLite and PostgreSQL share (see [`sql`]).
+
+pub mod migrate;
+pub mod sql;
+pub mod sqlite;
+pub mod tables;
+pub mod tx;
+
+use std::path::Path;
+
+use domain::{Refusal, Span};
+use tokio::sync::oneshot;
+
+pub use migrate::{MIGRATIONS, Migration};
+pub use sqlite::{OpenError, Options};
+pub use tx::Tx;
+
+/// Something went wrong on our side. It is logged once, at the edge, and shown as "unavailable".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Fault(pub String);
+
+/// Why a transaction did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Business: the client may be told.
+    Refused(Refusal),
+    /// Ours: the client is told that we are unavailable.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// When a client should come back after our queue was full.
+pub const BUSY_RETRY: Span = Span::from_seconds(1);
+
+/// What a queue hands to a thread: first to run inside the transaction, then to answer after the
+/// commit.
+pub(crate) enum Step<'a, 'b> {
+    /// Run; the result says whether the effects are to be kept.
+    Run(&'a mut Tx<'b>),
+    /// What it did is lost: remember this instead.
+    Spoil(Fault),
+    /// The commit is done; tell the caller.
+    Answer,
+}
+
+/// A transaction waiting for its thread.
+pub(crate) struct Job {
+    /// The transaction's name.
+    pub name: &'static str,
+    /// See [`Step`].
+    pub step: Box<dyn FnMut(Step<'_, '_>) -> bool + Send>,
+}
+
+/// The data of one Florin.
+#[derive(Debug)]
+pub struct Store {
+    sqlite: sqlite::Sqlite,
+}
+
+impl Store {
+    /// Opens the embedded database in a file, makes it if it is missing, and brings its schema up
+    /// to date. Refuses a file that another process holds or whose schema is newer.
+    pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
+        Ok(Self {
+            sqlite: sqlite::Sqlite::open(path, options)?,
+        })
+    }
+
+    /// Can several processes write to this database at once?
+    pub fn takes_many_nodes(&self) -> bool {
+        false
+    }
+
+    /// Runs a transaction that may change data. The answer comes after the commit is on disk.
+    pub async fn write<T, F>(&self, name: &'static str, work: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        let (job, answer) = job(name, work);
+        self.sqlite.submit_write(job)?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Fault(format!("{name}: the writer is gone")).into()))
+    }
+
+    /// Runs a transaction that only reads. It never waits for the writer.
+    pub async fn read<T, F>(&self, name: &'static str, work: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        let (job, answer) = job(name, work);
+        self.sqlite.submit_read(job)?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Fault(format!("{name}: the reader is gone")).into()))
+    }
+
+    /// Finishes what is queued, writes the log back into the database file and lets go of it.
+    pub fn close(self) {
+        self.sqlite.close();
+    }
+}
+
+fn job<T, F>(name: &'static str, work: F) -> (Job, oneshot::Receiver<Result<T, Failure>>)
+where
+    T: Send + 'static,
+    F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let mut sender = Some(sender);
+    let mut result = None;
+    let step = Box::new(move |step: Step<'_, '_>| match step {
+        Step::Run(tx) => {
+            let outcome = work(tx).and_then(|value| tx.sound().map(|()| value));
+            let keep = outcome.is_ok();
+            result = Some(outcome);
+            keep
+        }
+        Step::Spoil(fault) => {
+            result = Some(Err(fault.into()));
+            false
+        }
+        Step::Answer => {
+            if let (Some(sender), Some(result)) = (sender.take(), result.take()) {
+                // A caller that went away does not need the answer.
+                let _ = sender.send(result);
+            }
+            true
+        }
+    });
+    (Job { name, step }, receiver)
+}

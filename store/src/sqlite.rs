@@ -1,0 +1,234 @@
+//! The embedded database: opens the file, sets it up, runs one writer and a few readers.
+
+mod readers;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql};
+
+use crate::migrate::{self, SchemaError};
+use crate::sql::{Row, Sql, Value};
+use crate::{Failure, Fault, Job};
+
+/// Why the database cannot be opened: one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process holds it.
+    #[error("{0} is in use by another florin: stop that one first, or choose another data folder")]
+    InUse(PathBuf),
+    /// The folder or the file cannot be read or written.
+    #[error("cannot open {0}: {1}")]
+    File(PathBuf, String),
+    /// The schema is newer or foreign.
+    #[error("{0}: {1}")]
+    Schema(PathBuf, SchemaError),
+}
+
+/// How to open it.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Run every writing closure twice, rolling the first run back: tests do, to show that a
+    /// repeated run changes nothing.
+    pub run_twice: bool,
+    /// A clock that only measures: bounds the work of one commit.
+    pub stopwatch: fn() -> Duration,
+}
+
+impl Options {
+    /// For tests: closures run twice, time stands still.
+    pub const TEST: Self = Self {
+        run_twice: true,
+        stopwatch: || Duration::ZERO,
+    };
+}
+
+/// How many pages the log may have before a commit writes it back (80 MB): a late checkpoint
+/// doubled the measured rate, and the writer does it earlier whenever it is idle.
+const CHECKPOINT_PAGES: i64 = 20_000;
+
+/// Prepared statements kept per connection; more than there are statements.
+const STATEMENTS: usize = 256;
+
+/// The running database.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    writer: writer::Writer,
+    readers: readers::Readers,
+    /// Held as long as the process uses the file.
+    lock: File,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
+        let lock = lock(path)?;
+        let failed = |error: rusqlite::Error| OpenError::File(path.to_owned(), plain(&error));
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+        migrate(path, &mut connection)?;
+        let mut read_only = Vec::new();
+        for _ in 0..domain::limits::READERS {
+            read_only.push(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?);
+        }
+        let threads = |error: std::io::Error| OpenError::File(path.to_owned(), error.to_string());
+        Ok(Self {
+            writer: writer::Writer::start(connection, options).map_err(threads)?,
+            readers: readers::Readers::start(read_only).map_err(threads)?,
+            lock,
+        })
+    }
+
+    pub(crate) fn submit_write(&self, job: Job) -> Result<(), Failure> {
+        self.writer.submit(job)
+    }
+
+    pub(crate) fn submit_read(&self, job: Job) -> Result<(), Failure> {
+        self.readers.submit(job)
+    }
+
+    pub(crate) fn close(self) {
+        self.readers.close();
+        self.writer.close();
+        // Closing the file would release the lock as well; this says when.
+        let _ = self.lock.unlock();
+    }
+}
+
+/// Takes the lock file beside the database, for as long as this process lives: the system lets go
+/// of it even after a kill.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock_path = path.with_extension("lock");
+    let failed = |error: std::io::Error| OpenError::File(lock_path.clone(), error.to_string());
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let create = if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        OpenFlags::SQLITE_OPEN_CREATE
+    } else {
+        OpenFlags::empty()
+    };
+    let connection =
+        Connection::open_with_flags(path, flags | create | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    if !create.is_empty() {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // After a checkpoint the log file shrinks to this again.
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.pragma_update(None, "cache_size", -8 * 1024)?;
+    Ok(connection)
+}
+
+fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
+    let failed = |error: rusqlite::Error| OpenError::File(path.to_owned(), plain(&error));
+    let tx = connection.transaction().map_err(failed)?;
+    tx.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_versions (
+            version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL
+        ) STRICT;",
+    )
+    .map_err(failed)?;
+    let applied = {
+        let mut statement = tx
+            .prepare("SELECT version, fingerprint FROM schema_versions ORDER BY version")
+            .map_err(failed)?;
+        statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<(i64, String)>>>)
+            .map_err(failed)?
+    };
+    let missing =
+        migrate::missing(&applied).map_err(|error| OpenError::Schema(path.to_owned(), error))?;
+    for migration in missing {
+        tx.execute_batch(&migration.for_sqlite()).map_err(failed)?;
+        tx.execute(
+            "INSERT INTO schema_versions (version, name, fingerprint) VALUES (?1, ?2, ?3)",
+            (migration.version, migration.name, migration.fingerprint()),
+        )
+        .map_err(failed)?;
+    }
+    tx.commit().map_err(failed)
+}
+
+/// The message of an error without the statement it came from.
+fn plain(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(code, Some(message)) => {
+            format!("{message} (SQLite code {})", code.extended_code)
+        }
+        other => other.to_string(),
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+/// The adapter: the seam over one SQLite connection.
+struct Adapter<'c>(&'c Connection);
+
+impl Sql for Adapter<'_> {
+    fn exec(&mut self, sql: &'static str, args: &[Value]) -> Result<u64, Fault> {
+        let failed = |error: rusqlite::Error| fault(sql, &error);
+        let mut statement = self.0.prepare_cached(sql).map_err(failed)?;
+        let changed = statement
+            .execute(rusqlite::params_from_iter(args))
+            .map_err(failed)?;
+        Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+    }
+
+    fn query(&mut self, sql: &'static str, args: &[Value]) -> Result<Vec<Row>, Fault> {
+        let failed = |error: rusqlite::Error| fault(sql, &error);
+        let mut statement = self.0.prepare_cached(sql).map_err(failed)?;
+        let width = statement.column_count();
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(args))
+            .map_err(failed)?;
+        let mut answer = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let mut columns = Vec::with_capacity(width);
+            for column in 0..width {
+                columns.push(match row.get_ref(column).map_err(failed)? {
+                    ValueRef::Null => Value::Null,
+                    ValueRef::Integer(value) => Value::Int(value),
+                    ValueRef::Text(text) => Value::Text(
+                        String::from_utf8(text.to_vec())
+                            .map_err(|_| Fault(format!("text that is not UTF-8: {sql}")))?,
+                    ),
+                    ValueRef::Real(_) | ValueRef::Blob(_) => {
+                        return Err(Fault(format!("a column of a kind we do not use: {sql}")));
+                    }
+                });
+            }
+            answer.push(Row::new(columns));
+        }
+        Ok(answer)
+    }
+}
+
+fn fault(sql: &'static str, error: &rusqlite::Error) -> Fault {
+    Fault(format!("{}: {sql}", plain(error)))
+}

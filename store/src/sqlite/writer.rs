@@ -1,0 +1,177 @@
+//! Group commit: one thread owns the only writing connection and commits many callers at once.
+//!
+//! 1. Wait for a job.
+//! 2. `BEGIN IMMEDIATE`.
+//! 3. Run the job inside a savepoint. Success releases it; failure rolls back to it, so a refused
+//!    job leaves nothing and does not disturb its neighbours.
+//! 4. If another job is already waiting, take it and go to 3, up to [`GROUP_MAX`] jobs or
+//!    [`GROUP_WORK_MAX`] of work.
+//! 5. `COMMIT`: one sync for all.
+//! 6. Answer every caller.
+//!
+//! There is no timer: while one commit syncs, the next group gathers by itself, and an idle system
+//! commits at once. A job may see rows of an unanswered neighbour in the same group; that is safe
+//! because both are answered only after the shared commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use domain::Refusal;
+use domain::limits::{GROUP_MAX, GROUP_WORK_MAX, WRITE_QUEUE_MAX};
+use rusqlite::Connection;
+
+use super::{Adapter, Options, plain};
+use crate::tx::Tx;
+use crate::{BUSY_RETRY, Failure, Fault, Job, Step};
+
+/// The chain of the only writer.
+const LANE: i64 = 0;
+
+/// How long the writer must have had nothing to do before it writes the log back.
+const IDLE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: SyncSender<Job>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, options: Options) -> std::io::Result<Self> {
+        let (queue, jobs) = sync_channel(WRITE_QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("florin-writer".to_owned())
+            .spawn(move || run(&connection, options, &jobs))?;
+        Ok(Self { queue, thread })
+    }
+
+    pub(super) fn submit(&self, job: Job) -> Result<(), Failure> {
+        match self.queue.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(job)) => {
+                metrics::counter!("florin_store_queue_full_total", "transaction" => job.name)
+                    .increment(1);
+                Err(Refusal::Unavailable(BUSY_RETRY).into())
+            }
+            Err(TrySendError::Disconnected(job)) => {
+                Err(Fault(format!("{}: the writer is gone", job.name)).into())
+            }
+        }
+    }
+
+    pub(super) fn close(self) {
+        drop(self.queue);
+        // A writer that panicked has nothing left to finish.
+        let _ = self.thread.join();
+    }
+}
+
+fn run(connection: &Connection, options: Options, jobs: &Receiver<Job>) {
+    let mut written = false;
+    loop {
+        match jobs.recv_timeout(IDLE) {
+            Ok(job) => {
+                group(connection, options, jobs, job);
+                written = true;
+            }
+            Err(RecvTimeoutError::Timeout) if written => {
+                checkpoint(connection);
+                written = false;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    checkpoint(connection);
+}
+
+/// Writes the log back into the database file, as far as readers allow; never waits for them. A
+/// failure (a full disk) is no loss: the log still has everything, and the next one tries again.
+fn checkpoint(connection: &Connection) {
+    let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    if done.is_err() {
+        metrics::counter!("florin_store_checkpoint_failed_total").increment(1);
+    }
+}
+
+/// Steps 2 to 6 for the first job and those that wait behind it.
+fn group(connection: &Connection, options: Options, jobs: &Receiver<Job>, first: Job) {
+    let started = (options.stopwatch)();
+    let mut done = Vec::new();
+    let mut spoiled = sql(connection, "BEGIN IMMEDIATE").err();
+    let mut next = Some(first);
+    while let Some(mut job) = next.take() {
+        if spoiled.is_none() {
+            spoiled = run_job(connection, options, &mut job).err();
+        }
+        done.push(job);
+        let worked = (options.stopwatch)().saturating_sub(started);
+        let room = done.len() < GROUP_MAX && worked.as_millis() < GROUP_WORK_MAX.millis().into();
+        if room && spoiled.is_none() {
+            next = jobs.try_recv().ok();
+        }
+    }
+    if spoiled.is_none() {
+        spoiled = sql(connection, "COMMIT").err();
+    }
+    if let Some(fault) = &spoiled {
+        // Nothing was promised yet: everyone is told that it did not happen.
+        let _ = sql(connection, "ROLLBACK");
+        for job in &mut done {
+            (job.step)(Step::Spoil(Fault(format!("{}: {fault}", job.name))));
+        }
+    }
+    metrics::counter!("florin_store_commits_total").increment(1);
+    metrics::counter!("florin_store_jobs_total").increment(done.len().try_into().unwrap_or(0));
+    for mut job in done {
+        (job.step)(Step::Answer);
+    }
+}
+
+/// Runs one job inside its savepoint. An error means that the whole group is lost.
+fn run_job(connection: &Connection, options: Options, job: &mut Job) -> Result<(), Fault> {
+    if options.run_twice {
+        sql(connection, "SAVEPOINT job")?;
+        guarded(connection, job);
+        sql(connection, "ROLLBACK TO job")?;
+        sql(connection, "RELEASE job")?;
+    }
+    sql(connection, "SAVEPOINT job")?;
+    let keep = guarded(connection, job);
+    if connection.is_autocommit() {
+        // SQLite has rolled the whole transaction back by itself (disk full, I/O error).
+        return Err(Fault(
+            "the database gave the transaction up (is the disk full?)".to_owned(),
+        ));
+    }
+    if !keep {
+        sql(connection, "ROLLBACK TO job")?;
+    }
+    sql(connection, "RELEASE job")
+}
+
+/// Runs a job's closure; a panic in it is that caller's fault and nobody else's.
+fn guarded(connection: &Connection, job: &mut Job) -> bool {
+    let mut adapter = Adapter(connection);
+    let mut tx = Tx::new(&mut adapter, LANE);
+    match catch_unwind(AssertUnwindSafe(|| (job.step)(Step::Run(&mut tx)))) {
+        Ok(keep) => keep,
+        Err(_) => {
+            metrics::counter!("florin_panics_total", "where" => "writer").increment(1);
+            (job.step)(Step::Spoil(Fault(format!(
+                "{}: a rule was broken (panic)",
+                job.name
+            ))))
+        }
+    }
+}
+
+fn sql(connection: &Connection, text: &'static str) -> Result<(), Fault> {
+    let done = connection
+        .prepare_cached(text)
+        .and_then(|mut statement| statement.execute([]));
+    done.map(|_| ())
+        .map_err(|error| Fault(format!("{text}: {}", plain(&error))))
+}
