@@ -101,8 +101,9 @@ fn bind(
     for (place, pattern) in (1..).zip(&row.values) {
         let value = match pattern {
             Pattern::Fixed(value) => borrowed(value),
-            Pattern::Counting(last) => {
-                ValueRef::Integer(last.saturating_add_unsigned(number).saturating_add(1))
+            Pattern::Counting { last, step } => {
+                let grown = step.saturating_mul(i64::try_from(number).unwrap_or(i64::MAX));
+                ValueRef::Integer(last.saturating_add(*step).saturating_add(grown))
             }
             Pattern::Text(rule) => {
                 rule.write(number, scratch);

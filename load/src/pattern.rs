@@ -15,8 +15,14 @@ const COUNTED: usize = 8;
 pub enum Pattern {
     /// Always the same.
     Fixed(Value),
-    /// A number that grows by one with each call.
-    Counting(i64),
+    /// A number that grows with each call, by as much as it did between the two that were seen:
+    /// a call that takes two numbers leaves room for both.
+    Counting {
+        /// The larger of the two.
+        last: i64,
+        /// What each call adds.
+        step: i64,
+    },
     /// Text of one length, some of whose characters change.
     Text(Changing),
     /// Bytes of one length, some of which change.
@@ -44,7 +50,10 @@ impl Pattern {
     pub fn of(one: &Value, two: &Value) -> Pattern {
         match (one, two) {
             _ if one == two => Pattern::Fixed(one.clone()),
-            (Value::Integer(one), Value::Integer(two)) => Pattern::Counting(*one.max(two)),
+            (Value::Integer(one), Value::Integer(two)) => Pattern::Counting {
+                last: *one.max(two),
+                step: two.saturating_sub(*one).max(1),
+            },
             (Value::Text(one), Value::Text(two)) => match (one.parse::<i64>(), two.parse()) {
                 (Ok(one), Ok(two)) if one.max(two) < i64::MAX / 2 => numeral(one.max(two)),
                 _ => Pattern::Text(Changing::of(one.as_bytes(), two.as_bytes())),
@@ -215,7 +224,22 @@ mod tests {
     #[test]
     fn numbers_count_and_equal_values_stay() {
         let (one, two) = (Value::Integer(1_000), Value::Integer(1_090));
-        assert_eq!(Pattern::of(&one, &two), Pattern::Counting(1_090));
+        assert_eq!(
+            Pattern::of(&one, &two),
+            Pattern::Counting {
+                last: 1_090,
+                step: 90
+            }
+        );
+        let back = Pattern::Counting {
+            last: 1_090,
+            step: 1,
+        };
+        assert_eq!(
+            Pattern::of(&two, &one),
+            back,
+            "never back into what is there"
+        );
         assert_eq!(Pattern::of(&one, &one), Pattern::Fixed(one.clone()));
         assert_eq!(Pattern::of(&Value::Null, &one), Pattern::Fixed(Value::Null));
     }
