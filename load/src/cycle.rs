@@ -1,0 +1,116 @@
+//! A payment's whole way: created, paid, webhook received. Either as fast as it goes, or paid at
+//! a given rate to see how long the webhook takes.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::clock::{self, Span};
+use crate::drive::{self, Asks, Laps, Load};
+use crate::failure::Outcome;
+use crate::receiver::{Arrival, Receiver};
+use crate::samples::Samples;
+use crate::shop::{Shop, id_in};
+use crate::wire::Wire;
+
+/// Whole cycles on `connections` connections, each starting the next when its webhook came.
+pub async fn closed(
+    shop: &Shop,
+    receiver: &Receiver,
+    connections: usize,
+    span: Span,
+) -> Outcome<Load> {
+    let wires = drive::open(shop.address, connections).await?;
+    let start = clock::now();
+    let end = start + span.warm + span.window;
+    let mut tasks = JoinSet::new();
+    for mut wire in wires {
+        let (shop, receiver) = (shop.clone(), receiver.clone());
+        tasks.spawn(async move {
+            let (mut laps, mut last) = (Laps::new(), String::new());
+            let create = shop.create();
+            let mut began = start;
+            while began < end {
+                let id = id_in(wire.call(&create).await?)?.to_owned();
+                let arrival = receiver.watch(&id);
+                wire.call(&shop.pay(&id)).await?;
+                let came = arrival.moment().await?;
+                laps.push((began, came));
+                (began, last) = (clock::now(), id);
+            }
+            // The attempt is recorded after the webhook was answered; the last one proves it.
+            shop.recorded(&mut wire, &last).await?;
+            Ok(laps)
+        });
+    }
+    let laps = drive::gather(tasks).await?.concat();
+    Ok(Load::of(&laps, start, span))
+}
+
+/// How long webhooks took when payments were paid at a steady rate.
+#[derive(Debug)]
+pub struct Paid {
+    /// From the moment at which the pay request should have started.
+    pub from_request: Samples,
+    /// From the answer to the pay request; zero where the webhook was faster.
+    pub from_answer: Samples,
+}
+
+/// Creates payments first, then pays them at `rate` a second.
+pub async fn paced(shop: &Shop, receiver: &Receiver, rate: u32, span: Span) -> Outcome<Paid> {
+    let skipped = requests(rate, span.warm);
+    let ids = create_many(shop, skipped + requests(rate, span.window)).await?;
+    let arrivals: Vec<Arrival> = ids.iter().map(|id| receiver.watch(id)).collect();
+    let asks = ids.iter().map(|id| shop.pay(id)).collect();
+    let paid = drive::paced(shop.address, Asks::Each(asks), rate).await?;
+    let mut from_request = Vec::with_capacity(paid.len());
+    let mut from_answer = Vec::with_capacity(paid.len());
+    for ((index, intended, answered), arrival) in paid.into_iter().zip(arrivals) {
+        let came: Instant = arrival.moment().await?;
+        if index >= skipped {
+            from_request.push(came.saturating_duration_since(intended));
+            from_answer.push(came.saturating_duration_since(answered));
+        }
+    }
+    let (from_request, from_answer) = (Samples::new(from_request), Samples::new(from_answer));
+    Ok(Paid {
+        from_request,
+        from_answer,
+    })
+}
+
+/// How many requests a rate makes in a time.
+pub fn requests(rate: u32, time: Duration) -> usize {
+    let count = u128::from(rate) * time.as_micros() / 1_000_000;
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Payment requests made in advance, on a few connections at once.
+async fn create_many(shop: &Shop, count: usize) -> Outcome<Vec<String>> {
+    const CONNECTIONS: usize = 16;
+    let mut tasks = JoinSet::new();
+    for lane in 0..CONNECTIONS {
+        let shop = shop.clone();
+        tasks.spawn(async move {
+            let mut wire = Wire::open(shop.address).await?;
+            let create = shop.create();
+            let mut ids = Vec::new();
+            for _ in (lane..count).step_by(CONNECTIONS) {
+                ids.push(id_in(wire.call(&create).await?)?.to_owned());
+            }
+            Ok(ids)
+        });
+    }
+    Ok(drive::gather(tasks).await?.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_and_a_time_make_a_count() {
+        assert_eq!(requests(600, Duration::from_millis(1_500)), 900);
+        assert_eq!(requests(1_000, Duration::ZERO), 0);
+    }
+}

@@ -1,0 +1,132 @@
+//! Measures what Florin promises about speed and size, on the machine at hand.
+//!
+//! Every figure is taken several times, in rounds, with the floors (an echo server, the same rows
+//! written straight into SQLite) in the same round, so that a busy or slow machine shows in both.
+//! It talks to 127.0.0.1 only. It proves nothing about correctness, but a wrong answer, a lost
+//! webhook or an unclean stop ends the run.
+
+mod clock;
+mod cycle;
+mod drive;
+mod echo;
+mod failure;
+mod figures;
+mod floor;
+mod learn;
+mod measure;
+mod pattern;
+mod process;
+mod receiver;
+mod report;
+mod samples;
+mod server;
+mod shop;
+mod wire;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::{Outcome, said};
+use crate::measure::Plan;
+
+/// Measure Florin's speed and size against floors taken in the same run.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Options {
+    /// Seconds each figure is measured in each round.
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    seconds: Duration,
+    /// Rounds; the table shows their median, smallest and largest figure.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// One short round: about twenty seconds, rough figures.
+    #[arg(long)]
+    quick: bool,
+    /// Also measure creations on this PostgreSQL database (it will be written to).
+    #[arg(long, env = "FLORIN_BENCH_POSTGRES", hide_env_values = true)]
+    postgres: Option<String>,
+    /// The server to measure; by default the `florin` beside this program.
+    #[arg(long)]
+    florin: Option<PathBuf>,
+    /// Where the JSON goes.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Exit with 1 if a target is missed.
+    #[arg(long)]
+    strict: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve as the echo floor; started by the measurement itself.
+    #[command(hide = true)]
+    Echo,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("a number of seconds from 0.1 to 600".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            // With stderr gone there is nobody left to tell.
+            let _ = writeln!(std::io::stderr(), "bench: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Answers whether every target was met, or none had to be.
+fn run(options: &Options) -> Outcome<bool> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build()?;
+    if options.command.is_some() {
+        runtime.block_on(echo::serve())?;
+        return Ok(true);
+    }
+    let plan = plan(options)?;
+    let figures = runtime.block_on(measure::all(&plan))?;
+    let report = report::Report::new(&plan, &figures);
+    let mut out = std::io::stdout();
+    out.write_all(report.table().as_bytes())?;
+    if let Some(path) = &options.json {
+        let mut text = serde_json::to_string_pretty(&report)?;
+        text.push('\n');
+        std::fs::write(path, text)?;
+    }
+    Ok(!options.strict || report.passed())
+}
+
+fn plan(options: &Options) -> Outcome<Plan> {
+    let own = std::env::current_exe()?;
+    let beside = own
+        .parent()
+        .ok_or_else(|| said("this program has no folder"))?;
+    let (window, rounds) = match options.quick {
+        true => (Duration::from_secs(1), 1),
+        false => (options.seconds, options.rounds),
+    };
+    Ok(Plan {
+        florin: options
+            .florin
+            .clone()
+            .unwrap_or_else(|| beside.join("florin")),
+        folder: beside.to_owned(),
+        postgres: options.postgres.clone(),
+        window,
+        rounds,
+    })
+}
