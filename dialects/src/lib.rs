@@ -20,7 +20,7 @@ pub mod sign;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
-use domain::{Credential, Event, Refusal, Reply, Seed, Secret, Timestamp, WireId};
+use domain::{Credential, Event, Refusal, Reply, Secret, Seed, Timestamp, WireId};
 use http::Response;
 use http::request::Parts;
 
@@ -143,12 +143,15 @@ pub enum PageOutcome {
 pub fn owner(path: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| {
         dialect.profile().prefixes.iter().any(|prefix| {
-            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     })
 }
 
 /// The dialect of this name, if there is one.
 pub fn by_name(name: &str) -> Option<&'static dyn Dialect> {
-    ALL.iter().copied().find(|dialect| dialect.profile().name == name)
+    ALL.iter()
+        .copied()
+        .find(|dialect| dialect.profile().name == name)
 }
