@@ -92,8 +92,16 @@ impl Event {
     /// An event at a moment. Its id depends on the fact and its object, so one operation may
     /// announce several.
     pub fn new(at: &Moment, fact: Fact, bill: Bill, payment: Option<Payment>) -> Self {
-        let object = payment.as_ref().map_or(bill.head.id.as_str(), |p| p.head.id.as_str());
+        let object = payment
+            .as_ref()
+            .map_or(bill.head.id.as_str(), |p| p.head.id.as_str());
         let id = EventId::mint(at, &format!("{}/{object}", fact.as_str()));
-        Self { id, at: at.now, fact, bill, payment }
+        Self {
+            id,
+            at: at.now,
+            fact,
+            bill,
+            payment,
+        }
     }
 }

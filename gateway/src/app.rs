@@ -72,7 +72,9 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let mut delivery = parts.delivery;
         for dialect in dialects::ALL {
-            delivery.entry(dialect.profile().name).or_insert_with(|| dialect.delivery());
+            delivery
+                .entry(dialect.profile().name)
+                .or_insert_with(|| dialect.delivery());
         }
         Self {
             store: parts.store,
@@ -93,7 +95,10 @@ impl App {
 
     /// The time and a seed for one operation.
     pub fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), seed: self.entropy.seed() }
+        Moment {
+            now: self.clock.now(),
+            seed: self.entropy.seed(),
+        }
     }
 
     /// From now on the process is not ready: it finishes what is under way and ends.

@@ -83,13 +83,19 @@ impl Config {
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let config: Self = toml::from_str(&text)
             .map_err(|error| format!("{}: {}", path.display(), error.message()))?;
-        config.check().map_err(|error| format!("{}: {error}", path.display()))?;
+        config
+            .check()
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(config)
     }
 
     fn check(&self) -> Result<(), String> {
         public_url(&self.public_url)?;
-        if self.hitpay.bad_key_status.is_some_and(|status| ![401, 403, 404].contains(&status)) {
+        if self
+            .hitpay
+            .bad_key_status
+            .is_some_and(|status| ![401, 403, 404].contains(&status))
+        {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
         self.delivery().map(|_| ())
@@ -113,7 +119,10 @@ impl Config {
     pub fn hitpay_options(&self) -> dialects::hitpay::Options {
         let usual = dialects::hitpay::Options::default();
         dialects::hitpay::Options {
-            thousands_commas: self.hitpay.thousands_commas.unwrap_or(usual.thousands_commas),
+            thousands_commas: self
+                .hitpay
+                .thousands_commas
+                .unwrap_or(usual.thousands_commas),
             bad_key_status: self.hitpay.bad_key_status.unwrap_or(usual.bad_key_status),
             ..usual
         }
@@ -127,7 +136,10 @@ impl Config {
                 .ok_or_else(|| format!("webhooks.{name}: no dialect is called {name}"))?;
             let mut rule = dialect.delivery();
             if let Some(retries) = &changed.retries {
-                rule.retries = retries.iter().map(|text| span(text)).collect::<Result<_, _>>()?;
+                rule.retries = retries
+                    .iter()
+                    .map(|text| span(text))
+                    .collect::<Result<_, _>>()?;
             }
             if let Some(timeout) = &changed.timeout {
                 rule.timeout = span(timeout)?;
@@ -146,7 +158,9 @@ pub fn read_key(path: &Path) -> Result<Secret, String> {
         let path = path.display();
         return Err(format!("{path} can be read by others: chmod 600 {path}"));
     }
-    fs::read_to_string(path).map(|text| Secret::new(text.trim().to_owned())).map_err(failed)
+    fs::read_to_string(path)
+        .map(|text| Secret::new(text.trim().to_owned()))
+        .map_err(failed)
 }
 
 /// Checks an address by which browsers reach us; gives it without a final slash.
@@ -183,7 +197,11 @@ pub fn span(text: &str) -> Result<Span, String> {
             .ok_or_else(wrong)?;
         rest = after.get(1..).unwrap_or_default();
     }
-    if text.is_empty() { Err(wrong()) } else { Ok(Span::from_seconds(total)) }
+    if text.is_empty() {
+        Err(wrong())
+    } else {
+        Ok(Span::from_seconds(total))
+    }
 }
 
 #[cfg(test)]
@@ -217,7 +235,10 @@ mod tests {
             ("[webhooks.hitpay]\nretries = [\"5 min\"]", "5 min"),
         ] {
             let error = read(more).unwrap_err();
-            assert!(error.contains(named) && error.contains("florin.toml"), "{error}");
+            assert!(
+                error.contains(named) && error.contains("florin.toml"),
+                "{error}"
+            );
         }
     }
 
@@ -225,14 +246,26 @@ mod tests {
     fn retries_are_configuration() {
         let config = read("[webhooks.hitpay]\nretries = [\"10s\", \"1h30m\"]").unwrap();
         let rules = &config.delivery().unwrap()["hitpay"];
-        assert_eq!(rules.retries, [Span::from_seconds(10), Span::from_minutes(90)]);
+        assert_eq!(
+            rules.retries,
+            [Span::from_seconds(10), Span::from_minutes(90)]
+        );
     }
 
     #[test]
     fn a_public_url_is_scheme_and_host() {
-        assert_eq!(public_url("http://127.0.0.1:8080/").unwrap(), "http://127.0.0.1:8080");
-        for wrong in ["", "pay.example.com", "ftp://x", "https://x/y", "https://u:p@x", "https://x?y"]
-        {
+        assert_eq!(
+            public_url("http://127.0.0.1:8080/").unwrap(),
+            "http://127.0.0.1:8080"
+        );
+        for wrong in [
+            "",
+            "pay.example.com",
+            "ftp://x",
+            "https://x/y",
+            "https://u:p@x",
+            "https://x?y",
+        ] {
             assert!(public_url(wrong).is_err(), "{wrong}");
         }
     }

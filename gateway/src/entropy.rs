@@ -26,7 +26,10 @@ impl Entropy {
         for (place, byte) in bytes.iter_mut().zip(number.to_be_bytes()) {
             *place = byte;
         }
-        Self::Seeded { seed: Seed::new(bytes), count: AtomicU64::new(0) }
+        Self::Seeded {
+            seed: Seed::new(bytes),
+            count: AtomicU64::new(0),
+        }
     }
 
     /// 32 fresh bytes. A system without a working generator cannot run a payment gateway: this

@@ -43,13 +43,20 @@ pub fn start(format: Format, verbosity: Verbosity) {
     // A second start in one process (tests) keeps the first.
     let _ = match format {
         Format::Json => tracing::subscriber::set_global_default(
-            subscriber.json().flatten_event(true).with_current_span(false).finish(),
+            subscriber
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .finish(),
         ),
         Format::Text => tracing::subscriber::set_global_default(subscriber.finish()),
     };
     std::panic::set_hook(Box::new(|panic| {
         // The place helps us; the message might hold data.
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         tracing::error!(place, "panic");
     }));
 }

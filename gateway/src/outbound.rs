@@ -52,7 +52,9 @@ pub struct Outbound {
 
 impl std::fmt::Debug for Outbound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outbound").field("guard", &self.guard).finish()
+        f.debug_struct("Outbound")
+            .field("guard", &self.guard)
+            .finish()
     }
 }
 
@@ -66,7 +68,11 @@ impl Outbound {
         http.set_nodelay(true);
         http.set_connect_timeout(Some(Duration::from_secs(10)));
         let tls = HttpsConnectorBuilder::new().with_webpki_roots();
-        let https = if insecure_targets { tls.https_or_http() } else { tls.https_only() };
+        let https = if insecure_targets {
+            tls.https_or_http()
+        } else {
+            tls.https_only()
+        };
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(domain::limits::IN_FLIGHT_MAX)
@@ -106,21 +112,35 @@ impl Outbound {
     }
 
     async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Result<Received, String> {
-        let response = self.client.request(request).await.map_err(|error| reason(&error))?;
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| reason(&error))?;
         let status = response.status().as_u16();
         let headers = response
             .headers()
             .iter()
             .map(|(name, value)| {
-                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
             })
             .collect();
         // An answer that is cut or breaks off is still an answer: its status counts.
-        let body = match Limited::new(response.into_body(), ANSWER_MAX).collect().await {
+        let body = match Limited::new(response.into_body(), ANSWER_MAX)
+            .collect()
+            .await
+        {
             Ok(body) => String::from_utf8_lossy(&body.to_bytes()).replace('\0', "\u{fffd}"),
             Err(_) => format!("(longer than {ANSWER_MAX} bytes, or it broke off)"),
         };
-        Ok(Received { status, headers, body })
+        Ok(Received {
+            status,
+            headers,
+            body,
+        })
     }
 }
 
@@ -235,16 +255,48 @@ mod tests {
     #[test]
     fn addresses_that_are_not_public_are_known() {
         for text in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
-            "100.64.0.1", "198.18.0.1", "192.0.0.1", "192.0.2.1", "203.0.113.9", "224.0.0.1",
-            "255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1", "fc00::1", "fd12::1",
-            "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1",
-            "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "2001::1", "64:ff9b:1::1",
-            "::127.0.0.1", "fec0::1", "5f00::1", "3fff::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "198.18.0.1",
+            "192.0.0.1",
+            "192.0.2.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "240.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "2001::1",
+            "64:ff9b:1::1",
+            "::127.0.0.1",
+            "fec0::1",
+            "5f00::1",
+            "3fff::1",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
-        for text in ["1.1.1.1", "8.8.8.8", "52.77.254.34", "2606:4700::1111", "::ffff:1.1.1.1"] {
+        for text in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "52.77.254.34",
+            "2606:4700::1111",
+            "::ffff:1.1.1.1",
+        ] {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
     }
@@ -268,7 +320,10 @@ mod tests {
             let error = outbound.post(&sending(url)).await.unwrap_err();
             assert!(error.contains("not a public address"), "{url}: {error}");
         }
-        let error = outbound.post(&sending("http://8.8.8.8:9/x")).await.unwrap_err();
+        let error = outbound
+            .post(&sending("http://8.8.8.8:9/x"))
+            .await
+            .unwrap_err();
         assert!(error.contains("http"), "{error}");
     }
 }

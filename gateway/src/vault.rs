@@ -26,9 +26,13 @@ impl Vault {
     /// From a master key of 64 hexadecimal digits.
     pub fn new(master_key: &Secret) -> Result<Self, String> {
         let wrong = || "the master key must be 64 hexadecimal digits".to_owned();
-        let bytes = unhex(master_key.expose().trim()).filter(|b| b.len() == 32).ok_or_else(wrong)?;
+        let bytes = unhex(master_key.expose().trim())
+            .filter(|b| b.len() == 32)
+            .ok_or_else(wrong)?;
         let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes).map_err(|_| wrong())?;
-        Ok(Self { key: LessSafeKey::new(key) })
+        Ok(Self {
+            key: LessSafeKey::new(key),
+        })
     }
 
     /// Seals a secret. `context` says what it is and whose; it must be the same when opening, so
@@ -64,7 +68,9 @@ impl Vault {
             .key
             .open_in_place(nonce, Aad::from(context.as_bytes()), &mut buffer)
             .map_err(|_| wrong())?;
-        String::from_utf8(plain.to_vec()).map(Secret::new).map_err(|_| wrong())
+        String::from_utf8(plain.to_vec())
+            .map(Secret::new)
+            .map_err(|_| wrong())
     }
 }
 
@@ -74,7 +80,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     }
     (0..text.len())
         .step_by(2)
-        .map(|at| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .map(|at| {
+            text.get(at..at + 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        })
         .collect()
 }
 
@@ -89,7 +98,9 @@ mod tests {
     #[test]
     fn what_was_sealed_opens_only_with_the_same_key_and_context() {
         let entropy = Entropy::seeded(1);
-        let sealed = vault("a").seal(&Secret::new("salt".to_owned()), "one", &entropy).unwrap();
+        let sealed = vault("a")
+            .seal(&Secret::new("salt".to_owned()), "one", &entropy)
+            .unwrap();
         assert!(!sealed.contains("salt"));
         assert_eq!(vault("a").open(&sealed, "one").unwrap().expose(), "salt");
         assert!(vault("a").open(&sealed, "two").is_err());
@@ -97,14 +108,19 @@ mod tests {
         for broken in ["", "00", "zz", &sealed[2..], "ÄÖ"] {
             assert!(vault("a").open(broken, "one").is_err(), "{broken}");
         }
-        let again = vault("a").seal(&Secret::new("salt".to_owned()), "one", &entropy).unwrap();
+        let again = vault("a")
+            .seal(&Secret::new("salt".to_owned()), "one", &entropy)
+            .unwrap();
         assert_ne!(sealed, again, "each sealing has its own nonce");
     }
 
     #[test]
     fn a_master_key_is_64_hexadecimal_digits() {
         for wrong in ["", "abc", &"g".repeat(64), &"a".repeat(62)] {
-            assert!(Vault::new(&Secret::new(wrong.to_owned())).is_err(), "{wrong}");
+            assert!(
+                Vault::new(&Secret::new(wrong.to_owned())).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

@@ -11,7 +11,9 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Problem> {
     let (verified, summary) = start::runtime()?.block_on(async {
         // One snapshot for both, so that a running gateway cannot move money in between.
         store
-            .read("verify_ledger", |tx| Ok((ledger::verify(tx)?, ledger::summary_in(tx)?)))
+            .read("verify_ledger", |tx| {
+                Ok((ledger::verify(tx)?, ledger::summary_in(tx)?))
+            })
             .await
             .map_err(failed)
     })?;
@@ -33,5 +35,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Problem> {
         return Ok(());
     }
     let list = verified.problems.join("\n  ");
-    Err(Problem::Cannot(format!("the ledger is not whole:\n  {list}")))
+    Err(Problem::Cannot(format!(
+        "the ledger is not whole:\n  {list}"
+    )))
 }

@@ -14,18 +14,32 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
     let mode = Mode::parse(&args.mode)
         .ok_or_else(|| Problem::Usage(format!("--mode is test or live, not {:?}", args.mode)))?;
     let currency = Currency::parse(&args.currency).map_err(|_| {
-        Problem::Usage(format!("--currency {:?} is no ISO 4217 code like SGD", args.currency))
+        Problem::Usage(format!(
+            "--currency {:?} is no ISO 4217 code like SGD",
+            args.currency
+        ))
     })?;
     let name = args.name.trim();
     if name.is_empty() || name.chars().count() > NAME_MAX {
-        return Err(Problem::Usage(format!("--name has 1 to {NAME_MAX} characters")));
+        return Err(Problem::Usage(format!(
+            "--name has 1 to {NAME_MAX} characters"
+        )));
     }
     let app = serve::app(&config)?;
     let (merchant, key, salt) = start::runtime()?.block_on(async {
-        let merchant = merchants::add(&app, name, currency, mode).await.map_err(failed)?;
-        let caller = Caller { merchant: merchant.clone(), mode };
-        let key = merchants::new_key(&app, "hitpay", &caller, false).await.map_err(failed)?;
-        let salt = merchants::new_salt(&app, "hitpay", &caller).await.map_err(failed)?;
+        let merchant = merchants::add(&app, name, currency, mode)
+            .await
+            .map_err(failed)?;
+        let caller = Caller {
+            merchant: merchant.clone(),
+            mode,
+        };
+        let key = merchants::new_key(&app, "hitpay", &caller, false)
+            .await
+            .map_err(failed)?;
+        let salt = merchants::new_salt(&app, "hitpay", &caller)
+            .await
+            .map_err(failed)?;
         Ok((merchant, key, salt))
     })?;
     app.store.close();
@@ -38,7 +52,9 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         salt.expose()
     ));
     if mode == Mode::Live {
-        say("Note: this version has no upstream provider; live payment requests cannot be paid yet.");
+        say(
+            "Note: this version has no upstream provider; live payment requests cannot be paid yet.",
+        );
     }
     Ok(())
 }
@@ -52,7 +68,10 @@ pub(super) fn list(args: &ConfigArgs) -> Result<(), Problem> {
         all.await.map_err(failed)
     })?;
     for merchant in all {
-        say(&format!("{}  {}  {}", merchant.id, merchant.slug, merchant.name));
+        say(&format!(
+            "{}  {}  {}",
+            merchant.id, merchant.slug, merchant.name
+        ));
     }
     store.close();
     Ok(())

@@ -23,8 +23,12 @@ const KEY: &str = "master.key";
 pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
     logs::start(args.log_format, args.log_level);
     crate::http::health::count();
-    let public_url =
-        args.public_url.as_deref().map(config::public_url).transpose().map_err(Problem::Usage)?;
+    let public_url = args
+        .public_url
+        .as_deref()
+        .map(config::public_url)
+        .transpose()
+        .map_err(Problem::Usage)?;
     start::runtime()?.block_on(async {
         let listener = start::listen(&args.listen).await?;
         let address = listener.local_addr().map_err(cannot)?;
@@ -71,15 +75,18 @@ fn master_key(data: &Path, entropy: &Entropy) -> Result<Secret, Problem> {
         return config::read_key(&path).map_err(Problem::Cannot);
     }
     let key = entropy.token();
-    let failed =
-        |error: std::io::Error| Problem::Cannot(format!("cannot write {}: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        Problem::Cannot(format!("cannot write {}: {error}", path.display()))
+    };
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&path)
         .map_err(failed)?;
-    file.write_all(key.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(key.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     Ok(Secret::new(key))
 }
 
@@ -87,7 +94,11 @@ fn master_key(data: &Path, entropy: &Entropy) -> Result<Secret, Problem> {
 fn greeting(credentials: &Credentials, data: &Path, fresh: bool) -> String {
     let base = &credentials.base_url;
     let key = &credentials.hitpay.api_key;
-    let made = if fresh { "new credentials for Demo Shop" } else { "credentials as before" };
+    let made = if fresh {
+        "new credentials for Demo Shop"
+    } else {
+        "credentials as before"
+    };
     let data = data.display();
     format!(
         "\

@@ -29,21 +29,31 @@ pub fn folder(data: &Path) -> Result<(), Problem> {
 
 /// Opens the database of a data folder.
 pub fn open(data: &Path) -> Result<Store, Problem> {
-    let options = Options { run_twice: false, stopwatch: clock::stopwatch };
+    let options = Options {
+        run_twice: false,
+        stopwatch: clock::stopwatch,
+    };
     Store::open(&database(data), options).map_err(cannot)
 }
 
 /// A runtime for one command.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(cannot)
 }
 
 /// Takes the port. The text must be an address and a port, or a name and a port.
 pub async fn listen(address: &str) -> Result<TcpListener, Problem> {
-    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let port = address
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse::<u16>().ok());
     if port.is_none() {
         let form = "an address and a port like 127.0.0.1:8080";
-        return Err(Problem::Usage(format!("--listen {address:?} is not {form}")));
+        return Err(Problem::Usage(format!(
+            "--listen {address:?} is not {form}"
+        )));
     }
     TcpListener::bind(address)
         .await

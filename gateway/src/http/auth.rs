@@ -34,7 +34,10 @@ impl KeyCache {
 
     /// Forgets everything: a key was made or ended.
     pub fn forget(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 

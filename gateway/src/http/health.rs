@@ -25,7 +25,11 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.is_stopping() {
         return not("stopping");
     }
-    match app.store.read("ready", |tx| Ok(store::tables::bills::due(tx, EARLY, 1)?)).await {
+    match app
+        .store
+        .read("ready", |tx| Ok(store::tables::bills::due(tx, EARLY, 1)?))
+        .await
+    {
         Ok(_) => Json(json!({"status": "ready"})).into_response(),
         Err(_) => not("the database does not answer"),
     }
@@ -40,7 +44,9 @@ static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 pub fn count() {
     METRICS.get_or_init(|| {
         let builder = PrometheusBuilder::new()
-            .set_buckets(&[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0])
+            .set_buckets(&[
+                0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
+            ])
             .ok()?;
         builder.install_recorder().ok()
     });
@@ -48,14 +54,27 @@ pub fn count() {
 
 /// What was counted, as Prometheus reads it.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let totals = app.store.read("metrics", |tx| Ok(store::tables::deliveries::totals(tx)?)).await;
+    let totals = app
+        .store
+        .read("metrics", |tx| Ok(store::tables::deliveries::totals(tx)?))
+        .await;
     for (state, count) in totals.unwrap_or_default() {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         metrics::gauge!("florin_deliveries", "state" => state).set(f64::from(count));
     }
-    let text = METRICS.get().and_then(Option::as_ref).map_or_else(String::new, |handle| {
-        handle.run_upkeep();
-        handle.render()
-    });
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    let text = METRICS
+        .get()
+        .and_then(Option::as_ref)
+        .map_or_else(String::new, |handle| {
+            handle.run_upkeep();
+            handle.render()
+        });
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }

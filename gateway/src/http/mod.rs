@@ -21,10 +21,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(health::metrics))
         .merge(crate::web::routes());
     if app.sandbox {
-        router = router.merge(crate::web::sandbox_routes()).merge(crate::sandbox::routes());
+        router = router
+            .merge(crate::web::sandbox_routes())
+            .merge(crate::sandbox::routes());
     }
     router
         .fallback(pipeline::handle)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), pipeline::around))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&app),
+            pipeline::around,
+        ))
         .with_state(app)
 }

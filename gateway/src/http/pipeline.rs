@@ -91,7 +91,10 @@ pub async fn call(app: &App, request: Request) -> Response {
         return nobodys(&head.method);
     };
     let name = dialect.profile().name;
-    let id = head.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+    let id = head
+        .extensions
+        .get::<RequestId>()
+        .map_or_else(String::new, |id| id.0.clone());
     match answer(app, dialect, &head, body).await {
         Ok(response) => response,
         Err(Failure::Refused(refusal)) => {
@@ -104,7 +107,9 @@ pub async fn call(app: &App, request: Request) -> Response {
         Err(Failure::Fault(fault)) => {
             metrics::counter!("florin_faults_total", "dialect" => name).increment(1);
             tracing::error!(request = id, dialect = name, fault = fault.0, "fault");
-            dialect.refuse(&app.site, &head, &Refusal::Unavailable(FAULT_RETRY)).map(Body::from)
+            dialect
+                .refuse(&app.site, &head, &Refusal::Unavailable(FAULT_RETRY))
+                .map(Body::from)
         }
     }
 }
@@ -135,7 +140,9 @@ pub async fn read(body: Body, max: usize) -> Result<axum::body::Bytes, Refusal> 
         Err(_) => Err(Refusal::TooSlow),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge(max)),
-        Ok(Err(_)) => Err(Refusal::Unreadable("The request body broke off.".to_owned())),
+        Ok(Err(_)) => Err(Refusal::Unreadable(
+            "The request body broke off.".to_owned(),
+        )),
     }
 }
 
@@ -149,8 +156,15 @@ fn nobodys(method: &Method) -> Response {
 }
 
 fn is_known(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE]
-        .contains(method)
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ]
+    .contains(method)
         || *method == Method::OPTIONS
 }
 

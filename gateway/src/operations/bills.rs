@@ -24,7 +24,9 @@ pub async fn create(
     let at = app.moment();
     let caller = caller.clone();
     app.store
-        .write("create_bill", move |tx| create_in(tx, &at, dialect, &caller, ask.clone()))
+        .write("create_bill", move |tx| {
+            create_in(tx, &at, dialect, &caller, ask.clone())
+        })
         .await
 }
 
@@ -41,7 +43,12 @@ pub(super) fn create_in(
     bills::insert(tx, &bill)?;
     record(tx, at, Fact::BillCreated, &bill, None)?;
     let state = bill.state_at(at.now);
-    let view = BillView { bill, merchant: caller.merchant.clone(), payments: Vec::new(), state };
+    let view = BillView {
+        bill,
+        merchant: caller.merchant.clone(),
+        payments: Vec::new(),
+        state,
+    };
     Ok(Reply::BillCreated(Box::new(view)))
 }
 
@@ -57,7 +64,12 @@ pub async fn show(
     app.store
         .read("show_bill", move |tx| {
             let bill = of_caller(tx, dialect, &caller, &id)?;
-            Ok(Reply::Bill(Box::new(view(tx, bill, caller.merchant.clone(), now)?)))
+            Ok(Reply::Bill(Box::new(view(
+                tx,
+                bill,
+                caller.merchant.clone(),
+                now,
+            )?)))
         })
         .await
 }
@@ -86,14 +98,22 @@ pub async fn list(
             let (found, total) = if query.search.is_some() || query.metadata.is_some() {
                 search(tx, &of, &query, offset)?
             } else {
-                (bills::page(tx, &of, query.per_page, offset)?, bills::count(tx, &of)?)
+                (
+                    bills::page(tx, &of, query.per_page, offset)?,
+                    bills::count(tx, &of)?,
+                )
             };
             let mut views = Vec::with_capacity(found.len());
             for bill in found {
                 views.push(view(tx, bill, caller.merchant.clone(), now)?);
             }
             let (per_page, page) = (query.per_page, query.page);
-            Ok(Reply::Bills(BillPage { bills: views, per_page, page, total }))
+            Ok(Reply::Bills(BillPage {
+                bills: views,
+                per_page,
+                page,
+                total,
+            }))
         })
         .await
 }
@@ -133,10 +153,17 @@ fn matches(bill: &Bill, query: &BillQuery) -> bool {
             bill.ask.reference.as_deref(),
             Some(bill.head.wire.as_str()),
         ];
-        fields.into_iter().flatten().any(|field| field.to_lowercase().contains(&part))
+        fields
+            .into_iter()
+            .flatten()
+            .any(|field| field.to_lowercase().contains(&part))
     });
     let by_metadata = query.metadata.as_ref().is_none_or(|(key, value)| {
-        let kept = bill.ask.extras.get("metadata").and_then(|metadata| metadata.get(key));
+        let kept = bill
+            .ask
+            .extras
+            .get("metadata")
+            .and_then(|metadata| metadata.get(key));
         kept.and_then(serde_json::Value::as_str) == Some(value)
     });
     by_text && by_metadata
@@ -158,7 +185,12 @@ pub async fn change(
             end_open_tries(tx, &at, &bill)?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillChanged, &bill, None)?;
-            Ok(Reply::Bill(Box::new(view(tx, bill, caller.merchant.clone(), at.now)?)))
+            Ok(Reply::Bill(Box::new(view(
+                tx,
+                bill,
+                caller.merchant.clone(),
+                at.now,
+            )?)))
         })
         .await
 }
@@ -191,7 +223,9 @@ pub async fn for_page(
 ) -> Result<BillView, Failure> {
     let now = app.clock.now();
     let id = id.clone();
-    app.store.read("bill_page", move |tx| page_view(tx, dialect, &id, now)).await
+    app.store
+        .read("bill_page", move |tx| page_view(tx, dialect, &id, now))
+        .await
 }
 
 /// A bill for its page, inside a transaction.
@@ -203,7 +237,9 @@ pub(super) fn page_view(
 ) -> Result<BillView, Failure> {
     let bill = bills::by_wire(tx, dialect.profile().name, id)?
         .filter(|bill| !matches!(bill.state(), BillState::Withdrawn { .. }));
-    let Some(bill) = bill else { return refused(not_found(id)) };
+    let Some(bill) = bill else {
+        return refused(not_found(id));
+    };
     let merchant = merchants::by_id(tx, &bill.head.merchant)?
         .ok_or_else(|| Fault("a bill without a merchant".to_owned()))?;
     Ok(view(tx, bill, merchant, now)?)
@@ -252,7 +288,9 @@ pub async fn expire_due(app: &App) -> Result<usize, Failure> {
     let now = app.clock.now();
     let due = app
         .store
-        .read("due_bills", move |tx| Ok(bills::due(tx, now, domain::limits::SWEEP_MAX)?))
+        .read("due_bills", move |tx| {
+            Ok(bills::due(tx, now, domain::limits::SWEEP_MAX)?)
+        })
         .await?;
     let count = due.len();
     for bill in due {
@@ -266,11 +304,16 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
     let at = app.moment();
     app.store
         .write("expire_bill", move |tx| {
-            let Some(bill) = bills::by_id(tx, &bill.head.id)? else { return Ok(()) };
+            let Some(bill) = bills::by_id(tx, &bill.head.id)? else {
+                return Ok(());
+            };
             if *bill.state() != BillState::Open {
                 return Ok(());
             }
-            let when = bill.ask.expires.map_or(at.now, |expires| expires.min(at.now));
+            let when = bill
+                .ask
+                .expires
+                .map_or(at.now, |expires| expires.min(at.now));
             let bill = bill.expired(when)?;
             end_open_tries(tx, &at, &bill)?;
             bills::update(tx, &bill)?;
@@ -304,7 +347,12 @@ pub(super) fn view(
 ) -> Result<BillView, Fault> {
     let payments = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?;
     let state = bill.state_at(now);
-    Ok(BillView { bill, merchant, payments, state })
+    Ok(BillView {
+        bill,
+        merchant,
+        payments,
+        state,
+    })
 }
 
 /// Ends the tries of a bill whose payer is still at the bank's page: an answer that comes later

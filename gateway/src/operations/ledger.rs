@@ -29,7 +29,9 @@ impl Summary {
         for balance in &self.accounts {
             *sums.entry(balance.currency).or_default() += i128::from(balance.minor);
         }
-        self.totals.iter().all(|total| total.debits == total.credits)
+        self.totals
+            .iter()
+            .all(|total| total.debits == total.credits)
             && sums.values().all(|sum| *sum == 0)
     }
 }
@@ -65,7 +67,10 @@ pub async fn summary(app: &App) -> Result<Summary, Failure> {
 
 /// Totals and balances inside a transaction.
 pub fn summary_in(tx: &mut Tx<'_>) -> Result<Summary, Failure> {
-    Ok(Summary { totals: ledger::totals(tx)?, accounts: ledger::balances(tx)? })
+    Ok(Summary {
+        totals: ledger::totals(tx)?,
+        accounts: ledger::balances(tx)?,
+    })
 }
 
 /// Walks through the whole ledger: every chain is unbroken, debits equal credits, and every
@@ -115,7 +120,9 @@ fn verify_lane(tx: &mut Tx<'_>, lane: i64, verified: &mut Verified) -> Result<()
             }
             if link.entry.hash(&hash) != link.hash {
                 let at = link.entry.place;
-                verified.problem(format!("lane {lane}: transfer {at} is not what was written"));
+                verified.problem(format!(
+                    "lane {lane}: transfer {at} is not what was written"
+                ));
             }
             place = link.entry.place;
             hash = link.hash;
@@ -126,10 +133,18 @@ fn verify_lane(tx: &mut Tx<'_>, lane: i64, verified: &mut Verified) -> Result<()
 /// How a payment's sums differ from its transfers, if they do.
 fn differs(payment: &Payment, links: &[Link]) -> Option<String> {
     let moved = |reason: Reason| -> i64 {
-        let of = links.iter().filter(|link| link.entry.transfer.reason() == reason);
+        let of = links
+            .iter()
+            .filter(|link| link.entry.transfer.reason() == reason);
         of.map(|link| link.entry.transfer.amount().minor()).sum()
     };
-    let found = [Reason::Authorize, Reason::Capture, Reason::Release, Reason::Refund].map(moved);
+    let found = [
+        Reason::Authorize,
+        Reason::Capture,
+        Reason::Release,
+        Reason::Refund,
+    ]
+    .map(moved);
     let told = match payment.state() {
         PaymentState::Authorized { sums, .. } => [
             sums.authorized().minor(),

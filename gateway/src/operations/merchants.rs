@@ -32,10 +32,18 @@ pub async fn add(
         .write("add_merchant", move |tx| {
             let base = Merchant::slug_of(&name);
             for number in 1..=1_000 {
-                let slug =
-                    if number == 1 { base.clone() } else { format!("{base}-{number}") };
+                let slug = if number == 1 {
+                    base.clone()
+                } else {
+                    format!("{base}-{number}")
+                };
                 let id = MerchantId::mint(&at, "merchant");
-                let merchant = Merchant { id, name: name.clone(), slug, currency };
+                let merchant = Merchant {
+                    id,
+                    name: name.clone(),
+                    slug,
+                    currency,
+                };
                 if merchants::insert(tx, &merchant, link_mode, at.now)? {
                     return Ok(merchant);
                 }
@@ -62,7 +70,9 @@ pub async fn new_key(
             if replacing {
                 merchants::revoke_keys(tx, &caller, &dialect, at.now)?;
             }
-            Ok(merchants::insert_key(tx, &digest, &caller, &dialect, at.now)?)
+            Ok(merchants::insert_key(
+                tx, &digest, &caller, &dialect, at.now,
+            )?)
         })
         .await?;
     app.keys.forget();
@@ -93,7 +103,10 @@ pub async fn put_salt(
             Ok(merchants::put_secret(tx, &caller, &name, &sealed, at.now)?)
         })
         .await?;
-    app.secrets.lock().unwrap_or_else(PoisonError::into_inner).remove(&bound);
+    app.secrets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&bound);
     Ok(())
 }
 
@@ -106,15 +119,21 @@ pub async fn salt(
 ) -> Result<Secret, Failure> {
     let name = salt_name(dialect.profile().name);
     let bound = context(merchant, mode, &name);
-    let known =
-        app.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(&bound).cloned();
+    let known = app
+        .secrets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&bound)
+        .cloned();
     if let Some(secret) = known {
         return Ok(secret);
     }
     let merchant = merchant.clone();
     let sealed = app
         .store
-        .read("salt", move |tx| Ok(merchants::secret(tx, &merchant, mode, &name)?))
+        .read("salt", move |tx| {
+            Ok(merchants::secret(tx, &merchant, mode, &name)?)
+        })
         .await?
         .ok_or_else(|| Fault(format!("no secret “{bound}”")))?;
     let secret = app.vault.open(&sealed, &bound)?;
@@ -133,11 +152,15 @@ pub async fn by_key(
 ) -> Result<Option<Caller>, Failure> {
     let digest = key.digest();
     app.store
-        .read("authenticate", move |tx| Ok(merchants::by_key(tx, &digest, dialect)?))
+        .read("authenticate", move |tx| {
+            Ok(merchants::by_key(tx, &digest, dialect)?)
+        })
         .await
 }
 
 /// Every merchant, oldest first.
 pub async fn all(app: &App) -> Result<Vec<Merchant>, Failure> {
-    app.store.read("all_merchants", |tx| Ok(merchants::all(tx)?)).await
+    app.store
+        .read("all_merchants", |tx| Ok(merchants::all(tx)?))
+        .await
 }

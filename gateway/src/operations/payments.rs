@@ -113,7 +113,11 @@ pub async fn simulate(
     method: &str,
     answer: RailAnswer,
 ) -> Result<Paid, Failure> {
-    let means = Means { method: method.to_owned(), rail: String::new(), instrument: None };
+    let means = Means {
+        method: method.to_owned(),
+        rail: String::new(),
+        instrument: None,
+    };
     match begin(app, dialect, id, means, once(app)).await? {
         Begun::New(attempt) => conclude(app, &attempt, answer).await,
         Begun::Before(attempt) => come_to(app, &attempt).await,
@@ -152,7 +156,10 @@ async fn begin(
             if !bill.ask.repeatable {
                 replace_open_tries(tx, &at, &bill)?;
             }
-            let means = Means { rail: rail.to_owned(), ..means.clone() };
+            let means = Means {
+                rail: rail.to_owned(),
+                ..means.clone()
+            };
             let charge = wire(dialect, Kind::Payment, &at);
             let payment = Payment::begin(&at, &bill, charge, means);
             payments::insert(tx, &payment, dialect.profile().name)?;
@@ -199,7 +206,9 @@ async fn conclude(app: &App, attempt: &AttemptId, answer: RailAnswer) -> Result<
     let attempt = attempt.clone();
     let told = app
         .store
-        .write("record_answer", move |tx| record_answer(tx, &at, &attempt, answer.clone()))
+        .write("record_answer", move |tx| {
+            record_answer(tx, &at, &attempt, answer.clone())
+        })
         .await?;
     app.deliveries_due.notify_one();
     told.map_err(Failure::Refused)
@@ -216,9 +225,10 @@ fn record_answer(
     let bill = bill_of(tx, &payment)?;
     let from = attempt.state().clone();
     let (attempt_state, told) = match answer {
-        RailAnswer::Approved => {
-            (AttemptState::Approved, approve(tx, at, bill.clone(), payment)?)
-        }
+        RailAnswer::Approved => (
+            AttemptState::Approved,
+            approve(tx, at, bill.clone(), payment)?,
+        ),
         RailAnswer::Declined(cause) => {
             let version = payment.version;
             let decision = payment.end(at.now, Ended::Rejected(cause.clone()))?;
@@ -291,7 +301,9 @@ fn outcome(tx: &mut Tx<'_>, at: &Moment, attempt: &Attempt) -> Result<Paid, Fail
     let payment = payment_of(tx, attempt)?;
     let bill = bill_of(tx, &payment)?;
     match attempt.state() {
-        AttemptState::Challenged => Ok(Paid::Challenge { attempt: attempt.id.clone() }),
+        AttemptState::Challenged => Ok(Paid::Challenge {
+            attempt: attempt.id.clone(),
+        }),
         AttemptState::Asked => refused(Refusal::TryUnderWay),
         AttemptState::Approved => {
             let dialect = dialect_of(&bill)?;
@@ -299,9 +311,12 @@ fn outcome(tx: &mut Tx<'_>, at: &Moment, attempt: &Attempt) -> Result<Paid, Fail
             Ok(Paid::Done { view, payment })
         }
         AttemptState::Declined(cause) => declined(tx, at, &bill, cause.clone()),
-        AttemptState::Abandoned => {
-            declined(tx, at, &bill, Cause::new("abandoned", "The payment was not completed"))
-        }
+        AttemptState::Abandoned => declined(
+            tx,
+            at,
+            &bill,
+            Cause::new("abandoned", "The payment was not completed"),
+        ),
     }
 }
 
@@ -322,7 +337,12 @@ pub async fn challenge(app: &App, attempt: &AttemptId) -> Result<Challenge, Fail
             let view = page_view(tx, dialect_of(&bill)?, &bill.head.wire, now)?;
             let waits = *attempt.state() == AttemptState::Challenged;
             let open = waits && now < attempt.asked.plus(CHALLENGE_MAX);
-            Ok(Challenge { attempt: attempt.id, view, payment, open })
+            Ok(Challenge {
+                attempt: attempt.id,
+                view,
+                payment,
+                open,
+            })
         })
         .await
 }
@@ -340,16 +360,17 @@ pub enum Answer {
 
 /// The payer's answer at the bank's page. A try that no longer waits is not changed: its outcome
 /// is told again.
-pub async fn answer(
-    app: &App,
-    attempt: &AttemptId,
-    answer: Answer,
-) -> Result<Paid, Failure> {
+pub async fn answer(app: &App, attempt: &AttemptId, answer: Answer) -> Result<Paid, Failure> {
     let challenge = challenge(app, attempt).await?;
     match (challenge.open, answer) {
         (true, Answer::Approve) => conclude(app, attempt, RailAnswer::Approved).await,
         (true, Answer::Decline) => {
-            conclude(app, attempt, RailAnswer::Declined(simulator::refused_by_payer())).await
+            conclude(
+                app,
+                attempt,
+                RailAnswer::Declined(simulator::refused_by_payer()),
+            )
+            .await
         }
         (true, Answer::Abort) => {
             walk_away(app, attempt).await?;
@@ -419,7 +440,9 @@ pub async fn resolve_interrupted(app: &App) -> Result<usize, Failure> {
 async fn resolve_asked_before(app: &App, before: domain::Timestamp) -> Result<usize, Failure> {
     let asked = app
         .store
-        .read("asked_attempts", move |tx| Ok(attempts::asked_before(tx, before, SWEEP_MAX)?))
+        .read("asked_attempts", move |tx| {
+            Ok(attempts::asked_before(tx, before, SWEEP_MAX)?)
+        })
         .await?;
     let count = asked.len();
     for attempt in asked {

@@ -53,7 +53,10 @@ pub(super) async fn execute(
         | Call::ListBills(_)
         | Call::ChangeBill(..)
         | Call::WithdrawBill(_)) => {
-            let incoming = domain::call::Incoming { call, idempotency_key: None };
+            let incoming = domain::call::Incoming {
+                call,
+                idempotency_key: None,
+            };
             return Box::pin(super::execute(app, dialect, caller, incoming)).await;
         }
     };
@@ -64,15 +67,17 @@ pub(super) async fn execute(
             if let Some(known) = idempotency::find(tx, &scope.name)? {
                 return answer(&scope, &known);
             }
-            let done =
-                tx.attempt(|tx| bills::create_in(tx, &at, dialect, &caller, ask.clone()))?;
+            let done = tx.attempt(|tx| bills::create_in(tx, &at, dialect, &caller, ask.clone()))?;
             let outcome = match done.clone() {
                 Ok(reply) => Outcome::Done(reply),
                 Err(refusal) => Outcome::Refused(refusal),
             };
             let outcome = serde_json::to_string(&outcome)
                 .map_err(|error| Fault(format!("an answer cannot be kept: {error}")))?;
-            let known = Remembered { fingerprint: scope.fingerprint.clone(), outcome };
+            let known = Remembered {
+                fingerprint: scope.fingerprint.clone(),
+                outcome,
+            };
             idempotency::insert(tx, &scope.name, &known, at.now)?;
             // The refusal is part of a committed transaction: it travels inside the success.
             Ok(done)

@@ -97,7 +97,9 @@ pub async fn resend(app: &App, id: &DeliveryId) -> Result<(), Failure> {
 }
 
 fn demo(app: &App) -> Result<&Demo, Failure> {
-    app.demo.as_ref().ok_or_else(|| Failure::Refused(Refusal::UnknownRoute))
+    app.demo
+        .as_ref()
+        .ok_or_else(|| Failure::Refused(Refusal::UnknownRoute))
 }
 
 impl From<Try> for AttemptRow {
@@ -143,7 +145,10 @@ impl From<DeliveryRow> for Shown {
 
 fn shown(attempt: AttemptRow) -> Value {
     let headers = |pairs: Vec<(String, String)>| {
-        pairs.into_iter().map(|(name, value)| (name, Value::from(value))).collect::<Map<_, _>>()
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name, Value::from(value)))
+            .collect::<Map<_, _>>()
     };
     serde_json::json!({
         "at": super::simulate::rfc3339(attempt.at),

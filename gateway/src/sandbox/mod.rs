@@ -55,7 +55,9 @@ pub struct Credentials {
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("base_url", &self.base_url).finish_non_exhaustive()
+        f.debug_struct("Credentials")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -120,7 +122,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sandbox/simulate", post(simulate::simulate))
         .route("/sandbox/ledger", get(simulate::ledger))
         .route("/sandbox/webhooks", get(simulate::webhooks))
-        .route("/sandbox/webhooks/{delivery}/resend", post(simulate::resend))
+        .route(
+            "/sandbox/webhooks/{delivery}/resend",
+            post(simulate::resend),
+        )
         .route("/sandbox/shop/webhook", post(shop::receive))
 }
 
@@ -144,8 +149,11 @@ pub fn write(data: &Path, credentials: &Credentials) -> std::io::Result<()> {
     let temporary = data.join(format!("{FILE}.new"));
     // A leftover of an interrupted start may have other permissions.
     let _ = fs::remove_file(&temporary);
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
     serde_json::to_writer_pretty(&mut file, credentials)?;
     file.write_all(b"\n")?;
     file.sync_all()?;
@@ -157,14 +165,23 @@ pub fn new_credentials(app: &App) -> Credentials {
     let token = || app.entropy.token();
     let short = || token().chars().take(32).collect::<String>();
     let uuid = |label: &str| app.moment().uuid(label).hyphenated().to_string();
-    let digits = token().bytes().map(|b| char::from(b'0' + b % 10)).take(5).collect::<String>();
+    let digits = token()
+        .bytes()
+        .map(|b| char::from(b'0' + b % 10))
+        .take(5)
+        .collect::<String>();
     Credentials {
         base_url: String::new(),
-        hitpay: HitPay { api_key: format!("test_{}", token()), salt: token() },
+        hitpay: HitPay {
+            api_key: format!("test_{}", token()),
+            salt: token(),
+        },
         numipay: Numipay {
             api_key: format!("DEV_{}", token()),
             signature_password: short(),
-            providers: ["sim-card", "sim-wallet", "sim-bank"].map(str::to_owned).to_vec(),
+            providers: ["sim-card", "sim-wallet", "sim-bank"]
+                .map(str::to_owned)
+                .to_vec(),
             withdrawal_providers: vec!["sim-bank".to_owned()],
         },
         vipps: Vipps {
@@ -173,7 +190,10 @@ pub fn new_credentials(app: &App) -> Credentials {
             subscription_key: short(),
             merchant_serial_number: format!("4{digits}"),
         },
-        igivepay: IGivePay { client_id: uuid("igivepay"), client_secret: token() },
+        igivepay: IGivePay {
+            client_id: uuid("igivepay"),
+            client_secret: token(),
+        },
         portal: Portal {
             url: String::new(),
             email: "demo@florin.test".to_owned(),
@@ -184,7 +204,10 @@ pub fn new_credentials(app: &App) -> Credentials {
 
 /// Makes Demo Shop if it is missing and lets its credentials in.
 pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failure> {
-    let known = merchants::all(app).await?.into_iter().find(|merchant| merchant.name == SHOP);
+    let known = merchants::all(app)
+        .await?
+        .into_iter()
+        .find(|merchant| merchant.name == SHOP);
     let merchant: Merchant = match known {
         Some(merchant) => merchant,
         None => {
@@ -193,7 +216,10 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
             merchants::add(app, SHOP, sgd, Mode::Test).await?
         }
     };
-    let caller = Caller { merchant, mode: Mode::Test };
+    let caller = Caller {
+        merchant,
+        mode: Mode::Test,
+    };
     let key = Secret::new(credentials.hitpay.api_key.clone());
     if merchants::by_key(app, "hitpay", &key).await?.is_none() {
         let (at, digest, owner) = (app.moment(), key.digest(), caller.clone());
@@ -206,5 +232,8 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
     }
     let salt = Secret::new(credentials.hitpay.salt.clone());
     merchants::put_salt(app, "hitpay", &caller, &salt).await?;
-    Ok(Demo { caller, credentials })
+    Ok(Demo {
+        caller,
+        credentials,
+    })
 }

@@ -116,8 +116,15 @@ pub async fn seen(app: &App, id: &WireId) -> Result<Seen, Failure> {
             };
             let order: Order = read(&order)?;
             let found = records::starting_with(tx, "demo_webhook", &format!("{id}/"), SHOWN)?;
-            let webhooks = found.iter().map(|text| read(text)).collect::<Result<_, _>>()?;
-            Ok(Seen { sent: order.sent, answered: order.answered, webhooks })
+            let webhooks = found
+                .iter()
+                .map(|text| read(text))
+                .collect::<Result<_, _>>()?;
+            Ok(Seen {
+                sent: order.sent,
+                answered: order.answered,
+                webhooks,
+            })
         })
         .await
 }
@@ -128,7 +135,10 @@ fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fault> {
 
 /// The salt with which the shop checks its webhooks.
 pub fn salt(app: &App) -> Secret {
-    let salt = app.demo.as_ref().map(|demo| demo.credentials.hitpay.salt.clone());
+    let salt = app
+        .demo
+        .as_ref()
+        .map(|demo| demo.credentials.hitpay.salt.clone());
     Secret::new(salt.unwrap_or_default())
 }
 
@@ -150,11 +160,18 @@ pub async fn receive(State(app): State<Arc<App>>, request: Request) -> Response 
         .headers
         .iter()
         .map(|(name, value)| {
-            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
         })
         .collect();
     let at = app.moment();
-    let received = Received { at: at.now, headers, body };
+    let received = Received {
+        at: at.now,
+        headers,
+        body,
+    };
     match keep(&app, &id, &received, &at).await {
         Ok(true) => StatusCode::OK.into_response(),
         Ok(false) => pipeline::plain(StatusCode::NOT_FOUND, "The demo shop has no such order"),
@@ -183,5 +200,7 @@ async fn keep(
 }
 
 fn demo(app: &App) -> Result<&super::Demo, Failure> {
-    app.demo.as_ref().ok_or_else(|| Failure::Refused(Refusal::UnknownRoute))
+    app.demo
+        .as_ref()
+        .ok_or_else(|| Failure::Refused(Refusal::UnknownRoute))
 }

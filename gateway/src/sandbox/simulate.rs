@@ -68,7 +68,10 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
         Ok(wanted) => wanted,
         Err(error) => {
             let form = "Send JSON like {\"payment\":\"<id or reference>\",\"outcome\":\"approve\"}";
-            return plain(StatusCode::BAD_REQUEST, &format!("{form}; outcomes are approve, decline, abort and expire ({error})"));
+            return plain(
+                StatusCode::BAD_REQUEST,
+                &format!("{form}; outcomes are approve, decline, abort and expire ({error})"),
+            );
         }
     };
     let done = async {
@@ -87,12 +90,16 @@ async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<(), Failure>
     let (dialect, bill) = (found.dialect, &found.view.bill);
     let id = &bill.head.wire;
     let first = bill.ask.methods.first().map_or("card", String::as_str);
-    let usual = if bill.ask.methods.iter().any(|m| m == "card") { "card" } else { first };
+    let usual = if bill.ask.methods.iter().any(|m| m == "card") {
+        "card"
+    } else {
+        first
+    };
     let method = wanted.method.as_deref().unwrap_or(usual);
     match wanted.outcome {
-        Outcome::Approve => {
-            payments::simulate(app, dialect, id, method, Answer::Approved).await.map(|_| ())
-        }
+        Outcome::Approve => payments::simulate(app, dialect, id, method, Answer::Approved)
+            .await
+            .map(|_| ()),
         Outcome::Decline => {
             let text = wanted.reason.as_deref().unwrap_or("Do not honor");
             let cause = Cause::new("card_declined", text);
@@ -117,7 +124,10 @@ async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<(), Failure>
 async fn status(app: &App, demo: &Demo, found: &Found) -> Result<Value, Failure> {
     let id = found.view.bill.head.wire.clone();
     let call = Call::ShowBill(id.clone());
-    let incoming = domain::call::Incoming { call, idempotency_key: None };
+    let incoming = domain::call::Incoming {
+        call,
+        idempotency_key: None,
+    };
     let reply: Reply = operations::execute(app, found.dialect, &demo.caller, incoming).await?;
     let (head, ()) = http::Request::new(()).into_parts();
     let answer = found.dialect.encode(&app.site, &head, &reply);
@@ -127,12 +137,7 @@ async fn status(app: &App, demo: &Demo, found: &Found) -> Result<Value, Failure>
 
 /// Finds a bill by what a person would name it: the dialect's id of the bill, the id of one of
 /// its payments, or the merchant's reference; the newest match wins.
-async fn find(
-    app: &App,
-    demo: &Demo,
-    name: &str,
-    dialect: Option<&str>,
-) -> Result<Found, Failure> {
+async fn find(app: &App, demo: &Demo, name: &str, dialect: Option<&str>) -> Result<Found, Failure> {
     let unknown = || Failure::Refused(Refusal::NotFound(domain::Object::Bill, name.to_owned()));
     let wire = WireId::new(name).map_err(|_| unknown())?;
     let caller = demo.caller.clone();
@@ -264,7 +269,9 @@ fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
     let known = &demo.credentials;
     let header = |name: &str| {
         let value = head.headers.get(name)?;
-        Some(Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        Some(Secret::new(
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        ))
     };
     let is = |name: &str, wanted: &str| {
         header(name).map(|given| given == Secret::new(wanted.to_owned()))
@@ -288,7 +295,10 @@ fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
         header("authorization").map(|_| false),
     ];
     let mut shown = shown.into_iter().flatten().peekable();
-    let here = head.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
+    let here = head
+        .extensions
+        .get::<Peer>()
+        .is_some_and(|peer| peer.0.ip().is_loopback());
     if shown.peek().is_none() && here || shown.peek().is_some() && shown.all(|right| right) {
         return Ok(demo);
     }
@@ -309,7 +319,10 @@ fn failed(failure: &Failure) -> Response {
 
 fn refused(refusal: &Refusal) -> Response {
     let (status, message) = match refusal {
-        Refusal::NotFound(_, name) => (StatusCode::NOT_FOUND, format!("No payment is called {name}")),
+        Refusal::NotFound(_, name) => (
+            StatusCode::NOT_FOUND,
+            format!("No payment is called {name}"),
+        ),
         Refusal::UnknownRoute => (StatusCode::NOT_FOUND, "Not Found".to_owned()),
         Refusal::AlreadyPaid => (StatusCode::CONFLICT, "The payment is completed".to_owned()),
         Refusal::Expired => (StatusCode::CONFLICT, "The payment has expired".to_owned()),
@@ -317,16 +330,22 @@ fn refused(refusal: &Refusal) -> Response {
         Refusal::Withdrawn => (StatusCode::CONFLICT, "The payment was deleted".to_owned()),
         Refusal::TryUnderWay => (StatusCode::CONFLICT, "A try is under way".to_owned()),
         Refusal::TooManyTries => (StatusCode::CONFLICT, "Too many declined tries".to_owned()),
-        Refusal::NoMethod => {
-            (StatusCode::CONFLICT, "The payment cannot be paid by this method".to_owned())
-        }
-        Refusal::BodyTooLarge(_) => {
-            (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large".to_owned())
-        }
-        Refusal::Unavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Service unavailable".to_owned())
-        }
-        other => (StatusCode::BAD_REQUEST, format!("Not possible ({})", other.name())),
+        Refusal::NoMethod => (
+            StatusCode::CONFLICT,
+            "The payment cannot be paid by this method".to_owned(),
+        ),
+        Refusal::BodyTooLarge(_) => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is too large".to_owned(),
+        ),
+        Refusal::Unavailable(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Service unavailable".to_owned(),
+        ),
+        other => (
+            StatusCode::BAD_REQUEST,
+            format!("Not possible ({})", other.name()),
+        ),
     };
     plain(status, &message)
 }

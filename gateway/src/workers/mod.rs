@@ -61,7 +61,9 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
 pub async fn take_over(app: &App) -> Result<(), Failure> {
     let now = app.clock.now();
     app.store
-        .write("free_leases", move |tx| Ok(store::tables::deliveries::free_leases(tx, now)?))
+        .write("free_leases", move |tx| {
+            Ok(store::tables::deliveries::free_leases(tx, now)?)
+        })
         .await?;
     payments::resolve_interrupted(app).await?;
     Ok(())

@@ -25,7 +25,9 @@ const POLL: Duration = Duration::from_millis(500);
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
     while !*stop.borrow() {
-        let free = u32::try_from(places.available_permits()).unwrap_or(0).min(CLAIM_MAX);
+        let free = u32::try_from(places.available_permits())
+            .unwrap_or(0)
+            .min(CLAIM_MAX);
         let claimed = match claim(&app, free).await {
             Ok(claimed) => claimed,
             Err(failure) => {
@@ -35,7 +37,9 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         };
         let more = claimed.len() == CLAIM_MAX as usize;
         for (delivery, token) in claimed {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
             tokio::spawn(deliver_and_log(Arc::clone(&app), delivery, token, place));
         }
         if !more {
@@ -69,7 +73,10 @@ async fn claim(app: &App, limit: u32) -> Result<Vec<(Delivery, String)>, Failure
         return Ok(Vec::new());
     }
     // Looking does not disturb the writer; only taking does.
-    let due = app.store.read("deliveries_due", |tx| Ok(outbox::next_due(tx)?)).await?;
+    let due = app
+        .store
+        .read("deliveries_due", |tx| Ok(outbox::next_due(tx)?))
+        .await?;
     if due.is_none_or(|due| due > now) {
         return Ok(Vec::new());
     }
@@ -81,7 +88,10 @@ async fn claim(app: &App, limit: u32) -> Result<Vec<(Delivery, String)>, Failure
             Ok(outbox::claim(tx, now, now.plus(LEASE), &lease, limit)?)
         })
         .await?;
-    Ok(claimed.into_iter().map(|delivery| (delivery, token.clone())).collect())
+    Ok(claimed
+        .into_iter()
+        .map(|delivery| (delivery, token.clone()))
+        .collect())
 }
 
 async fn deliver_and_log(
@@ -123,7 +133,9 @@ async fn deliver(app: &App, delivery: Delivery, token: &str) -> Result<(), Failu
     let (id, token) = (new.id.clone(), token.to_owned());
     let recorded = app
         .store
-        .write("record_attempt", move |tx| Ok(outbox::settle(tx, &id, &token, &attempt, outcome)?))
+        .write("record_attempt", move |tx| {
+            Ok(outbox::settle(tx, &id, &token, &attempt, outcome)?)
+        })
         .await?;
     if !recorded {
         tracing::warn!(delivery = %new.id, "the lease ran out while sending");

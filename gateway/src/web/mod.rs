@@ -1,0 +1,73 @@
+//! The pages: checkout, simulator, sandbox, API documents.
+//!
+//! Promises: every page works with plain forms and no script; what it shows is a plain value made
+//! by a pure function, so every state of every page has a test without a database; nothing that
+//! somebody typed is ever markup; a page asks `operations` and decides nothing itself.
+
+pub mod assets;
+pub mod checkout;
+pub mod display;
+pub mod docs;
+pub mod errors;
+pub mod form;
+pub mod parts;
+pub mod sandbox;
+pub mod shell;
+pub mod simulator;
+pub mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// Bytes of a submitted form: the longest honest one is a card form of a few hundred.
+const FORM_MAX: usize = 16 * 1024;
+
+/// Pages of every server.
+pub fn routes() -> Router<Arc<App>> {
+    let checkout = "/payment-request/{at_slug}/{id}/checkout";
+    let receipt = "/payment-request/{at_slug}/{id}/checkout/receipt";
+    let link = get(checkout::link::show).post(checkout::link::submit);
+    let challenge = get(simulator::show).post(simulator::submit);
+    Router::new()
+        .route(checkout, get(checkout::show).post(checkout::submit))
+        .route(receipt, get(checkout::receipt))
+        .route("/payment-request/{at_slug}", link.clone())
+        .route("/payment-request/{at_slug}/", link)
+        .route("/simulator/challenge/{attempt}", challenge)
+        .route("/docs", get(docs::list))
+        .route("/docs/{dialect}", get(docs::show))
+        .route("/docs/{dialect}/openapi.json", get(docs::raw))
+        .route("/assets/{name}", get(assets::serve))
+        .layer(DefaultBodyLimit::max(FORM_MAX))
+        .layer(map_response(shell::protect))
+}
+
+/// Pages that exist in the sandbox only.
+pub fn sandbox_routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(sandbox::home::show))
+        .route("/sandbox/try", post(sandbox::home::begin))
+        .route("/sandbox/shop/return", get(sandbox::shop::show))
+        .route("/sandbox/deliveries", get(sandbox::deliveries::show))
+        .route(
+            "/sandbox/deliveries/{id}/resend",
+            post(sandbox::deliveries::resend),
+        )
+        .layer(DefaultBodyLimit::max(FORM_MAX))
+        .layer(map_response(shell::protect))
+}
+
+#[cfg(test)]
+mod tests {
+    /// Routes that contradict each other would stop the server at its start.
+    #[test]
+    fn the_routes_fit_together() {
+        let _ = super::routes().merge(super::sandbox_routes());
+    }
+}

@@ -1,0 +1,206 @@
+//! Webhook deliveries: what was sent, what came back, send it again.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use domain::{DeliveryId, Refusal, WireId};
+
+use super::shop::{indented, lines};
+use crate::app::App;
+use crate::operations::Failure;
+use crate::sandbox::deliveries::{self, AttemptRow, DeliveryRow};
+use crate::web::display::When;
+use crate::web::errors;
+use crate::web::form::Form;
+use crate::web::parts::{Head, Tone};
+use crate::web::shell::Shell;
+use crate::web::words::Words;
+
+/// The list.
+#[derive(Clone, Debug, Template)]
+#[template(path = "deliveries.html")]
+pub struct DeliveriesPage {
+    /// The language.
+    pub w: &'static Words,
+    /// The frame.
+    pub head: Head,
+    /// The payment whose deliveries are shown; none shows all.
+    pub payment: Option<String>,
+    /// The deliveries, newest first.
+    pub rows: Vec<Delivery>,
+}
+
+/// One delivery.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Our id.
+    pub id: String,
+    /// What it announces.
+    pub event: String,
+    /// Where it goes.
+    pub endpoint: String,
+    /// Its state in words.
+    pub state: String,
+    /// Its state as a colour and an icon.
+    pub tone: Tone,
+    /// When it is tried next.
+    pub next: Option<When>,
+    /// How often it was tried, in words.
+    pub tries: String,
+    /// The tries, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// What the button says to those who cannot see where it stands.
+    pub resend: String,
+}
+
+/// One try, both sides.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Which, when.
+    pub title: String,
+    /// What came of it.
+    pub result: String,
+    /// Did the server take it?
+    pub good: bool,
+    /// What went wrong, if nothing was answered.
+    pub error: Option<String>,
+    /// What we sent.
+    pub sent: String,
+    /// What came back.
+    pub got: Option<String>,
+}
+
+impl DeliveriesPage {
+    /// The page for a list of deliveries.
+    pub fn new(w: &'static Words, payment: Option<String>, rows: Vec<DeliveryRow>) -> Self {
+        Self {
+            w,
+            head: Head::developer(w.deliveries_heading),
+            payment,
+            rows: rows.into_iter().map(|row| Delivery::new(w, row)).collect(),
+        }
+    }
+}
+
+impl Delivery {
+    fn new(w: &Words, row: DeliveryRow) -> Self {
+        let (tone, state) = match row.state.as_str() {
+            "pending" => (Tone::Wait, w.state_pending.to_string()),
+            "delivered" => (Tone::Good, w.state_delivered.to_string()),
+            "failed" => (Tone::Bad, w.state_failed.to_string()),
+            "paused" => (Tone::Plain, w.state_paused.to_string()),
+            other => (Tone::Plain, other.to_owned()),
+        };
+        let tries = match row.attempts.len() {
+            0 => w.delivery_no_tries.to_string(),
+            1 => w.delivery_tries_one.to_string(),
+            count => w.delivery_tries.with("count", count).to_string(),
+        };
+        let attempts = row.attempts.iter().enumerate();
+        Self {
+            id: row.id.to_string(),
+            resend: w.delivery_resend_of.with("event", &row.event).to_string(),
+            tone,
+            state,
+            next: row.next_attempt_at.map(|at| When::new(w, at)),
+            tries,
+            attempts: attempts
+                .map(|(index, attempt)| Attempt::new(w, index, attempt))
+                .collect(),
+            event: row.event,
+            endpoint: row.endpoint,
+        }
+    }
+}
+
+impl Attempt {
+    fn new(w: &Words, index: usize, row: &AttemptRow) -> Self {
+        let when = When::new(w, row.at);
+        let title = w
+            .delivery_try
+            .with("number", index.saturating_add(1))
+            .with("when", when.text);
+        let result = match row.status {
+            Some(status) => w.delivery_answered.with("status", status),
+            None => w.delivery_unanswered.with("latency", row.latency_ms),
+        };
+        Self {
+            title: title.to_string(),
+            result: result.with("latency", row.latency_ms).to_string(),
+            good: row
+                .status
+                .is_some_and(|status| (200..300).contains(&status)),
+            error: row.error.clone(),
+            sent: message(&row.request_headers, &row.request_body),
+            got: row
+                .status
+                .map(|_| message(&row.response_headers, &row.response_body)),
+        }
+    }
+}
+
+/// Headers, an empty line, the body.
+fn message(headers: &[(String, String)], body: &str) -> String {
+    format!("{}\n\n{}", lines(headers), indented(body))
+        .trim()
+        .to_owned()
+}
+
+/// `GET /sandbox/deliveries`.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let shell = Shell::new(&app.site, &headers);
+    let query = Form::read(query.unwrap_or_default().into_bytes());
+    let payment = query
+        .as_ref()
+        .map(|query| query.get("payment").trim())
+        .unwrap_or_default();
+    // An id that cannot be one has no deliveries, which the list of all would hide.
+    let (wire, shown) = match (payment, WireId::new(payment)) {
+        ("", _) => (None, None),
+        (text, Ok(wire)) => (Some(wire), Some(text.to_owned())),
+        (_, Err(_)) => return errors::missing(&shell),
+    };
+    match deliveries::list(&app, wire.as_ref()).await {
+        Ok(rows) => shell.page(StatusCode::OK, &DeliveriesPage::new(shell.w, shown, rows)),
+        Err(failure) => errors::failed(&shell, &failure),
+    }
+}
+
+/// `POST /sandbox/deliveries/{id}/resend`: one more try, then back to the list.
+pub async fn resend(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
+    let shell = Shell::new(&app.site, &headers);
+    let Ok(id) = DeliveryId::parse(&id) else {
+        return errors::failed(&shell, &Failure::Refused(Refusal::UnknownRoute));
+    };
+    if let Err(failure) = deliveries::resend(&app, &id).await {
+        return errors::failed(&shell, &failure);
+    }
+    let form = Form::read(Vec::from(body));
+    let payment = form
+        .as_ref()
+        .map(|form| form.get("payment"))
+        .unwrap_or_default();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if !payment.is_empty() {
+        query.append_pair("payment", payment);
+    }
+    let target = match query.finish() {
+        query if query.is_empty() => format!("/sandbox/deliveries#{id}"),
+        query => format!("/sandbox/deliveries?{query}#{id}"),
+    };
+    shell
+        .see_other(&target)
+        .unwrap_or_else(|| errors::missing(&shell))
+}

@@ -1,0 +1,268 @@
+//! English. This file also names the keys: every other language must have the same ones.
+
+use super::Text;
+
+macro_rules! words {
+    ($($key:ident = $text:literal;)*) => {
+        /// The texts of one language.
+        #[derive(Debug)]
+        pub struct Words {
+            /// The tag of the language, as in the `lang` attribute.
+            pub lang: &'static str,
+            /// `ltr` or `rtl`.
+            pub dir: &'static str,
+            $(#[doc = $text] pub $key: Text,)*
+        }
+
+        /// English.
+        pub static EN: Words = Words { lang: "en", dir: "ltr", $($key: Text($text),)* };
+
+        /// Every key with its English text.
+        pub static KEYS: &[(&str, &str)] = &[$((stringify!($key), $text),)*];
+    };
+}
+
+words! {
+    // Every page.
+    skip_to_content = "Skip to the main content";
+    test_ribbon = "Test mode: no real money moves";
+    error_prefix = "Error: {title}";
+    site_name = "Florin sandbox";
+    nav_label = "Sandbox";
+    nav_home = "Try a payment";
+    nav_deliveries = "Deliveries";
+    nav_docs = "API documents";
+    moment = "{day} {month} {year}, {time}\u{a0}UTC";
+    months = "January February March April May June July August September October November December";
+
+    // What is being paid.
+    summary_label = "What you are paying";
+    pay_to = "Pay {name}";
+    amount = "Amount";
+    purpose = "For";
+    reference = "Reference";
+    pay_by = "Pay by";
+
+    // The card form.
+    card_heading = "Pay by card";
+    card_number = "Card number";
+    card_expiry = "Expiry date";
+    card_expiry_hint = "For example 08/29";
+    card_code = "Security code";
+    card_code_hint = "3 or 4 digits";
+    card_code_where = "Where is the security code?";
+    card_code_where_text = "On most cards it is the last 3 digits on the back, by the signature strip. American Express has 4 digits on the front, above the card number.";
+    card_name = "Name on card";
+    optional = "(optional)";
+    pay_amount = "Pay {amount}";
+    what_happens = "When you press Pay, your bank is asked for {amount}. It may ask you to confirm. Then you go back to {name}.";
+    what_happens_alone = "When you press Pay, your bank is asked for {amount}. It may ask you to confirm.";
+    waiting = "Waiting for your bank…";
+    cancel = "Cancel and go back to {name}";
+    cancel_alone = "Cancel";
+    other_methods = "Pay another way";
+
+    // The list of methods.
+    methods_heading = "How do you want to pay?";
+    method_card = "Card";
+    method_card_text = "Debit or credit card";
+    method_app_text = "You confirm in the app";
+
+    // Problems with the form.
+    problem_title = "There is a problem";
+    problem_retype = "For your safety the card number and the security code are not kept. Type them again.";
+    number_missing = "Enter the card number";
+    number_invalid = "Check the card number: it has a wrong or missing digit";
+    expiry_missing = "Enter the expiry date";
+    expiry_invalid = "Enter the expiry date as month and year, for example 08/29";
+    expiry_past = "This card has expired. Use another card";
+    code_missing = "Enter the security code";
+    code_invalid = "Check the security code: 3 digits on the back, or 4 on the front of American Express";
+    method_unknown = "That way to pay is not offered here. Choose one below.";
+    stale_form = "This form was sent before with other details. Nothing was charged this time. Check the details and press Pay again.";
+
+    // A decline.
+    declined_title = "Payment declined";
+    declined_card = "Your bank declined the card: {reason}. Nothing was charged. Try another card.";
+    declined_card_plain = "Your bank declined the card. Nothing was charged. Try another card.";
+    declined_other = "The payment was declined: {reason}. Nothing was charged. Try again or pay another way.";
+    declined_other_plain = "The payment was not approved. Nothing was charged. Try again or pay another way.";
+    reason_funds = "not enough funds";
+    reason_expired = "it has expired";
+    reason_authentication = "the payment was not confirmed";
+
+    // How a bill can stand.
+    paid_heading = "Payment complete";
+    paid_text = "You paid {amount} to {name}.";
+    already_heading = "This has been paid already";
+    already_text = "{name} received {amount}. Nothing more was charged.";
+    expired_heading = "The time to pay is over";
+    expired_text = "This payment ended on {when}. Nothing was charged. If you still want to pay, ask {name} for a new payment link.";
+    failed_heading = "This payment did not go through";
+    failed_text = "It was closed without a charge. If you still want to pay, ask {name} for a new payment link.";
+    cancelled_heading = "You cancelled";
+    cancelled_text = "Nothing was charged. You can close this page, or pay {amount} to {name} after all.";
+    pay_after_all = "Pay after all";
+    under_way_heading = "Another payment is under way";
+    under_way_text = "Somebody began to pay this and has not finished at the bank. Nothing was charged by this try. Finish there, or try again in a few minutes.";
+    tries_heading = "Too many tries";
+    tries_text = "Too many cards were declined for this payment. Nothing was charged. Ask {name} for a new payment link.";
+    try_again = "Try again";
+    back_to = "Back to {name}";
+
+    // The receipt.
+    receipt_title = "Receipt";
+    receipt_paid = "Amount paid";
+    receipt_to = "Paid to";
+    receipt_when = "Date";
+    receipt_method = "Paid with";
+    receipt_number = "Receipt number";
+    receipt_refunded = "Refunded";
+    receipt_keep = "To keep this receipt, print this page or save it as a PDF.";
+    card_ending = "{brand} ending in {digits}";
+
+    // The default link.
+    link_heading = "How much do you want to pay?";
+    link_hint = "In {code}, for example {example}";
+    link_continue = "Continue";
+    amount_missing = "Enter an amount";
+    amount_invalid = "Enter an amount in digits, for example {example}";
+    amount_zero = "Enter an amount above zero";
+    amount_precise = "Enter an amount with no more than {decimals} decimals";
+    amount_whole = "Enter a whole amount: {code} has no decimals";
+    amount_large = "Enter a smaller amount";
+
+    // The simulator.
+    simulator_ribbon = "Simulator: this is not a real bank";
+    bank_name = "Simulated bank";
+    bank_heading = "Confirm your payment";
+    bank_text = "{name} asks for {amount} from your card. Confirm that it is you who pays.";
+    app_name = "Simulated {method} app";
+    app_heading = "Approve this payment?";
+    app_text = "{name} asks for {amount}.";
+    bank_card = "Card";
+    bank_merchant = "Shop";
+    simulator_note = "In live mode the payer's own bank shows this step. Here you choose what happens.";
+    approve = "Approve";
+    decline = "Decline";
+    leave = "Leave without answering";
+    step_over_heading = "This step is over";
+    step_over_text = "It was answered before. Nothing was changed now.";
+    to_payment = "Go to the payment";
+
+    // Error pages.
+    missing_heading = "Page not found";
+    missing_text = "If you typed the address, check it. If you followed a payment link, ask the shop for a new one. Nothing was charged.";
+    unavailable_heading = "Sorry, this is not working right now";
+    unavailable_text = "Wait a moment and try again. If you were paying, open the payment link again first: it shows whether the payment went through.";
+    busy_heading = "Too many requests";
+    busy_text = "Wait a moment and try again. Nothing was charged.";
+    unreadable_heading = "That did not arrive in full";
+    unreadable_text = "Go back and try again. Nothing was charged.";
+
+    // The sandbox's home.
+    home_heading = "Take a payment in one minute";
+    home_intro = "Florin is a payment gateway that you run yourself. It speaks the API that your shop software already knows, takes the payer through a checkout page and tells your shop by a signed webhook. This is its sandbox: everything is as in live mode, except that cards and money are simulated.";
+    home_try = "Try a payment";
+    home_try_text = "A demo shop asks Florin for a payment through the API, exactly as your own shop would. You pay, and then see every message that was exchanged.";
+    home_try_button = "Start a payment";
+    home_cards = "Test cards";
+    home_cards_text = "Use any future expiry date and any 3-digit security code.";
+    home_card_number = "Number";
+    home_card_outcome = "What happens";
+    card_approved = "Approved";
+    card_declined = "Declined by the bank";
+    card_no_funds = "Declined: not enough funds";
+    card_expired = "Declined: the card has expired";
+    card_challenge = "Asks you to confirm at the bank (3-D Secure)";
+    card_other = "Any other valid number";
+    home_call = "Your first call";
+    home_call_text = "The same as the button above, from a terminal. Put in the API key that was printed when the sandbox started.";
+    home_next = "Look further";
+    home_docs_text = "Every call with its fields, limits and examples.";
+    home_deliveries_text = "Every webhook that was sent, both sides of each try, and a button to send it again.";
+
+    // The demo shop.
+    shop_heading_paid = "Back at the demo shop: paid";
+    shop_heading_cancelled = "Back at the demo shop: cancelled";
+    shop_heading = "Back at the demo shop";
+    shop_intro = "The payer's browser has returned. This is everything your own shop would have sent and received, in order.";
+    shop_request = "The shop asked for a payment";
+    shop_request_text = "One request from the shop's server to Florin.";
+    shop_answer_text = "Florin answered with the payment and the address of its checkout page.";
+    shop_return = "The browser came back";
+    shop_return_text = "Florin sent the browser to the shop's return address with these arguments. Anybody can type them into an address bar, so do not ship goods because of them.";
+    shop_argument = "Argument";
+    shop_value = "Value";
+    shop_webhook = "The webhook arrived";
+    shop_webhook_text = "Florin told the shop's server. This one is signed: when the signature is right, mark the order paid.";
+    shop_webhook_when = "Received on {when}";
+    shop_webhook_headers = "Headers";
+    shop_webhook_body = "Body";
+    shop_waiting = "The webhook is on its way";
+    shop_waiting_text = "It usually takes less than a second. A payment that was not made has no webhook.";
+    shop_reload = "Look again";
+    shop_check = "The shop checked the signature";
+    shop_check_fields = "1. Take every field of the body except hmac, decoded, sorted by name. Empty ones count.";
+    shop_check_text = "2. Write each name and its value one after the other, with nothing between.";
+    shop_check_mac = "3. Compute HMAC-SHA256 of that text with your salt as the key. The sandbox prints its salt when it starts.";
+    shop_check_got = "4. Compare with the hmac field, in constant time.";
+    shop_computed = "Computed";
+    shop_received = "Received";
+    shop_field = "Field";
+    shop_genuine = "They are equal: the webhook is genuine.";
+    shop_forged = "They differ: do not trust this webhook.";
+    shop_unsigned = "There is no hmac field: do not trust this webhook.";
+    shop_empty = "(empty)";
+    shop_again = "Try another payment";
+    shop_deliveries = "See the deliveries of this payment";
+
+    // Deliveries.
+    deliveries_heading = "Webhook deliveries";
+    deliveries_intro = "Newest first. Each delivery is tried again on a schedule until your server answers with a 2xx status.";
+    deliveries_of = "Only those of payment {id}.";
+    deliveries_all = "Show all";
+    deliveries_none = "No webhook has been sent yet";
+    deliveries_none_text = "Start a payment and pay it: the first one appears here.";
+    delivery_to = "To";
+    delivery_next = "Next try";
+    delivery_id = "Delivery";
+    delivery_resend = "Send again now";
+    delivery_resend_of = "Send {event} again now";
+    delivery_tries_one = "1 try";
+    delivery_tries = "{count} tries";
+    delivery_no_tries = "Not tried yet";
+    delivery_try = "Try {number}, {when}";
+    delivery_answered = "answered {status} after {latency} ms";
+    delivery_unanswered = "no answer after {latency} ms";
+    delivery_sent = "We sent";
+    delivery_got = "Your server answered";
+    state_pending = "Pending";
+    state_delivered = "Delivered";
+    state_failed = "Failed";
+    state_paused = "Paused";
+
+    // API documents.
+    docs_heading = "API documents";
+    docs_intro = "Florin speaks the APIs of these providers. Point a client of one of them at this server and change nothing else.";
+    docs_version = "Version {version}";
+    docs_raw = "OpenAPI file (JSON)";
+    docs_base = "Base URL";
+    docs_auth = "Authentication";
+    docs_contents = "Calls";
+    docs_webhooks = "Webhooks";
+    docs_other = "Other";
+    docs_parameters = "Parameters";
+    docs_request = "Request body";
+    docs_answers = "Answers";
+    docs_fields = "Fields of the answer";
+    docs_example = "Example";
+    docs_curl = "With curl";
+    docs_name = "Name";
+    docs_type = "Type";
+    docs_about = "About";
+    docs_required = "required";
+    docs_in = "in {place}";
+    docs_deprecated = "Deprecated";
+    docs_sent_as = "Sent as {types}";
+}
