@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -45,16 +46,29 @@ pub struct Received {
 
 /// The way out.
 #[derive(Clone)]
-pub struct Outbound {
+pub enum Outbound {
+    /// The network.
+    Http(Http),
+    /// For tests: a function that answers in place of the network.
+    Scripted(Script),
+}
+
+/// What answers in place of the network.
+pub type Script = Arc<dyn Fn(&Sending) -> Result<Received, String> + Send + Sync>;
+
+/// The client and what it lets through.
+#[derive(Clone)]
+pub struct Http {
     client: Client<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>,
     guard: Guard,
 }
 
 impl std::fmt::Debug for Outbound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outbound")
-            .field("guard", &self.guard)
-            .finish()
+        match self {
+            Self::Http(http) => f.debug_tuple("Http").field(&http.guard).finish(),
+            Self::Scripted(_) => f.write_str("Scripted"),
+        }
     }
 }
 
@@ -77,19 +91,25 @@ impl Outbound {
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(domain::limits::IN_FLIGHT_MAX)
             .build(https.enable_http1().wrap_connector(http));
-        Self { client, guard }
+        Self::Http(Http { client, guard })
     }
 
     /// Sends a POST; an error is one line that may be shown to the merchant.
     pub async fn post(&self, sending: &Sending) -> Result<Received, String> {
-        let request = self.request(sending)?;
+        let http = match self {
+            Self::Http(http) => http,
+            Self::Scripted(script) => return script(sending),
+        };
+        let request = http.request(sending)?;
         let late = format!("no answer within {} s", sending.timeout.as_secs());
-        match tokio::time::timeout(sending.timeout, self.exchange(request)).await {
+        match tokio::time::timeout(sending.timeout, http.exchange(request)).await {
             Ok(result) => result,
             Err(_) => Err(late),
         }
     }
+}
 
+impl Http {
     fn request(&self, sending: &Sending) -> Result<http::Request<Full<Bytes>>, String> {
         let url = url::Url::parse(&sending.url).map_err(|error| format!("the URL: {error}"))?;
         // The connector takes literal addresses without asking the resolver.

@@ -23,8 +23,17 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Do debits equal credits in every currency, and do all balances of a currency sum to zero?
+    /// Do debits equal credits in every currency, do all balances of a currency sum to zero, and
+    /// is nothing below zero that may not be? (What is held.)
     pub fn balanced(&self) -> bool {
+        let guarded = |account: &str| account.starts_with("held:");
+        if self
+            .accounts
+            .iter()
+            .any(|a| guarded(&a.account) && a.minor < 0)
+        {
+            return false;
+        }
         let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
         for balance in &self.accounts {
             *sums.entry(balance.currency).or_default() += i128::from(balance.minor);

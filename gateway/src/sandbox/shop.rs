@@ -85,7 +85,7 @@ pub async fn begin(app: &App, amount: Money) -> Result<String, Failure> {
         return Err(Fault(format!("the demo request was answered {status}: {answer}")).into());
     };
     let sent = sent_text(base, &form);
-    let answered = serde_json::to_string_pretty(&answer).unwrap_or_default();
+    let answered = String::from_utf8_lossy(&bytes).into_owned();
     let order = serde_json::to_string(&Order { sent, answered })
         .map_err(|error| Fault(error.to_string()))?;
     let (id, url, at) = (id.to_owned(), url.to_owned(), app.moment());

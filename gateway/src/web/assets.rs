@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use axum::body::Body;
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::http::header::{self, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -66,8 +66,12 @@ fn digest(bytes: &[u8]) -> String {
     text
 }
 
-/// `GET /assets/{name}`.
-pub async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
+/// `GET /assets/{name}`. Only the address with the right digest may be kept for ever.
+pub async fn serve(
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let Some(asset) = ALL.into_iter().find(|asset| asset.name == name) else {
         return bare(StatusCode::NOT_FOUND);
     };
@@ -82,8 +86,12 @@ pub async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
     };
     let head = response.headers_mut();
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.kind));
-    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
-    head.insert(header::CACHE_CONTROL, forever);
+    let asked = query.as_deref().and_then(|query| query.strip_prefix("v="));
+    let cache = match asked == Some(asset.digest.as_str()) {
+        true => "public, max-age=31536000, immutable",
+        false => "no-cache",
+    };
+    head.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         head.insert(header::ETAG, tag);
     }

@@ -8,7 +8,7 @@ use domain::{Refusal, Span};
 use std::sync::Arc;
 
 use super::parts::{Head, Tone};
-use super::shell::{Shell, retry_after};
+use super::shell::{Shell, protect, retry_after};
 use super::words::{Text, Words};
 use crate::app::App;
 use crate::operations::Failure;
@@ -61,9 +61,9 @@ impl MessagePage {
     }
 }
 
-/// The answer to an unknown address, for routes that belong to pages.
+/// The answer to an unknown address that a browser asked for.
 pub async fn not_found(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    missing(&Shell::new(&app.site, &headers))
+    protect(missing(&Shell::new(&app.site, &headers))).await
 }
 
 /// The 404 page.

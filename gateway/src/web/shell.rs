@@ -19,6 +19,7 @@ use url::{Host, Url};
 use super::words::{self, Words};
 
 /// The answer side of one page request.
+#[derive(Clone, Copy)]
 pub struct Shell<'a> {
     /// The place we are served at.
     pub site: &'a Site,

@@ -122,9 +122,8 @@ pub async fn submit(
     };
     let left = matches!(answer, Answer::Abort);
     let answered = payments::answer(&app, &challenge.attempt, answer).await;
-    let visit = match Visit::of(&app, shell, challenge.view.clone()) {
-        Ok(visit) => visit,
-        Err(missing) => return missing,
+    let Some(visit) = Visit::of(&app, shell, challenge.view.clone()) else {
+        return errors::missing(&shell);
     };
     let method = &challenge.payment.head.method;
     match answered {
@@ -145,7 +144,7 @@ pub async fn submit(
             )
         }
         Err(Failure::Refused(refusal)) => visit.refused(method, &refusal).await,
-        Err(failure) => errors::failed(&Shell::new(&app.site, &headers), &failure),
+        Err(failure) => errors::failed(&shell, &failure),
     }
 }
 
@@ -164,9 +163,11 @@ async fn open(app: &App, attempt: &str) -> Result<Challenge, Failure> {
 }
 
 fn page(app: &App, shell: Shell, challenge: Challenge, status: StatusCode) -> Response {
-    let w = shell.w;
     match Visit::of(app, shell, challenge.view.clone()) {
-        Ok(visit) => visit.answer(status, &SimulatorPage::new(w, &challenge, &visit.path())),
-        Err(missing) => missing,
+        Some(visit) => visit.answer(
+            status,
+            &SimulatorPage::new(shell.w, &challenge, &visit.path()),
+        ),
+        None => errors::missing(&shell),
     }
 }

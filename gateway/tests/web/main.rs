@@ -2,6 +2,12 @@
 //!
 //! To look at the pages, set `FLORIN_STORYBOOK` to a folder: the pages are written there as files,
 //! with the stylesheet beside them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod html;
 mod rules;

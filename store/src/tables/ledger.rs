@@ -24,7 +24,7 @@ const TOTALS: &str = "SELECT currency, CAST(SUM(amount) AS BIGINT) FROM transfer
 const BALANCES: &str = "SELECT account, currency, CAST(SUM(amount) AS BIGINT) FROM ( \
     SELECT credit AS account, currency, amount FROM transfers \
     UNION ALL SELECT debit AS account, currency, -amount AS amount FROM transfers \
-    ) AS moves GROUP BY account, currency ORDER BY account, currency";
+    ) AS moves GROUP BY account, currency HAVING SUM(amount) <> 0 ORDER BY account, currency";
 
 /// See [`super::statements`].
 pub const STATEMENTS: &[&str] = &[TAIL, INSERT, LANES, AFTER, OF_PAYMENT, TOTALS, BALANCES];
@@ -136,7 +136,7 @@ pub fn totals(tx: &mut Tx<'_>) -> Result<Vec<CurrencyTotals>, Fault> {
         .collect()
 }
 
-/// The balance of every account in every currency.
+/// The balance of every account in every currency, where it is not zero.
 pub fn balances(tx: &mut Tx<'_>) -> Result<Vec<Balance>, Fault> {
     let rows = tx.query(BALANCES, &[])?;
     rows.iter()

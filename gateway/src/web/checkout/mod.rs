@@ -137,17 +137,16 @@ impl<'a> Visit<'a> {
         })
     }
 
-    /// A visit that comes from elsewhere (the bank's page) with the bill in hand.
-    pub fn of(app: &'a App, shell: Shell<'a>, view: BillView) -> Result<Self, Response> {
-        match dialects::by_name(&view.bill.head.dialect) {
-            Some(dialect) => Ok(Self {
-                app,
-                shell,
-                dialect,
-                view,
-            }),
-            None => Err(errors::missing(&shell)),
-        }
+    /// A visit that comes from elsewhere (the bank's page) with the bill in hand; none if nobody
+    /// speaks the bill's dialect any more.
+    pub fn of(app: &'a App, shell: Shell<'a>, view: BillView) -> Option<Self> {
+        let dialect = dialects::by_name(&view.bill.head.dialect)?;
+        Some(Self {
+            app,
+            shell,
+            dialect,
+            view,
+        })
     }
 
     /// The address of the bill's page.

@@ -390,7 +390,7 @@ impl Ended<'_> {
         };
         EndingPage {
             w,
-            head: Head::payer(&heading, is_test(&view.bill)),
+            head: Head::payer(heading, is_test(&view.bill)),
             summary: Summary::new(w, view).closed(),
             tone,
             heading: heading.to_string(),

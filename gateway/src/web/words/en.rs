@@ -33,7 +33,8 @@ words! {
     nav_deliveries = "Deliveries";
     nav_docs = "API documents";
     moment = "{day} {month} {year}, {time}\u{a0}UTC";
-    months = "January February March April May June July August September October November December";
+    months =
+        "January February March April May June July August September October November December";
 
     // What is being paid.
     summary_label = "What you are paying";
@@ -51,12 +52,17 @@ words! {
     card_code = "Security code";
     card_code_hint = "3 or 4 digits";
     card_code_where = "Where is the security code?";
-    card_code_where_text = "On most cards it is the last 3 digits on the back, by the signature strip. American Express has 4 digits on the front, above the card number.";
+    card_code_where_text =
+        "On most cards it is the last 3 digits on the back, by the signature strip. American \
+         Express has 4 digits on the front, above the card number.";
     card_name = "Name on card";
     optional = "(optional)";
     pay_amount = "Pay {amount}";
-    what_happens = "When you press Pay, your bank is asked for {amount}. It may ask you to confirm. Then you go back to {name}.";
-    what_happens_alone = "When you press Pay, your bank is asked for {amount}. It may ask you to confirm.";
+    what_happens =
+        "When you press Pay, your bank is asked for {amount}. It may ask you to confirm. Then you \
+         go back to {name}.";
+    what_happens_alone =
+        "When you press Pay, your bank is asked for {amount}. It may ask you to confirm.";
     waiting = "Waiting for your bank…";
     cancel = "Cancel and go back to {name}";
     cancel_alone = "Cancel";
@@ -70,23 +76,29 @@ words! {
 
     // Problems with the form.
     problem_title = "There is a problem";
-    problem_retype = "For your safety the card number and the security code are not kept. Type them again.";
+    problem_retype =
+        "For your safety the card number and the security code are not kept. Type them again.";
     number_missing = "Enter the card number";
     number_invalid = "Check the card number: it has a wrong or missing digit";
     expiry_missing = "Enter the expiry date";
     expiry_invalid = "Enter the expiry date as month and year, for example 08/29";
     expiry_past = "This card has expired. Use another card";
     code_missing = "Enter the security code";
-    code_invalid = "Check the security code: 3 digits on the back, or 4 on the front of American Express";
+    code_invalid =
+        "Check the security code: 3 digits on the back, or 4 on the front of American Express";
     method_unknown = "That way to pay is not offered here. Choose one below.";
-    stale_form = "This form was sent before with other details. Nothing was charged this time. Check the details and press Pay again.";
+    stale_form =
+        "This form was sent before with other details. Nothing was charged this time. Check the \
+         details and press Pay again.";
 
     // A decline.
     declined_title = "Payment declined";
     declined_card = "Your bank declined the card: {reason}. Nothing was charged. Try another card.";
     declined_card_plain = "Your bank declined the card. Nothing was charged. Try another card.";
-    declined_other = "The payment was declined: {reason}. Nothing was charged. Try again or pay another way.";
-    declined_other_plain = "The payment was not approved. Nothing was charged. Try again or pay another way.";
+    declined_other =
+        "The payment was declined: {reason}. Nothing was charged. Try again or pay another way.";
+    declined_other_plain =
+        "The payment was not approved. Nothing was charged. Try again or pay another way.";
     reason_funds = "not enough funds";
     reason_expired = "it has expired";
     reason_authentication = "the payment was not confirmed";
@@ -97,16 +109,25 @@ words! {
     already_heading = "This has been paid already";
     already_text = "{name} received {amount}. Nothing more was charged.";
     expired_heading = "The time to pay is over";
-    expired_text = "This payment ended on {when}. Nothing was charged. If you still want to pay, ask {name} for a new payment link.";
+    expired_text =
+        "This payment ended on {when}. Nothing was charged. If you still want to pay, ask {name} \
+         for a new payment link.";
     failed_heading = "This payment did not go through";
-    failed_text = "It was closed without a charge. If you still want to pay, ask {name} for a new payment link.";
+    failed_text =
+        "It was closed without a charge. If you still want to pay, ask {name} for a new payment \
+         link.";
     cancelled_heading = "You cancelled";
-    cancelled_text = "Nothing was charged. You can close this page, or pay {amount} to {name} after all.";
+    cancelled_text =
+        "Nothing was charged. You can close this page, or pay {amount} to {name} after all.";
     pay_after_all = "Pay after all";
     under_way_heading = "Another payment is under way";
-    under_way_text = "Somebody began to pay this and has not finished at the bank. Nothing was charged by this try. Finish there, or try again in a few minutes.";
+    under_way_text =
+        "Somebody began to pay this and has not finished at the bank. Nothing was charged by this \
+         try. Finish there, or try again in a few minutes.";
     tries_heading = "Too many tries";
-    tries_text = "Too many cards were declined for this payment. Nothing was charged. Ask {name} for a new payment link.";
+    tries_text =
+        "Too many cards were declined for this payment. Nothing was charged. Ask {name} for a new \
+         payment link.";
     try_again = "Try again";
     back_to = "Back to {name}";
 
@@ -142,7 +163,8 @@ words! {
     app_text = "{name} asks for {amount}.";
     bank_card = "Card";
     bank_merchant = "Shop";
-    simulator_note = "In live mode the payer's own bank shows this step. Here you choose what happens.";
+    simulator_note =
+        "In live mode the payer's own bank shows this step. Here you choose what happens.";
     approve = "Approve";
     decline = "Decline";
     leave = "Leave without answering";
@@ -152,9 +174,13 @@ words! {
 
     // Error pages.
     missing_heading = "Page not found";
-    missing_text = "If you typed the address, check it. If you followed a payment link, ask the shop for a new one. Nothing was charged.";
+    missing_text =
+        "If you typed the address, check it. If you followed a payment link, ask the shop for a \
+         new one. Nothing was charged.";
     unavailable_heading = "Sorry, this is not working right now";
-    unavailable_text = "Wait a moment and try again. If you were paying, open the payment link again first: it shows whether the payment went through.";
+    unavailable_text =
+        "Wait a moment and try again. If you were paying, open the payment link again first: it \
+         shows whether the payment went through.";
     busy_heading = "Too many requests";
     busy_text = "Wait a moment and try again. Nothing was charged.";
     unreadable_heading = "That did not arrive in full";
@@ -162,9 +188,15 @@ words! {
 
     // The sandbox's home.
     home_heading = "Take a payment in one minute";
-    home_intro = "Florin is a payment gateway that you run yourself. It speaks the API that your shop software already knows, takes the payer through a checkout page and tells your shop by a signed webhook. This is its sandbox: everything is as in live mode, except that cards and money are simulated.";
+    home_intro =
+        "Florin is a payment gateway that you run yourself. It speaks the API that your shop \
+         software already knows, takes the payer through a checkout page and tells your shop by a \
+         signed webhook. This is its sandbox: everything is as in live mode, except that cards \
+         and money are simulated.";
     home_try = "Try a payment";
-    home_try_text = "A demo shop asks Florin for a payment through the API, exactly as your own shop would. You pay, and then see every message that was exchanged.";
+    home_try_text =
+        "A demo shop asks Florin for a payment through the API, exactly as your own shop would. \
+         You pay, and then see every message that was exchanged.";
     home_try_button = "Start a payment";
     home_cards = "Test cards";
     home_cards_text = "Use any future expiry date and any 3-digit security code.";
@@ -177,35 +209,48 @@ words! {
     card_challenge = "Asks you to confirm at the bank (3-D Secure)";
     card_other = "Any other valid number";
     home_call = "Your first call";
-    home_call_text = "The same as the button above, from a terminal. Put in the API key that was printed when the sandbox started.";
+    home_call_text =
+        "The same as the button above, from a terminal. Put in the API key that was printed when \
+         the sandbox started.";
     home_next = "Look further";
     home_docs_text = "Every call with its fields, limits and examples.";
-    home_deliveries_text = "Every webhook that was sent, both sides of each try, and a button to send it again.";
+    home_deliveries_text =
+        "Every webhook that was sent, both sides of each try, and a button to send it again.";
 
     // The demo shop.
     shop_heading_paid = "Back at the demo shop: paid";
     shop_heading_cancelled = "Back at the demo shop: cancelled";
     shop_heading = "Back at the demo shop";
-    shop_intro = "The payer's browser has returned. This is everything your own shop would have sent and received, in order.";
+    shop_intro =
+        "The payer's browser has returned. This is everything your own shop would have sent and \
+         received, in order.";
     shop_request = "The shop asked for a payment";
     shop_request_text = "One request from the shop's server to Florin.";
     shop_answer_text = "Florin answered with the payment and the address of its checkout page.";
     shop_return = "The browser came back";
-    shop_return_text = "Florin sent the browser to the shop's return address with these arguments. Anybody can type them into an address bar, so do not ship goods because of them.";
+    shop_return_text =
+        "Florin sent the browser to the shop's return address with these arguments. Anybody can \
+         type them into an address bar, so do not ship goods because of them.";
     shop_argument = "Argument";
     shop_value = "Value";
     shop_webhook = "The webhook arrived";
-    shop_webhook_text = "Florin told the shop's server. This one is signed: when the signature is right, mark the order paid.";
+    shop_webhook_text =
+        "Florin told the shop's server. This one is signed: when the signature is right, mark the \
+         order paid.";
     shop_webhook_when = "Received on {when}";
     shop_webhook_headers = "Headers";
     shop_webhook_body = "Body";
     shop_waiting = "The webhook is on its way";
-    shop_waiting_text = "It usually takes less than a second. A payment that was not made has no webhook.";
+    shop_waiting_text =
+        "It usually takes less than a second. A payment that was not made has no webhook.";
     shop_reload = "Look again";
     shop_check = "The shop checked the signature";
-    shop_check_fields = "1. Take every field of the body except hmac, decoded, sorted by name. Empty ones count.";
+    shop_check_fields =
+        "1. Take every field of the body except hmac, decoded, sorted by name. Empty ones count.";
     shop_check_text = "2. Write each name and its value one after the other, with nothing between.";
-    shop_check_mac = "3. Compute HMAC-SHA256 of that text with your salt as the key. The sandbox prints its salt when it starts.";
+    shop_check_mac =
+        "3. Compute HMAC-SHA256 of that text with your salt as the key. The sandbox prints its \
+         salt when it starts.";
     shop_check_got = "4. Compare with the hmac field, in constant time.";
     shop_computed = "Computed";
     shop_received = "Received";
@@ -219,7 +264,9 @@ words! {
 
     // Deliveries.
     deliveries_heading = "Webhook deliveries";
-    deliveries_intro = "Newest first. Each delivery is tried again on a schedule until your server answers with a 2xx status.";
+    deliveries_intro =
+        "Newest first. Each delivery is tried again on a schedule until your server answers with \
+         a 2xx status.";
     deliveries_of = "Only those of payment {id}.";
     deliveries_all = "Show all";
     deliveries_none = "No webhook has been sent yet";
@@ -244,7 +291,9 @@ words! {
 
     // API documents.
     docs_heading = "API documents";
-    docs_intro = "Florin speaks the APIs of these providers. Point a client of one of them at this server and change nothing else.";
+    docs_intro =
+        "Florin speaks the APIs of these providers. Point a client of one of them at this server \
+         and change nothing else.";
     docs_version = "Version {version}";
     docs_raw = "OpenAPI file (JSON)";
     docs_base = "Base URL";
