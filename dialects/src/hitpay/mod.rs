@@ -1,12 +1,14 @@
 //! HitPay: payment requests under `/v1`, the hosted page's addresses, the callback of a request.
 //!
-//! The files beside this one each do one direction: [`requests`] wire → call, [`replies`] reply →
+//! The files beside this one each do one direction: [`requests`] wire → call (its
+//! fields in [`terms`]), [`replies`] reply →
 //! wire, [`refusals`] refusal → wire, [`webhooks`] event → callback. What the contract leaves open
 //! and how it was read stands in `README.md` here.
 
 pub mod refusals;
 pub mod replies;
 pub mod requests;
+pub mod terms;
 mod times;
 pub mod webhooks;
 
