@@ -14,6 +14,8 @@ use crate::{Site, form, json};
 const TEXT_MAX: usize = 255;
 const IDEMPOTENCY_KEY_MAX: usize = 255;
 const PER_PAGE: u32 = 10;
+/// No list is that long; the bound keeps the arithmetic of pages small.
+const LAST_PAGE: u32 = 1_000_000;
 
 /// What a path and a method name.
 enum Route<'a> {
@@ -67,9 +69,9 @@ fn route(head: &Parts) -> Result<Route<'_>, Refusal> {
     // HEAD is GET without the body, which the server drops.
     let reads = head.method == Method::GET || head.method == Method::HEAD;
     if rest.is_empty() {
-        return match &head.method {
+        return match head.method {
             _ if reads => Ok(Route::List),
-            &Method::POST => Ok(Route::Create),
+            Method::POST => Ok(Route::Create),
             _ => Err(Refusal::UnknownRoute),
         };
     }
@@ -78,10 +80,10 @@ fn route(head: &Parts) -> Result<Route<'_>, Refusal> {
         .strip_prefix('/')
         .filter(|id| !id.is_empty() && !id.contains('/'));
     let id = id.ok_or(Refusal::UnknownRoute)?;
-    match &head.method {
+    match head.method {
         _ if reads => Ok(Route::Show(id)),
-        &Method::PUT => Ok(Route::Change(id)),
-        &Method::DELETE => Ok(Route::Withdraw(id)),
+        Method::PUT => Ok(Route::Change(id)),
+        Method::DELETE => Ok(Route::Withdraw(id)),
         _ => Err(Refusal::UnknownRoute),
     }
 }
@@ -142,8 +144,8 @@ fn query(head: &Parts) -> Result<BillQuery, Refusal> {
     )?;
     let mut fields = Fields::new(&members, terms::wording);
     let per_page = fields.number("per_page", 1, PAGE_MAX).unwrap_or(PER_PAGE);
-    let current = fields.number("current_page", 1, u32::MAX);
-    let page = fields.number("page", 1, u32::MAX);
+    let current = fields.number("current_page", 1, LAST_PAGE);
+    let page = fields.number("page", 1, LAST_PAGE);
     // A request that is named is found by its id, as a part of the search would find it.
     let search = fields.text("search", TEXT_MAX);
     let request = fields.text("request_id", TEXT_MAX);

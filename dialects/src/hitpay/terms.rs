@@ -170,7 +170,8 @@ fn amount(fields: &mut Fields<'_>, options: &Options) -> Option<Money> {
     money
 }
 
-/// The amount, or what is wrong with it. Without a currency only its shape can be judged.
+/// The amount, or what is wrong with it. Without a currency its shape and bounds can be judged
+/// all the same, and then there is no amount.
 fn sum(
     token: &str,
     currency: Option<Currency>,
@@ -183,44 +184,52 @@ fn sum(
             ten_thousandths(least)
         )
     };
-    let Some(currency) = currency else {
-        let shape = Currency::parse("SGD").map(|currency| Money::parse(token, currency));
-        return match shape {
-            Ok(Err(AmountError::Malformed | AmountError::TooLong)) => Err("The amount must be a \
-                number. Write it as a plain decimal without sign, comma or exponent."
-                .to_owned()),
-            Ok(_) | Err(_) => Ok(None),
-        };
+    // The currency with the most decimals there are.
+    let finest = Currency::parse("UYW").ok();
+    let Some(assumed) = currency.or(finest) else {
+        return Ok(None);
     };
-    let decimals = currency.decimals();
-    let example = Money::from_minor(1_050, currency)
-        .map(Money::fixed)
-        .unwrap_or_default();
-    match Money::parse(token, currency) {
+    match Money::parse(token, assumed) {
         Ok(money) => {
-            let unit = (decimals..4).fold(1, |unit, _| unit * 10);
+            let unit = (assumed.decimals()..4).fold(1, |unit, _| unit * 10);
             let value = i128::from(money.minor()) * unit;
-            if (least..=MOST_AMOUNT).contains(&value) {
-                Ok(Some(money))
+            let allowed = (least..=MOST_AMOUNT).contains(&value);
+            if allowed {
+                Ok(currency.map(|_| money))
             } else {
                 Err(between())
             }
         }
         Err(AmountError::TooLarge) => Err(between()),
-        Err(AmountError::TooPrecise) => Err(format!(
-            "The amount may not have more than {decimals} decimals in {currency}, \
-             for example {example}."
-        )),
+        Err(AmountError::TooPrecise) => match currency {
+            Some(currency) => Err(format!("The amount may have {}.", decimals(currency))),
+            None => Ok(None),
+        },
         Err(
             AmountError::Malformed
             | AmountError::TooLong
             | AmountError::Negative
             | AmountError::CurrencyMismatch
             | AmountError::Zero,
-        ) => Err(format!(
-            "The amount must be a number. Write it as a plain decimal without sign, comma or \
-             exponent and with at most {decimals} decimals in {currency}, for example {example}."
-        )),
+        ) => {
+            let form = "The amount must be a number. Write it as a plain decimal without sign, \
+                        comma or exponent";
+            Err(match currency {
+                Some(currency) => format!("{form}, with {}.", decimals(currency)),
+                None => format!("{form}."),
+            })
+        }
+    }
+}
+
+/// `at most 2 decimals in SGD, for example 10.50`.
+fn decimals(currency: Currency) -> String {
+    let example = Money::from_minor(1_050, currency)
+        .map(Money::fixed)
+        .unwrap_or_default();
+    match currency.decimals() {
+        0 => format!("no decimals in {currency}, for example {example}"),
+        many => format!("at most {many} decimals in {currency}, for example {example}"),
     }
 }
 

@@ -159,10 +159,12 @@ pub fn declined() -> PaymentState {
 
 pub fn view(ask: Ask, state: BillState, payments: Vec<PaymentState>) -> BillView {
     let bill = bill(ask, state.clone());
-    let payments = payments
-        .into_iter()
-        .map(|state| payment(&bill, state))
-        .collect();
+    let numbered = payments.into_iter().enumerate().map(|(index, state)| {
+        let mut payment = payment(&bill, state);
+        payment.head.wire = wire(&format!("9ef6957e-6b1b-4e08-8cde-d5f5c908418{index}"));
+        payment
+    });
+    let payments = numbered.collect();
     BillView {
         bill,
         merchant: merchant(),
@@ -194,97 +196,96 @@ pub fn events() -> Vec<Event> {
 
 /// Replies with their names and the request they answer.
 pub fn replies() -> Vec<(&'static str, &'static str, Reply)> {
-    const ONE: &str = "GET /v1/payment-requests/9ef68e2e-3569-4f69-9f68-04c7e4bb007c";
+    let mut all = created();
+    all.extend(untouched());
+    all.extend(moved());
+    all.extend(lists());
+    all.push(("withdrawn", DELETE, Reply::BillWithdrawn));
+    all.push(("default-link", CAL, Reply::DefaultLink(merchant())));
+    all
+}
+
+fn sgd() -> Money {
+    money("10.50", "SGD")
+}
+
+fn one(name: &'static str, view: BillView) -> (&'static str, &'static str, Reply) {
+    (name, ONE, Reply::Bill(Box::new(view)))
+}
+
+fn created() -> Vec<(&'static str, &'static str, Reply)> {
+    [
+        ("created-full", full()),
+        ("created-bare", bare(sgd())),
+        ("created-yen", bare(money("5000", "JPY"))),
+        ("created-dinar", bare(money("1.505", "KWD"))),
+    ]
+    .map(|(name, ask)| {
+        let view = view(ask, BillState::Open, vec![]);
+        (
+            name,
+            "POST /v1/payment-requests",
+            Reply::BillCreated(Box::new(view)),
+        )
+    })
+    .into()
+}
+
+/// Bills to which no money came.
+fn untouched() -> Vec<(&'static str, &'static str, Reply)> {
     let at = later(65);
-    let sgd = || money("10.50", "SGD");
-    let one = |view: BillView| Reply::Bill(Box::new(view));
-    let paid = |payments| one(view(bare(sgd()), BillState::Paid { at }, payments));
-    let open = |payments| one(view(bare(sgd()), BillState::Open, payments));
     let cause = Cause::new("fraud", "Refused by the bank");
-    let created = |ask| Reply::BillCreated(Box::new(view(ask, BillState::Open, vec![])));
-    let mut all = vec![
-        ("created-full", "POST /v1/payment-requests", created(full())),
-        (
-            "created-bare",
-            "POST /v1/payment-requests",
-            created(bare(sgd())),
-        ),
-        (
-            "created-yen",
-            "POST /v1/payment-requests",
-            created(bare(money("5000", "JPY"))),
-        ),
-        (
-            "created-dinar",
-            "POST /v1/payment-requests",
-            created(bare(money("1.505", "KWD"))),
-        ),
-        ("open-untried", ONE, open(vec![])),
-        ("open-declined", ONE, open(vec![declined()])),
-        (
-            "open-pending",
-            ONE,
-            open(vec![declined(), PaymentState::Pending]),
-        ),
-        (
+    let open = |name, payments| one(name, view(bare(sgd()), BillState::Open, payments));
+    vec![
+        open("open-untried", vec![]),
+        open("open-declined", vec![declined()]),
+        open("open-pending", vec![declined(), PaymentState::Pending]),
+        open(
             "open-left",
-            ONE,
-            open(vec![ended(Ended::Aborted), ended(Ended::Expired)]),
+            vec![ended(Ended::Aborted), ended(Ended::Expired)],
         ),
-        (
+        open(
             "open-void",
-            ONE,
-            open(vec![
-                ended(Ended::Cancelled),
-                sums(sgd(), "0", "10.50", "0"),
-            ]),
+            vec![ended(Ended::Cancelled), sums(sgd(), "0", "10.50", "0")],
         ),
-        ("open-held", ONE, open(vec![sums(sgd(), "0", "0", "0")])),
-        (
-            "paid",
-            ONE,
-            paid(vec![declined(), sums(sgd(), "10.50", "0", "0")]),
-        ),
-        (
-            "partly-refunded",
-            ONE,
-            paid(vec![sums(sgd(), "10.50", "0", "0.50")]),
-        ),
-        (
-            "refunded",
-            ONE,
-            paid(vec![sums(sgd(), "10.50", "0", "10.50")]),
-        ),
-        (
-            "expired",
-            ONE,
-            one(view(full(), BillState::Expired { at }, vec![])),
-        ),
-        (
+        open("open-held", vec![sums(sgd(), "0", "0", "0")]),
+        one("expired", view(full(), BillState::Expired { at }, vec![])),
+        one(
             "failed",
-            ONE,
-            one(view(
+            view(
                 bare(sgd()),
                 BillState::Failed { at, cause },
                 vec![declined()],
-            )),
+            ),
         ),
-        ("withdrawn", DELETE, Reply::BillWithdrawn),
-        ("default-link", CAL, Reply::DefaultLink(merchant())),
-    ];
+    ]
+}
+
+/// Bills that were paid.
+fn moved() -> Vec<(&'static str, &'static str, Reply)> {
+    let at = later(65);
+    let captured = |refunded| sums(sgd(), "10.50", "0", refunded);
+    let paid = |name, payments| one(name, view(bare(sgd()), BillState::Paid { at }, payments));
     let repeated = Ask {
         repeatable: true,
         ..bare(sgd())
     };
-    let twice = vec![
-        sums(sgd(), "10.50", "0", "0"),
-        sums(sgd(), "10.50", "0", "0"),
-    ];
-    all.push(("repeated", ONE, one(view(repeated, BillState::Open, twice))));
-    all.extend(lists());
-    all
+    vec![
+        paid("paid", vec![declined(), captured("0")]),
+        paid("partly-refunded", vec![captured("0.50")]),
+        paid("refunded", vec![captured("10.50")]),
+        one(
+            "repeated",
+            view(
+                repeated,
+                BillState::Open,
+                vec![captured("0"), captured("0")],
+            ),
+        ),
+    ]
 }
 
+const ONE: &str = "GET /v1/payment-requests/9ef68e2e-3569-4f69-9f68-04c7e4bb007c";
 const DELETE: &str = "DELETE /v1/payment-requests/9ef68e2e-3569-4f69-9f68-04c7e4bb007c";
 const CAL: &str = "GET /v1/payment-requests?request_id=x&is_default=1";
 

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use dialects::{ALL, Dialect, Site};
 use domain::{Refusal, Secret};
@@ -36,8 +37,12 @@ fn folder(dialect: &dyn Dialect) -> PathBuf {
         .join("golden")
 }
 
+/// Tests run side by side: nobody reads a file that is just being written anew.
+static FILES: Mutex<()> = Mutex::new(());
+
 /// Every request of a dialect.
 pub fn requests(dialect: &dyn Dialect) -> Vec<Golden> {
+    let _files = FILES.lock();
     let mut all: Vec<Golden> = files(dialect)
         .into_iter()
         .filter(|name| !is_output(name))
@@ -101,6 +106,7 @@ fn read(path: &Path) -> Golden {
 /// Compares, or writes anew.
 fn settle(path: &Path, request: &str, expected: &str, actual: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let _files = FILES.lock();
         fs::write(path, format!("{request}\n---\n{actual}")).unwrap();
         return;
     }
