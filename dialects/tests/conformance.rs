@@ -489,9 +489,9 @@ proptest! {
         method in prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "PATCH", "BREW"]),
         target in prop_oneof![
             Just(COLLECTION.to_owned()),
-            "/v1/payment-requests/[!-~]{0,40}",
-            "/v1/payment-requests\\?[!-~]{0,80}",
-            "/[!-~]{0,40}",
+            "/v1/payment-requests/[a-zA-Z0-9/%._~@!:-]{0,40}",
+            "/v1/payment-requests\\?(per_page|page|status|metadata\\[a)?[a-zA-Z0-9/%._~&=+:\\[\\]-]{0,80}",
+            "/[a-zA-Z0-9/%._~?&=-]{0,40}",
         ],
         header in prop::collection::vec(any::<u8>(), 0..300),
         content_type in prop::sample::select(vec!["", "application/json", "text/plain; x"]),
