@@ -156,10 +156,7 @@ mod tests {
     }
 
     fn text(value: &Value) -> String {
-        match value {
-            Value::Text(text) => text.clone(),
-            other => panic!("{other:?}"),
-        }
+        value.as_text().unwrap().to_owned()
     }
 
     #[test]

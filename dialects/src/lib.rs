@@ -1,5 +1,5 @@
-//! The wire formats that Florin speaks: bytes in, a [`Call`] out; a [`Reply`] or a [`Refusal`] in,
-//! bytes out.
+//! The wire formats that Florin speaks: bytes in, a [`domain::Call`] out; a [`Reply`] or a
+//! [`Refusal`] in, bytes out.
 //!
 //! Promises of this crate:
 //!

@@ -1,12 +1,13 @@
 //! HitPay: payment requests under `/v1`, the hosted page's addresses, the callback of a request.
 //!
-//! The files beside this one each do one direction: [`requests`] wire → call, [`replies`] reply →
-//! wire, [`refusals`] refusal → wire, [`webhooks`] event → callback. What the contract leaves open
-//! and how it was read stands in `README.md` here.
+//! The files beside this one each do one direction: [`requests`] wire → call (its fields in
+//! [`terms`]), [`replies`] reply → wire, [`refusals`] refusal → wire, [`webhooks`] event →
+//! callback. What the contract leaves open and how it was read stands in `README.md` here.
 
 pub mod refusals;
 pub mod replies;
 pub mod requests;
+pub mod terms;
 mod times;
 pub mod webhooks;
 
@@ -23,6 +24,9 @@ use crate::{Dialect, Kind, Outgoing, PageOutcome, Profile, Site, WebhookBody};
 
 /// The header that carries the merchant's key.
 pub const KEY_HEADER: &str = "x-business-api-key";
+
+/// The header that carries the key of a platform that acts for merchants.
+const PLATFORM_HEADER: &str = "x-platform-key";
 
 static PROFILE: Profile = Profile {
     name: "hitpay",
@@ -79,6 +83,11 @@ impl Dialect for HitPay {
     }
 
     fn credential(&self, head: &Parts, _body: &[u8]) -> Result<Credential, Refusal> {
+        // No platform is registered here, so every platform's key is a wrong one; to ignore it
+        // would be to leave out the platform's share without a word.
+        if head.headers.contains_key(PLATFORM_HEADER) {
+            return Err(Refusal::Unauthenticated);
+        }
         let key = head
             .headers
             .get(KEY_HEADER)

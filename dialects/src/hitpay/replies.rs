@@ -10,7 +10,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::{Options, requests, times};
+use super::{Options, terms, times};
 use crate::{PageOutcome, Site};
 
 /// Who made the request, as a number; merchants have one user here, and clients allow no `null`.
@@ -123,7 +123,7 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         Reply::Bills(page) => answer(StatusCode::OK, &list(site, head, page)),
         Reply::DefaultLink(merchant) => {
             let id = default_link_id(merchant);
-            let methods = requests::default_methods(merchant.currency);
+            let methods = terms::default_methods(merchant.currency);
             let data = vec![default_link(site, merchant, &id, &methods)];
             let extent = Extent {
                 page: 1,
