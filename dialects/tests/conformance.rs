@@ -477,7 +477,7 @@ proptest! {
         let made = HitPay.decode(&fixtures::site(), fixtures::NOW, &head, body.as_bytes()).unwrap();
         let Call::CreateBill(ask) = made.call else { panic!() };
         prop_assert_eq!(ask.amount, money);
-        let view = fixtures::view(*Box::new(ask), domain::BillState::Open, vec![]);
+        let view = fixtures::view(*ask, domain::BillState::Open, vec![]);
         let response = HitPay.encode(&fixtures::site(), &head, &Reply::BillCreated(Box::new(view)));
         let body = json(response.body());
         let currency = Currency::parse(body["currency"].as_str().unwrap()).unwrap();

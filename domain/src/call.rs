@@ -12,7 +12,7 @@ use crate::payment::Payment;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// Create a bill.
-    CreateBill(Ask),
+    CreateBill(Box<Ask>),
     /// Show one bill.
     ShowBill(WireId),
     /// List bills, newest first.

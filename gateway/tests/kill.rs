@@ -1,6 +1,12 @@
 //! Kill -9 under load: whatever was acknowledged is there after the restart, exactly once.
 //!
 //! `FLORIN_KILL_ROUNDS=10 cargo test --release -p gateway --test kill -- --nocapture`
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and may print"
+)]
 
 #[path = "kill/client.rs"]
 mod client;
@@ -51,22 +57,29 @@ impl Gateway {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let spent = || gateway::clock::stopwatch().saturating_sub(started);
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut gateway = Self {
+            child,
+            address: nowhere,
+            key: String::new(),
+            ready: Duration::ZERO,
+        };
         loop {
+            gateway.ready = gateway::clock::stopwatch().saturating_sub(started);
             if let Some((address, key)) = credentials(data)
                 && let Ok(mut client) = Client::connect(address, &key)
                 && client
                     .get("/health/ready")
                     .is_ok_and(|answer| answer.status == 200)
             {
-                return Self {
-                    child,
-                    address,
-                    key,
-                    ready: spent(),
-                };
+                (gateway.address, gateway.key) = (address, key);
+                return gateway;
             }
-            assert!(spent() < READY_WITHIN, "not ready after {:?}", spent());
+            assert!(
+                gateway.ready < READY_WITHIN,
+                "not ready after {:?}",
+                gateway.ready
+            );
             std::thread::yield_now();
         }
     }

@@ -4,6 +4,13 @@
 //! the real operations on one thread, from a seed. After every step a second, much simpler model
 //! in plain maps checks what the gateway says. A failure prints the seed that replays it:
 //! `FLORIN_SIMULATION_SEED=… cargo test -p gateway --test simulation`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and may print"
+)]
 
 #[path = "simulation/auditor.rs"]
 mod auditor;

@@ -32,7 +32,7 @@ pub fn decode(site: &Site, now: Timestamp, head: &Parts, body: &[u8]) -> Result<
     let call = match route(head)? {
         Route::Create => {
             idempotency_key = key_of(head)?;
-            Call::CreateBill(terms::ask(site, now, &members(head, body)?)?)
+            Call::CreateBill(Box::new(terms::ask(site, now, &members(head, body)?)?))
         }
         Route::List => Call::ListBills(query(head)?),
         Route::Show(id) => Call::ShowBill(wire_id(id)?),

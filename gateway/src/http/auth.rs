@@ -10,11 +10,14 @@ use domain::{Caller, Credential, Refusal, Timestamp};
 use crate::app::App;
 use crate::operations::{Failure, merchants};
 
+/// A dialect and the digest of one of its keys.
+type Key = (&'static str, String);
+
 /// API keys that were looked up a moment ago, by digest. A revoked key may be accepted for as long
 /// as [`KEY_CACHE`] on another node; on this one revoking empties the cache.
 #[derive(Debug, Default)]
 pub struct KeyCache {
-    known: Mutex<HashMap<(&'static str, String), (Caller, Timestamp)>>,
+    known: Mutex<HashMap<Key, (Caller, Timestamp)>>,
 }
 
 impl KeyCache {

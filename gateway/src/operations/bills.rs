@@ -229,7 +229,7 @@ pub async fn for_page(
 }
 
 /// A bill for its page, inside a transaction.
-pub(super) fn page_view(
+pub fn page_view(
     tx: &mut Tx<'_>,
     dialect: &dyn Dialect,
     id: &WireId,

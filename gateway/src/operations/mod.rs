@@ -32,7 +32,7 @@ pub async fn execute(
         return repeated::execute(app, dialect, caller, incoming.call, scope).await;
     }
     match incoming.call {
-        Call::CreateBill(ask) => bills::create(app, dialect, caller, ask).await,
+        Call::CreateBill(ask) => bills::create(app, dialect, caller, *ask).await,
         Call::ShowBill(id) => bills::show(app, dialect, caller, id).await,
         Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,

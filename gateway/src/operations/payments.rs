@@ -44,14 +44,14 @@ pub enum Paid {
     /// Money moved.
     Done {
         /// The bill afterwards.
-        view: BillView,
+        view: Box<BillView>,
         /// The payment.
-        payment: Payment,
+        payment: Box<Payment>,
     },
     /// The rail said no; the bill can still be paid.
     Declined {
         /// The bill afterwards.
-        view: BillView,
+        view: Box<BillView>,
         /// Why.
         cause: Cause,
     },
@@ -307,8 +307,11 @@ fn outcome(tx: &mut Tx<'_>, at: &Moment, attempt: &Attempt) -> Result<Paid, Fail
         AttemptState::Asked => refused(Refusal::TryUnderWay),
         AttemptState::Approved => {
             let dialect = dialect_of(&bill)?;
-            let view = page_view(tx, dialect, &bill.head.wire, at.now)?;
-            Ok(Paid::Done { view, payment })
+            let view = Box::new(page_view(tx, dialect, &bill.head.wire, at.now)?);
+            Ok(Paid::Done {
+                view,
+                payment: Box::new(payment),
+            })
         }
         AttemptState::Declined(cause) => declined(tx, at, &bill, cause.clone()),
         AttemptState::Abandoned => declined(
@@ -321,7 +324,7 @@ fn outcome(tx: &mut Tx<'_>, at: &Moment, attempt: &Attempt) -> Result<Paid, Fail
 }
 
 fn declined(tx: &mut Tx<'_>, at: &Moment, bill: &Bill, cause: Cause) -> Result<Paid, Failure> {
-    let view = page_view(tx, dialect_of(bill)?, &bill.head.wire, at.now)?;
+    let view = Box::new(page_view(tx, dialect_of(bill)?, &bill.head.wire, at.now)?);
     Ok(Paid::Declined { view, cause })
 }
 

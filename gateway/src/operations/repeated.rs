@@ -47,7 +47,7 @@ pub(super) async fn execute(
     scope: Scope,
 ) -> Result<Reply, Failure> {
     let ask = match call {
-        Call::CreateBill(ask) => ask,
+        Call::CreateBill(ask) => *ask,
         // The other calls can be repeated without harm as they are.
         call @ (Call::ShowBill(_)
         | Call::ListBills(_)

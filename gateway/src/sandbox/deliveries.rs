@@ -99,7 +99,7 @@ pub async fn resend(app: &App, id: &DeliveryId) -> Result<(), Failure> {
 fn demo(app: &App) -> Result<&Demo, Failure> {
     app.demo
         .as_ref()
-        .ok_or_else(|| Failure::Refused(Refusal::UnknownRoute))
+        .ok_or(Failure::Refused(Refusal::UnknownRoute))
 }
 
 impl From<Try> for AttemptRow {

@@ -202,5 +202,5 @@ async fn keep(
 fn demo(app: &App) -> Result<&super::Demo, Failure> {
     app.demo
         .as_ref()
-        .ok_or_else(|| Failure::Refused(Refusal::UnknownRoute))
+        .ok_or(Failure::Refused(Refusal::UnknownRoute))
 }

@@ -10,18 +10,22 @@ use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
 use domain::payment::Cause;
-use domain::{BillView, Call, DeliveryId, Refusal, Reply, Secret, Timestamp, WireId};
+use domain::{
+    Bill, BillView, Caller, DeliveryId, Object, Refusal, Reply, Secret, Timestamp, WireId,
+};
 use http::StatusCode;
 use http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::tables::{bills as table, payments as payment_table};
+use store::{Fault, Tx};
 
 use super::{Demo, deliveries};
 use crate::app::App;
 use crate::http::pipeline::{self, plain};
 use crate::http::server::Peer;
-use crate::operations::{self, Failure, bills, payments};
+use crate::operations::payments::{self, Paid};
+use crate::operations::{self, Failure, bills};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
@@ -67,17 +71,15 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
     let wanted: Simulate = match serde_json::from_slice(&body) {
         Ok(wanted) => wanted,
         Err(error) => {
-            let form = "Send JSON like {\"payment\":\"<id or reference>\",\"outcome\":\"approve\"}";
-            return plain(
-                StatusCode::BAD_REQUEST,
-                &format!("{form}; outcomes are approve, decline, abort and expire ({error})"),
-            );
+            let form = "Send JSON like {\"payment\":\"<id or reference>\",\"outcome\":\"approve\"}; \
+                        outcomes are approve, decline, abort and expire";
+            return plain(StatusCode::BAD_REQUEST, &format!("{form} ({error})"));
         }
     };
     let done = async {
         let found = find(&app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
-        act(&app, &found, &wanted).await?;
-        Ok(status(&app, demo, &found).await?)
+        let view = act(&app, &found, &wanted).await?;
+        Ok(status(&app, found.dialect, view))
     };
     match done.await {
         Ok(body) => Json(body).into_response(),
@@ -85,89 +87,118 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
     }
 }
 
-/// Does what the customer would do.
-async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<(), Failure> {
+/// Does what the customer would do; gives the bill afterwards.
+async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
     let (dialect, bill) = (found.dialect, &found.view.bill);
     let id = &bill.head.wire;
-    let first = bill.ask.methods.first().map_or("card", String::as_str);
-    let usual = if bill.ask.methods.iter().any(|m| m == "card") {
-        "card"
-    } else {
-        first
-    };
-    let method = wanted.method.as_deref().unwrap_or(usual);
+    let method = wanted
+        .method
+        .as_deref()
+        .unwrap_or_else(|| usual(&bill.ask.methods));
     match wanted.outcome {
-        Outcome::Approve => payments::simulate(app, dialect, id, method, Answer::Approved)
-            .await
-            .map(|_| ()),
+        Outcome::Approve => {
+            let paid = payments::simulate(app, dialect, id, method, Answer::Approved).await?;
+            after(app, dialect, id, paid).await
+        }
         Outcome::Decline => {
             let text = wanted.reason.as_deref().unwrap_or("Do not honor");
             let cause = Cause::new("card_declined", text);
             let answer = Answer::Declined(cause.clone());
-            payments::simulate(app, dialect, id, method, answer).await?;
-            if wanted.for_good {
-                payments::fail_for_good(app, dialect, id, cause).await?;
+            let declined = payments::simulate(app, dialect, id, method, answer).await?;
+            if !wanted.for_good {
+                return after(app, dialect, id, declined).await;
             }
-            Ok(())
+            payments::fail_for_good(app, dialect, id, cause).await?;
+            bills::for_page(app, dialect, id).await
         }
         // The payer leaves; the bill stays as it is, if it can still be paid.
-        Outcome::Abort => bill.admit(app.clock.now()).map_err(Failure::Refused),
+        Outcome::Abort => {
+            bill.admit(app.clock.now())?;
+            Ok(found.view.clone())
+        }
         Outcome::Expire => {
             bill.admit(app.clock.now())?;
-            bills::expire(app, bill.clone()).await
+            bills::expire(app, bill.clone()).await?;
+            bills::for_page(app, dialect, id).await
         }
+    }
+}
+
+/// The method a payer would use if nobody says which.
+fn usual(methods: &[String]) -> &str {
+    let card = methods.iter().find(|method| *method == "card");
+    card.or_else(|| methods.first())
+        .map_or("card", String::as_str)
+}
+
+/// The bill after a try.
+async fn after(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+    paid: Paid,
+) -> Result<BillView, Failure> {
+    match paid {
+        Paid::Done { view, .. } | Paid::Declined { view, .. } => Ok(*view),
+        Paid::Challenge { .. } => bills::for_page(app, dialect, id).await,
     }
 }
 
 /// The id that the API shows and the dialect's own word for the state: what the API itself
 /// would answer.
-async fn status(app: &App, demo: &Demo, found: &Found) -> Result<Value, Failure> {
-    let id = found.view.bill.head.wire.clone();
-    let call = Call::ShowBill(id.clone());
-    let incoming = domain::call::Incoming {
-        call,
-        idempotency_key: None,
-    };
-    let reply: Reply = operations::execute(app, found.dialect, &demo.caller, incoming).await?;
+fn status(app: &App, dialect: &dyn Dialect, view: BillView) -> Value {
+    let id = view.bill.head.wire.clone();
     let (head, ()) = http::Request::new(()).into_parts();
-    let answer = found.dialect.encode(&app.site, &head, &reply);
+    let answer = dialect.encode(&app.site, &head, &Reply::Bill(Box::new(view)));
     let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    Ok(json!({"payment": id.as_str(), "status": answer.get("status")}))
+    json!({"payment": id.as_str(), "status": answer.get("status")})
 }
 
 /// Finds a bill by what a person would name it: the dialect's id of the bill, the id of one of
 /// its payments, or the merchant's reference; the newest match wins.
 async fn find(app: &App, demo: &Demo, name: &str, dialect: Option<&str>) -> Result<Found, Failure> {
-    let unknown = || Failure::Refused(Refusal::NotFound(domain::Object::Bill, name.to_owned()));
+    let unknown = || Refusal::NotFound(Object::Bill, name.to_owned());
     let wire = WireId::new(name).map_err(|_| unknown())?;
-    let caller = demo.caller.clone();
-    let reference = name.to_owned();
-    let only = dialect.map(str::to_owned);
+    let (caller, reference) = (demo.caller.clone(), name.to_owned());
+    let (only, now) = (dialect.map(str::to_owned), app.clock.now());
     let found = app
         .store
         .read("find_payment", move |tx| {
-            for dialect in dialects::ALL {
-                let name = dialect.profile().name;
-                if only.as_deref().is_some_and(|only| only != name) {
-                    continue;
-                }
-                if let Some(bill) = table::by_wire(tx, name, &wire)? {
-                    return Ok(Some(bill));
-                }
-                if let Some(payment) = payment_table::by_wire(tx, name, &wire)? {
-                    return Ok(table::by_id(tx, &payment.head.bill)?);
-                }
-            }
-            let (merchant, mode) = (&caller.merchant.id, caller.mode);
-            let bill = table::by_reference(tx, merchant, mode, &reference)?;
-            Ok(bill.filter(|bill| only.as_ref().is_none_or(|only| *only == bill.head.dialect)))
+            let bill = search(tx, &caller, &wire, &reference, only.as_deref())?
+                .filter(|bill| bill.head.merchant == caller.merchant.id);
+            let Some(bill) = bill else { return Ok(None) };
+            let Some(dialect) = dialects::by_name(&bill.head.dialect) else {
+                return Ok(None);
+            };
+            let view = bills::page_view(tx, dialect, &bill.head.wire, now)?;
+            Ok(Some(Found { dialect, view }))
         })
-        .await?
-        .filter(|bill| bill.head.merchant == demo.caller.merchant.id)
-        .ok_or_else(unknown)?;
-    let dialect = dialects::by_name(&found.head.dialect).ok_or_else(unknown)?;
-    let view = bills::for_page(app, dialect, &found.head.wire).await?;
-    Ok(Found { dialect, view })
+        .await?;
+    found.ok_or_else(|| unknown().into())
+}
+
+/// Ids first, then references.
+fn search(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    wire: &WireId,
+    reference: &str,
+    only: Option<&str>,
+) -> Result<Option<Bill>, Fault> {
+    for dialect in dialects::ALL {
+        let name = dialect.profile().name;
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
+        if let Some(bill) = table::by_wire(tx, name, wire)? {
+            return Ok(Some(bill));
+        }
+        if let Some(payment) = payment_table::by_wire(tx, name, wire)? {
+            return table::by_id(tx, &payment.head.bill);
+        }
+    }
+    let bill = table::by_reference(tx, &caller.merchant.id, caller.mode, reference)?;
+    Ok(bill.filter(|bill| only.is_none_or(|only| only == bill.head.dialect)))
 }
 
 /// `GET /sandbox/ledger`.

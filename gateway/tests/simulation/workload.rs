@@ -1,7 +1,7 @@
 //! The workload: what clients, payers, endpoints, time and operators do, at random from a seed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -159,7 +159,7 @@ impl Workload {
         let ask = self.ask();
         let key = (self.below(3) == 0).then(|| format!("key-{}", self.chance.next_u64()));
         let incoming = Incoming {
-            call: Call::CreateBill(ask.clone()),
+            call: Call::CreateBill(Box::new(ask.clone())),
             idempotency_key: key.clone(),
         };
         let reply = operations::execute(self.app(), HITPAY, &self.caller, incoming)
@@ -188,7 +188,7 @@ impl Workload {
             (other, Err(Failure::Refused(Refusal::KeyReused))),
         ] {
             let incoming = Incoming {
-                call: Call::CreateBill(ask),
+                call: Call::CreateBill(Box::new(ask)),
                 idempotency_key: Some(key.clone()),
             };
             let again = operations::execute(self.app(), HITPAY, &self.caller, incoming).await;
@@ -504,7 +504,7 @@ impl Workload {
     }
 }
 
-fn open(path: &PathBuf, clock: &Clock, shop: &Arc<Shop>, seed: u64) -> App {
+fn open(path: &Path, clock: &Clock, shop: &Arc<Shop>, seed: u64) -> App {
     let shop = Arc::clone(shop);
     let script = move |sending: &Sending| receive(&shop, sending);
     App::new(Parts {

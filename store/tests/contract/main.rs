@@ -1,5 +1,10 @@
 //! What every database under Florin must do. A case is a plain function over a [`lab::Lab`]; the
 //! macro below makes one test of each for every adapter. A second database adds a lab and a line.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking and may print"
+)]
 
 mod bills;
 mod concurrency;

@@ -285,11 +285,11 @@ impl<'a> Visit<'a> {
     pub fn outcome(mut self, paid: Paid, method: &str, name: &str) -> Response {
         match paid {
             Paid::Done { view, payment } => {
-                self.view = view;
+                self.view = *view;
                 self.paid(&payment)
             }
             Paid::Declined { view, cause } => {
-                self.view = view;
+                self.view = *view;
                 if let Some(ending) = Ending::of(&self.view.state) {
                     return self.ended(StatusCode::UNPROCESSABLE_ENTITY, ending);
                 }
