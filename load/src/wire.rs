@@ -152,7 +152,8 @@ impl Ask {
     pub fn post(name: &'static str, path: &str, head: &str, body: &str) -> Ask {
         let length = body.len();
         let bytes = format!(
-            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: {length}\r\n\r\n{body}"
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\
+             Content-Length: {length}\r\n\r\n{body}"
         );
         Ask {
             name,

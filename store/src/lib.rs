@@ -9,7 +9,8 @@
 //! * **Re-runnable.** A closure may be run twice (PostgreSQL retries conflicts; tests run every
 //!   SQLite closure twice), so it is an `Fn` that computes the same ids and times each time.
 //! * **Bounded.** Queues have a length; a full one is answered at once.
-//! * **Faults only.** The store decides nothing. It gives a closure's own [`Refusal`] back as it is.
+//! * **Faults only.** The store decides nothing. It gives a closure's own [`Refusal`] back as it
+//!   is.
 //!
 //! Statements are written once, in the SQL that SQLite and PostgreSQL share (see [`sql`]).
 

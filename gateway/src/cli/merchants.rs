@@ -52,9 +52,7 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         salt.expose()
     ));
     if mode == Mode::Live {
-        say(
-            "Note: this version has no upstream provider; live payment requests cannot be paid yet.",
-        );
+        say("Note: there is no upstream provider yet; live payment requests cannot be paid.");
     }
     Ok(())
 }

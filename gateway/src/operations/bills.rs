@@ -235,14 +235,21 @@ pub fn page_view(
     id: &WireId,
     now: Timestamp,
 ) -> Result<BillView, Failure> {
-    let bill = bills::by_wire(tx, dialect.profile().name, id)?
-        .filter(|bill| !matches!(bill.state(), BillState::Withdrawn { .. }));
-    let Some(bill) = bill else {
-        return refused(not_found(id));
-    };
+    let bill = page_bill(tx, dialect, id)?;
     let merchant = merchants::by_id(tx, &bill.head.merchant)?
         .ok_or_else(|| Fault("a bill without a merchant".to_owned()))?;
     Ok(view(tx, bill, merchant, now)?)
+}
+
+/// The bill of this id that anybody with its link may see: not a deleted one.
+pub(super) fn page_bill(
+    tx: &mut Tx<'_>,
+    dialect: &dyn Dialect,
+    id: &WireId,
+) -> Result<Bill, Failure> {
+    let bill = bills::by_wire(tx, dialect.profile().name, id)?
+        .filter(|bill| !matches!(bill.state(), BillState::Withdrawn { .. }));
+    bill.map_or_else(|| refused(not_found(id)), Ok)
 }
 
 /// The merchant whose default link carries this slug, and the mode of that link.

@@ -22,7 +22,7 @@ use domain::{
 use store::tables::{attempts, bills, ledger, payments};
 use store::{Failure, Fault, Tx};
 
-use super::bills::page_view;
+use super::bills::{page_bill, page_view};
 use super::{dialect_of, record, refused, wire};
 use crate::app::App;
 use crate::rails::{self, Answer as RailAnswer, simulator};
@@ -141,8 +141,7 @@ async fn begin(
     let id = id.clone();
     app.store
         .write("begin_payment", move |tx| {
-            let view = page_view(tx, dialect, &id, at.now)?;
-            let bill = view.bill;
+            let bill = page_bill(tx, dialect, &id)?;
             if let Some(attempt) = attempts::by_once(tx, &bill.head.id, &once)? {
                 return Ok(Begun::Before(attempt.id));
             }
@@ -200,18 +199,20 @@ pub(super) fn abandon(
 }
 
 /// Phase 3: what the rail's answer means. A refusal here is told to the payer after the answer
-/// was recorded, so it travels inside the success.
+/// was recorded, so it travels inside the success. What the payer is shown is read afterwards: the
+/// writer, of whom there is one, does nothing that a reader can do.
 async fn conclude(app: &App, attempt: &AttemptId, answer: RailAnswer) -> Result<Paid, Failure> {
     let at = app.moment();
-    let attempt = attempt.clone();
+    let known = attempt.clone();
     let told = app
         .store
         .write("record_answer", move |tx| {
-            record_answer(tx, &at, &attempt, answer.clone())
+            record_answer(tx, &at, &known, answer.clone())
         })
         .await?;
     app.deliveries_due.notify_one();
-    told.map_err(Failure::Refused)
+    told?;
+    come_to(app, attempt).await
 }
 
 fn record_answer(
@@ -219,7 +220,7 @@ fn record_answer(
     at: &Moment,
     attempt: &AttemptId,
     answer: RailAnswer,
-) -> Result<Result<Paid, Refusal>, Failure> {
+) -> Result<Result<(), Refusal>, Failure> {
     let attempt = attempt_by_id(tx, attempt)?;
     let payment = payment_of(tx, &attempt)?;
     let bill = bill_of(tx, &payment)?;
@@ -239,10 +240,7 @@ fn record_answer(
     };
     let attempt = attempt.answer(attempt_state)?;
     attempts::update(tx, &attempt, &from, at.now)?;
-    match told {
-        Ok(()) => outcome(tx, at, &attempt).map(Ok),
-        Err(refusal) => Ok(Err(refusal)),
-    }
+    Ok(told)
 }
 
 /// The rail approved. If the bill was closed meanwhile, the money goes straight back.
@@ -417,9 +415,9 @@ pub async fn fail_for_good(
     let id = id.clone();
     app.store
         .write("fail_bill", move |tx| {
-            let view = page_view(tx, dialect, &id, at.now)?;
-            let last = payments::of_bill(tx, &view.bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
-            let bill = view.bill.failed(at.now, cause.clone())?;
+            let bill = page_bill(tx, dialect, &id)?;
+            let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
+            let bill = bill.failed(at.now, cause.clone())?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
             Ok(())

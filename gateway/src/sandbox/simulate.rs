@@ -71,7 +71,7 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
     let wanted: Simulate = match serde_json::from_slice(&body) {
         Ok(wanted) => wanted,
         Err(error) => {
-            let form = "Send JSON like {\"payment\":\"<id or reference>\",\"outcome\":\"approve\"}; \
+            let form = "Send JSON: {\"payment\":\"<id or reference>\",\"outcome\":\"approve\"}; \
                         outcomes are approve, decline, abort and expire";
             return plain(StatusCode::BAD_REQUEST, &format!("{form} ({error})"));
         }

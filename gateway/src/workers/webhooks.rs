@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::delivery::DeliveryRules;
+use domain::delivery::{DeliveryRules, Outcome};
 use domain::limits::{CLAIM_MAX, IN_FLIGHT_MAX, LEASE};
 use store::tables::deliveries::{self as outbox, Delivery, Try};
 use store::{Failure, Fault};
@@ -127,7 +127,7 @@ async fn deliver(app: &App, delivery: Delivery, token: &str) -> Result<(), Failu
     metrics::counter!(
         "florin_delivery_attempts_total",
         "dialect" => dialect.profile().name,
-        "delivered" => if attempt.status.is_some_and(|s| rules.is_success(s)) { "yes" } else { "no" }
+        "delivered" => if outcome == Outcome::Delivered { "yes" } else { "no" }
     )
     .increment(1);
     let (id, token) = (new.id.clone(), token.to_owned());

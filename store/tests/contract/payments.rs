@@ -49,7 +49,7 @@ pub fn a_payment_comes_back_with_its_sums(lab: &Lab) {
         })
         .unwrap();
     assert_eq!(by_wire.as_ref(), Some(&found));
-    assert_eq!(of_bill, [found.clone()]);
+    assert_eq!(of_bill, std::slice::from_ref(&found));
     assert_eq!(all, [found]);
 }
 
