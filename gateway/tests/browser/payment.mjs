@@ -38,12 +38,11 @@ function isBack(page, bill, status) {
   assert.equal(url.searchParams.get("status"), status);
 }
 
-/** One payment and no more was made. */
+/** One payment and no more went through; tries that did not are listed beside it. */
 async function isPaidOnce(bill) {
   const after = await merchant.show(bill.id);
   assert.equal(after.status, "completed");
-  assert.equal(after.payments.length, 1);
-  assert.equal(after.payments[0].status, "succeeded");
+  assert.equal(after.payments.filter((payment) => payment.status === "succeeded").length, 1);
 }
 
 async function isOpen(bill) {

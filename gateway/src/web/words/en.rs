@@ -275,7 +275,7 @@ words! {
     delivery_next = "Next try";
     delivery_id = "Delivery";
     delivery_resend = "Send again now";
-    delivery_resend_of = "Send {event} again now";
+    delivery_resend_of = "Send again now: {event}";
     delivery_tries_one = "1 try";
     delivery_tries = "{count} tries";
     delivery_no_tries = "Not tried yet";
