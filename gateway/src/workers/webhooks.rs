@@ -24,11 +24,12 @@ const POLL: Duration = Duration::from_millis(500);
 /// Runs until `stop` changes, then waits for the deliveries under way.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
+    let mut nudged = false;
     while !*stop.borrow() {
         let free = u32::try_from(places.available_permits())
             .unwrap_or(0)
             .min(CLAIM_MAX);
-        let claimed = match claim(&app, free).await {
+        let claimed = match claim(&app, free, nudged).await {
             Ok(claimed) => claimed,
             Err(failure) => {
                 tracing::error!(?failure, "deliveries could not be claimed");
@@ -44,8 +45,8 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         }
         if !more {
             tokio::select! {
-                () = app.deliveries_due.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = app.deliveries_due.notified() => nudged = true,
+                () = tokio::time::sleep(POLL) => nudged = false,
                 _ = stop.changed() => {}
             }
         }
@@ -59,7 +60,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 /// Sends everything that is due now and waits for it; how many there were. For tests and for
 /// whoever must not go on before.
 pub async fn tick(app: &Arc<App>) -> Result<usize, Failure> {
-    let claimed = claim(app, CLAIM_MAX).await?;
+    let claimed = claim(app, CLAIM_MAX, false).await?;
     let count = claimed.len();
     for (delivery, token) in claimed {
         deliver(app, delivery, &token).await?;
@@ -67,18 +68,21 @@ pub async fn tick(app: &Arc<App>) -> Result<usize, Failure> {
     Ok(count)
 }
 
-async fn claim(app: &App, limit: u32) -> Result<Vec<(Delivery, String)>, Failure> {
+/// Takes what is due. Whoever was nudged knows that there is something; everyone else looks first,
+/// because looking does not disturb the writer and taking does.
+async fn claim(app: &App, limit: u32, nudged: bool) -> Result<Vec<(Delivery, String)>, Failure> {
     let now = app.clock.now();
     if limit == 0 {
         return Ok(Vec::new());
     }
-    // Looking does not disturb the writer; only taking does.
-    let due = app
-        .store
-        .read("deliveries_due", |tx| Ok(outbox::next_due(tx)?))
-        .await?;
-    if due.is_none_or(|due| due > now) {
-        return Ok(Vec::new());
+    if !nudged {
+        let due = app
+            .store
+            .read("deliveries_due", |tx| Ok(outbox::next_due(tx)?))
+            .await?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(Vec::new());
+        }
     }
     let token = app.entropy.token();
     let lease = token.clone();
