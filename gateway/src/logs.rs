@@ -1,6 +1,8 @@
 //! Log lines on standard error, JSON or text. They never hold a credential, a signing key, a card
 //! number or a query string: nothing that logs is handed one.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
 use tracing::Level;
 use tracing_subscriber::filter::LevelFilter;
@@ -39,6 +41,7 @@ pub fn start(format: Format, verbosity: Verbosity) {
     };
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(LevelFilter::from_level(level));
     // A second start in one process (tests) keeps the first.
     let _ = match format {

@@ -1,12 +1,11 @@
 //! Bills: create, show, list, change, delete.
 
 use dialects::{Dialect, Kind};
-use domain::bill::Payer;
 use domain::call::{BillPage, BillQuery};
 use domain::limits::{PAGE_MAX, PAYMENTS_SHOWN_MAX, SEARCH_MAX};
 use domain::{
-    Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, Merchant, Mode, Moment, Money,
-    Object, Refusal, Reply, Timestamp, WireId,
+    Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, Merchant, Mode, Moment, Object,
+    Refusal, Reply, Timestamp, WireId,
 };
 use store::tables::{attempts, bills, merchants, payments};
 use store::{Failure, Fault, Tx};
@@ -262,26 +261,14 @@ pub async fn merchant_by_slug(app: &App, slug: &str) -> Result<(Merchant, Mode),
         .await
 }
 
-/// Creates a bill for an amount that a payer typed on the merchant's default link.
+/// Creates a bill that a payer asked for on the merchant's default link.
 pub async fn create_for_link(
     app: &App,
     dialect: &'static dyn Dialect,
     slug: &str,
-    amount: Money,
+    ask: Ask,
 ) -> Result<BillView, Failure> {
     let (merchant, mode) = merchant_by_slug(app, slug).await?;
-    let ask = Ask {
-        amount,
-        expires: None,
-        repeatable: false,
-        reference: None,
-        purpose: None,
-        payer: Payer::default(),
-        methods: vec!["card".to_owned()],
-        return_url: None,
-        notify_url: None,
-        extras: serde_json::Map::new(),
-    };
     match create(app, dialect, &Caller { merchant, mode }, ask).await? {
         Reply::BillCreated(view) => Ok(*view),
         Reply::Bill(_) | Reply::Bills(_) | Reply::DefaultLink(_) | Reply::BillWithdrawn => {

@@ -11,47 +11,6 @@ use super::Answer;
 /// The rail's name in the ledger and in attempts.
 pub const NAME: &str = "simulator";
 
-/// A test card and what it does.
-#[derive(Clone, Copy, Debug)]
-pub struct TestCard {
-    /// The number.
-    pub number: &'static str,
-    /// What happens, in words.
-    pub effect: &'static str,
-}
-
-/// The published test cards.
-pub const CARDS: [TestCard; 7] = [
-    TestCard {
-        number: "4242424242424242",
-        effect: "Approved",
-    },
-    TestCard {
-        number: "4111111111111111",
-        effect: "Approved",
-    },
-    TestCard {
-        number: "4000000000000002",
-        effect: "Declined: do not honor",
-    },
-    TestCard {
-        number: "4000000000009995",
-        effect: "Declined: insufficient funds",
-    },
-    TestCard {
-        number: "4000000000000069",
-        effect: "Declined: expired card",
-    },
-    TestCard {
-        number: "4000002760003184",
-        effect: "3-D Secure, then as you choose",
-    },
-    TestCard {
-        number: "4000000000003220",
-        effect: "3-D Secure, then as you choose",
-    },
-];
-
 /// Asks for money from a card, or by another method when there is none.
 pub fn ask(card: Option<&Card>) -> Answer {
     let Some(card) = card else {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use domain::{Money, Refusal, Secret, Timestamp, WireId};
+use domain::{FieldProblem, Money, Refusal, Secret, Timestamp, WireId};
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,14 @@ pub async fn begin(app: &App, amount: Money) -> Result<String, Failure> {
     let answer: serde_json::Value = serde_json::from_slice(&bytes)
         .map_err(|error| Fault(format!("the demo answer: {error}")))?;
     let text = |name: &str| answer.get(name).and_then(serde_json::Value::as_str);
+    if let Some(message) = text("message") {
+        // The amount is all that the visitor chose.
+        let problem = FieldProblem {
+            field: "amount".to_owned(),
+            message: message.to_owned(),
+        };
+        return Err(Refusal::Invalid(vec![problem]).into());
+    }
     let (Some(id), Some(url)) = (text("id"), text("url")) else {
         return Err(Fault(format!("the demo request was answered {status}: {answer}")).into());
     };

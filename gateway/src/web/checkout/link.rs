@@ -7,7 +7,8 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::{AmountError, Currency, Merchant, Mode, Money, Refusal};
+use dialects::Dialect;
+use domain::{AmountError, Ask, Call, Currency, Merchant, Mode, Money, Refusal};
 
 use super::DIALECT;
 use crate::app::App;
@@ -155,7 +156,11 @@ pub async fn submit(
     let Some(dialect) = dialects::by_name(DIALECT) else {
         return errors::missing(&shell);
     };
-    match bills::create_for_link(&app, dialect, &merchant.slug, amount).await {
+    let made = match ask(&app, dialect, amount) {
+        Ok(ask) => bills::create_for_link(&app, dialect, &merchant.slug, ask).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    match made {
         Ok(view) => shell
             .see_other(&dialect.page_path(&view))
             .unwrap_or_else(|| errors::missing(&shell)),
@@ -167,6 +172,31 @@ pub async fn submit(
                 .unwrap_or_default(),
         ),
         Err(failure) => errors::failed(&shell, &failure),
+    }
+}
+
+/// What the API would make of the same amount, with all its limits and defaults.
+fn ask(app: &App, dialect: &dyn Dialect, amount: Money) -> Result<Ask, Refusal> {
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("amount", &amount.fixed())
+        .append_pair("currency", amount.currency().code())
+        .finish();
+    let request = http::Request::post("/v1/payment-requests")
+        .header(
+            http::header::CONTENT_TYPE,
+            "application/x-www-form-urlencoded",
+        )
+        .body(())
+        .map_err(|_| Refusal::UnknownRoute)?;
+    let (head, ()) = request.into_parts();
+    match dialect
+        .decode(&app.site, app.clock.now(), &head, body.as_bytes())?
+        .call
+    {
+        Call::CreateBill(ask) => Ok(*ask),
+        Call::ShowBill(_) | Call::ListBills(_) | Call::ChangeBill(..) | Call::WithdrawBill(_) => {
+            Err(Refusal::UnknownRoute)
+        }
     }
 }
 

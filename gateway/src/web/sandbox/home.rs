@@ -7,9 +7,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::Currency;
+use domain::{Currency, Refusal};
 
 use crate::app::App;
+use crate::operations::Failure;
 use crate::sandbox::shop;
 use crate::web::checkout::link::{example, read_amount};
 use crate::web::errors;
@@ -102,17 +103,25 @@ pub async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes)
         return errors::missing(&shell);
     };
     let typed = form.get("amount");
-    match read_amount(shell.w, typed, currency) {
-        Ok(amount) => match shop::begin(&app, amount).await {
-            Ok(address) => shell
-                .see_other(&address)
-                .unwrap_or_else(|| errors::missing(&shell)),
-            Err(failure) => errors::failed(&shell, &failure),
-        },
-        Err(problem) => {
-            let url = &app.site.public_url;
-            let page = HomePage::new(shell.w, url, Some(typed), Some(problem));
-            shell.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
+    let again = |problem: String| {
+        let page = HomePage::new(shell.w, &app.site.public_url, Some(typed), Some(problem));
+        shell.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
+    };
+    let amount = match read_amount(shell.w, typed, currency) {
+        Ok(amount) => amount,
+        Err(problem) => return again(problem),
+    };
+    match shop::begin(&app, amount).await {
+        Ok(address) => shell
+            .see_other(&address)
+            .unwrap_or_else(|| errors::missing(&shell)),
+        Err(Failure::Refused(Refusal::Invalid(problems))) => again(
+            problems
+                .into_iter()
+                .map(|p| p.message)
+                .next()
+                .unwrap_or_default(),
+        ),
+        Err(failure) => errors::failed(&shell, &failure),
     }
 }
