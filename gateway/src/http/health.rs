@@ -52,6 +52,14 @@ pub fn count() {
     });
 }
 
+/// Folds what was measured since the last time into its sums: without it, measurements would pile
+/// up in memory until somebody asks for them.
+pub fn fold() {
+    if let Some(handle) = METRICS.get().and_then(Option::as_ref) {
+        handle.run_upkeep();
+    }
+}
+
 /// What was counted, as Prometheus reads it.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     let totals = app
@@ -65,10 +73,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     let text = METRICS
         .get()
         .and_then(Option::as_ref)
-        .map_or_else(String::new, |handle| {
-            handle.run_upkeep();
-            handle.render()
-        });
+        .map_or_else(String::new, PrometheusHandle::render);
     (
         [(
             header::CONTENT_TYPE,

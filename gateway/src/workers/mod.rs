@@ -24,6 +24,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = every.tick() => {
+                crate::http::health::fold();
                 if let Err(Failure::Fault(fault)) = tick(&app).await {
                     tracing::error!(fault = fault.0, "a worker failed and will try again");
                 }
