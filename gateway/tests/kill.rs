@@ -8,103 +8,25 @@
     reason = "a test fails by panicking and may print"
 )]
 
-#[path = "kill/client.rs"]
-mod client;
+mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use client::Client;
+use process::client::{self, Client};
+use process::{Gateway, run};
 
 /// Connections under load at once.
 const CLIENTS: usize = 16;
-
-/// A start after a kill is ready within this time (the promise is 2 s on a quiet machine; tests
-/// share theirs, so the figure is printed and only this bound fails).
-const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a client was told.
 #[derive(Debug)]
 enum Told {
     Created(String),
     Paid(String),
-}
-
-struct Gateway {
-    child: Child,
-    address: SocketAddr,
-    key: String,
-    ready: Duration,
-}
-
-impl Gateway {
-    fn start(data: &Path, listen: &str) -> Self {
-        let started = gateway::clock::stopwatch();
-        let child = Command::new(env!("CARGO_BIN_EXE_florin"))
-            .args([
-                "sandbox",
-                "--log-level",
-                "error",
-                "--listen",
-                listen,
-                "--data",
-            ])
-            .arg(data)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut gateway = Self {
-            child,
-            address: nowhere,
-            key: String::new(),
-            ready: Duration::ZERO,
-        };
-        loop {
-            gateway.ready = gateway::clock::stopwatch().saturating_sub(started);
-            if let Some((address, key)) = credentials(data)
-                && let Ok(mut client) = Client::connect(address, &key)
-                && client
-                    .get("/health/ready")
-                    .is_ok_and(|answer| answer.status == 200)
-            {
-                (gateway.address, gateway.key) = (address, key);
-                return gateway;
-            }
-            assert!(
-                gateway.ready < READY_WITHIN,
-                "not ready after {:?}",
-                gateway.ready
-            );
-            std::thread::yield_now();
-        }
-    }
-
-    fn client(&self) -> Client {
-        Client::connect(self.address, &self.key).unwrap()
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn credentials(data: &Path) -> Option<(SocketAddr, String)> {
-    let text = std::fs::read_to_string(data.join("sandbox.json")).ok()?;
-    let json: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let address = json["base_url"]
-        .as_str()?
-        .strip_prefix("http://")?
-        .parse()
-        .ok()?;
-    Some((address, json["hitpay"]["api_key"].as_str()?.to_owned()))
 }
 
 #[test]
@@ -248,14 +170,6 @@ fn hear_all(webhooks: &Receiver<String>, all: &BTreeMap<String, bool>) {
 }
 
 fn verify_ledger(data: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_florin"))
-        .args(["ledger", "verify", "--data"])
-        .arg(data)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = run(&["ledger", "verify", "--data", data.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", process::said(&output));
 }

@@ -13,6 +13,8 @@ pub struct Client {
 
 pub struct Answer {
     pub status: u16,
+    /// The head in lower case.
+    pub head: String,
     pub body: String,
 }
 
@@ -27,6 +29,12 @@ impl Client {
         })
     }
 
+    /// The same connection under another key.
+    pub fn with_key(mut self, key: &str) -> Self {
+        key.clone_into(&mut self.key);
+        self
+    }
+
     pub fn get(&mut self, path: &str) -> Result<Answer> {
         self.call("GET", path, "text/plain", "")
     }
@@ -35,30 +43,36 @@ impl Client {
         self.call("POST", path, kind, body)
     }
 
-    fn call(&mut self, method: &str, path: &str, kind: &str, body: &str) -> Result<Answer> {
+    /// Any call; the body is bytes, because clients send anything.
+    pub fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: impl AsRef<[u8]>,
+    ) -> Result<Answer> {
+        let body = body.as_ref();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: x\r\nx-business-api-key: {}\r\n\
-             content-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
+             content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
             self.key,
             body.len()
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
-        let (first, body) = read_message(&mut self.stream)?;
-        let status = first
+        self.stream.get_mut().write_all(body)?;
+        let (head, body) = read_message(&mut self.stream)?;
+        let status = head
             .split(' ')
             .nth(1)
             .and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| Error::other("no status"))?;
-        Ok(Answer { status, body })
+        Ok(Answer { status, head, body })
     }
 }
 
-/// The first line and the body of a message.
+/// The head, in lower case, and the body of a message.
 fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
-    let mut first = String::new();
-    if stream.read_line(&mut first)? == 0 {
-        return Err(Error::other("closed"));
-    }
+    let mut head = String::new();
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -69,6 +83,8 @@ fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
         if line.is_empty() {
             break;
         }
+        head.push_str(&line);
+        head.push('\n');
         if let Some(text) = line.strip_prefix("content-length:") {
             length = text.trim().parse().map_err(Error::other)?;
         }
@@ -76,7 +92,7 @@ fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
     String::from_utf8(body)
-        .map(|body| (first, body))
+        .map(|body| (head, body))
         .map_err(Error::other)
 }
 

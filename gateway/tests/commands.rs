@@ -1,0 +1,368 @@
+//! The commands as an operator uses and misuses them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
+mod process;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use process::client::Client;
+use process::{Gateway, florin, run, said};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const BILL: &str = "amount=10.50&currency=SGD&payment_methods%5B%5D=card";
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Exit 1 and one clear line that names what is wrong.
+fn refuses(args: &[&str], named: &str) {
+    let output = run(args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {}", said(&output));
+    assert_eq!(said(&output).lines().count(), 1, "{}", said(&output));
+    assert!(said(&output).contains(named), "{named}: {}", said(&output));
+}
+
+fn create(client: &mut Client) -> String {
+    let answer = client.post("/v1/payment-requests", FORM, BILL).unwrap();
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    json["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn help_teaches() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    for part in [
+        "sandbox",
+        "serve",
+        "ledger verify",
+        "merchants add",
+        "florin sandbox",
+    ] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+}
+
+#[test]
+fn a_wrong_option_names_itself_and_the_right_form() {
+    let data = tempfile::tempdir().unwrap();
+    for (args, named) in [
+        (vec!["sandbox", "--lisen", "x"], "--lisen"),
+        (vec!["sandbox", "--listen", "8080"], "127.0.0.1:8080"),
+        (
+            vec!["sandbox", "--public-url", "ftp://x"],
+            "https://pay.example.com",
+        ),
+        (vec!["sandbox", "--log-format", "xml"], "json"),
+        (vec!["serve"], "--config"),
+        (vec!["serve", "--config", "/nowhere.toml"], "/nowhere.toml"),
+        (vec!["dance"], "dance"),
+    ] {
+        let output = florin()
+            .args(&args)
+            .env("FLORIN_DATA", data.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));
+        assert!(said(&output).contains(named), "{named}: {}", said(&output));
+    }
+}
+
+#[test]
+fn what_cannot_be_started_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let running = Gateway::start(&one, "127.0.0.1:0");
+    let taken = running.address.to_string();
+    refuses(
+        &["sandbox", "--listen", &taken, "--data", text(&two)],
+        &taken,
+    );
+    let free = "127.0.0.1:0";
+    refuses(
+        &["sandbox", "--listen", free, "--data", text(&one)],
+        "in use by another florin",
+    );
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    refuses(
+        &[
+            "sandbox",
+            "--listen",
+            free,
+            "--data",
+            text(&file.join("data")),
+        ],
+        "cannot make",
+    );
+    std::fs::create_dir(&two).unwrap();
+    std::fs::write(two.join("sandbox.json"), "{").unwrap();
+    refuses(
+        &["sandbox", "--listen", free, "--data", text(&two)],
+        "sandbox.json is damaged",
+    );
+    refuses(
+        &[
+            "ledger",
+            "verify",
+            "--data",
+            text(&folder.path().join("none")),
+        ],
+        "cannot open",
+    );
+    std::fs::create_dir(folder.path().join("junk")).unwrap();
+    std::fs::write(
+        folder.path().join("junk/florin.db"),
+        "no database".repeat(200),
+    )
+    .unwrap();
+    let junk = folder.path().join("junk");
+    refuses(
+        &["sandbox", "--listen", free, "--data", text(&junk)],
+        "not a database",
+    );
+}
+
+#[test]
+fn credentials_stay_until_their_file_is_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sandbox.json");
+    let mut first = Gateway::start(folder.path(), "127.0.0.1:0");
+    let (listen, key) = (first.address.to_string(), first.key.clone());
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    for (part, members) in [
+        ("hitpay", vec!["api_key", "salt"]),
+        (
+            "numipay",
+            vec![
+                "api_key",
+                "signature_password",
+                "providers",
+                "withdrawal_providers",
+            ],
+        ),
+        (
+            "vipps",
+            vec![
+                "client_id",
+                "client_secret",
+                "subscription_key",
+                "merchant_serial_number",
+            ],
+        ),
+        ("igivepay", vec!["client_id", "client_secret"]),
+        ("portal", vec!["url", "email", "password"]),
+    ] {
+        for member in members {
+            assert!(!json[part][member].is_null(), "{part}.{member}");
+        }
+    }
+    let id = create(&mut first.client());
+    assert_eq!(first.signal("-TERM"), Some(0), "a clean stop");
+    let mut second = Gateway::start(folder.path(), &listen);
+    assert_eq!(second.key, key);
+    let found = second
+        .client()
+        .get(&format!("/v1/payment-requests/{id}"))
+        .unwrap();
+    assert_eq!(found.status, 200, "everything is still there");
+    assert_eq!(second.signal("-INT"), Some(0), "Ctrl-C is a clean stop too");
+    std::fs::remove_file(&file).unwrap();
+    let third = Gateway::start(folder.path(), &listen);
+    assert_ne!(third.key, key);
+    let mut old = Client::connect(third.address, &key).unwrap();
+    assert_eq!(
+        old.get(&format!("/v1/payment-requests/{id}"))
+            .unwrap()
+            .status,
+        401
+    );
+    let found = third
+        .client()
+        .get(&format!("/v1/payment-requests/{id}"))
+        .unwrap();
+    assert_eq!(found.status, 200, "it is still Demo Shop");
+    let data = text(folder.path());
+    assert!(
+        run(&["ledger", "verify", "--data", data]).status.success(),
+        "also while running"
+    );
+}
+
+#[test]
+fn production_has_no_sandbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("florin.toml");
+    let data = folder.path().join("data");
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let settings = format!(
+        "listen = \"127.0.0.1:{port}\"\npublic_url = \"https://pay.example.com\"\n\
+         data = {:?}\nlog_level = \"error\"\n",
+        text(&data)
+    );
+    std::fs::write(&config, settings).unwrap();
+    let no_key = run(&["serve", "--config", text(&config)]);
+    assert_eq!(no_key.status.code(), Some(2));
+    assert!(
+        said(&no_key).contains("openssl rand -hex 32"),
+        "{}",
+        said(&no_key)
+    );
+    let master = "ab".repeat(32);
+    let added = florin()
+        .args([
+            "merchants",
+            "add",
+            "--config",
+            text(&config),
+            "--name",
+            "My Shop",
+        ])
+        .env("FLORIN_MASTER_KEY", &master)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(added.stdout.clone()).unwrap();
+    let key = printed
+        .split_whitespace()
+        .find(|word| word.starts_with("test_"));
+    let key = key.unwrap_or_else(|| panic!("{printed} {}", said(&added)));
+    let child = florin()
+        .args(["serve", "--config", text(&config)])
+        .env("FLORIN_MASTER_KEY", &master)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let address = ([127, 0, 0, 1], port).into();
+    let gateway = Gateway {
+        child,
+        address,
+        key: key.to_owned(),
+        ready: Default::default(),
+    };
+    let mut client = connected(&gateway);
+    for path in [
+        "/",
+        "/sandbox/ledger",
+        "/sandbox/deliveries",
+        "/sandbox/webhooks",
+    ] {
+        assert_eq!(client.get(path).unwrap().status, 404, "{path}");
+    }
+    create(&mut client);
+    let local = format!("{BILL}&webhook=http%3A%2F%2Flocalhost%2Fhook");
+    let refused = client.post("/v1/payment-requests", FORM, &local).unwrap();
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.body.contains("localhost not work for this field"),
+        "{}",
+        refused.body
+    );
+}
+
+/// A client of a gateway that is just starting.
+fn connected(gateway: &Gateway) -> Client {
+    let started = gateway::clock::stopwatch();
+    loop {
+        if let Ok(client) = Client::connect(gateway.address, &gateway.key) {
+            return client;
+        }
+        assert!(
+            gateway::clock::stopwatch()
+                .saturating_sub(started)
+                .as_secs()
+                < 20
+        );
+        std::thread::yield_now();
+    }
+}
+
+/// A small file system of its own, for as long as this value lives.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs", text(folder.path())]);
+        let done = mount
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+        done.then(|| Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("a small file system cannot be mounted here: the full disk was not tried");
+        return;
+    };
+    let data = disk.0.path().join("data");
+    let mut gateway = Gateway::start(&data, "127.0.0.1:0");
+    let mut acknowledged = Vec::new();
+    let mut refused = 0;
+    let form = format!("{BILL}&purpose={}", "x".repeat(200));
+    while refused < 5 {
+        let answer = gateway
+            .client()
+            .post("/v1/payment-requests", FORM, &form)
+            .unwrap();
+        let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        if answer.status == 201 {
+            acknowledged.push(json["id"].as_str().unwrap().to_owned());
+            assert!(acknowledged.len() < 10_000, "the disk never filled");
+            continue;
+        }
+        refused += 1;
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(answer.head.contains("\nretry-after: "), "{}", answer.head);
+        assert!(
+            json["message"].is_string() && !answer.body.contains("SQL"),
+            "{}",
+            answer.body
+        );
+    }
+    let mut client = gateway.client();
+    for id in &acknowledged {
+        let found = client.get(&format!("/v1/payment-requests/{id}")).unwrap();
+        assert_eq!(found.status, 200, "{id} was acknowledged");
+    }
+    let larger = ["-o", "remount,size=30m", text(disk.0.path())];
+    assert!(
+        Command::new("mount")
+            .args(larger)
+            .status()
+            .unwrap()
+            .success()
+    );
+    create(&mut client);
+    assert_eq!(gateway.signal("-TERM"), Some(0));
+    assert!(
+        run(&["ledger", "verify", "--data", text(&data)])
+            .status
+            .success()
+    );
+}
