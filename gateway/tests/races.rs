@@ -5,143 +5,36 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::BTreeMap;
+mod lab;
+
 use std::sync::Arc;
 
-use dialects::Dialect;
-use domain::bill::Payer;
 use domain::call::Incoming;
-use domain::card::YearMonth;
-use domain::{
-    AttemptId, Call, Caller, Card, Currency, Mode, Money, Refusal, Reply, Secret, Span, Timestamp,
-    WireId,
-};
-use gateway::app::{App, Parts};
-use gateway::clock::Clock;
-use gateway::entropy::Entropy;
-use gateway::operations::payments::{self, Answer, Paid, Pay};
-use gateway::operations::{self, Failure, bills, ledger, merchants};
-use gateway::outbound::Outbound;
-use gateway::vault::Vault;
-
-const HITPAY: &dyn Dialect = &dialects::hitpay::HitPay;
+use domain::{AttemptId, Call, Refusal, Span, WireId};
+use gateway::operations::payments::{self, Answer, Paid};
+use gateway::operations::{self, Failure, bills};
+use lab::{HITPAY, Lab, form};
 
 /// How many try at once.
 const CROWD: usize = 32;
 
-struct Lab {
-    app: Arc<App>,
-    caller: Caller,
-    clock: Clock,
-    _folder: tempfile::TempDir,
-}
-
-impl Lab {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(Timestamp::from_millis(1_795_000_000_000));
-        let path = folder.path().join("florin.db");
-        let app = App::new(Parts {
-            store: store::Store::open(&path, store::Options::TEST).unwrap(),
-            clock: clock.clone(),
-            entropy: Entropy::seeded(1),
-            outbound: Outbound::Scripted(Arc::new(|_| Err("nobody listens".to_owned()))),
-            vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
-            site: dialects::Site {
-                public_url: "http://127.0.0.1".to_owned(),
-                insecure_targets: true,
-                hitpay: dialects::hitpay::Options::default(),
-            },
-            demo: None,
-            delivery: BTreeMap::new(),
-        });
-        let sgd = Currency::parse("SGD").unwrap();
-        let merchant = merchants::add(&app, "Shop", sgd, Mode::Test).await.unwrap();
-        let caller = Caller {
-            merchant,
-            mode: Mode::Test,
-        };
-        merchants::new_salt(&app, "hitpay", &caller).await.unwrap();
-        Self {
-            app: Arc::new(app),
-            caller,
-            clock,
-            _folder: folder,
-        }
-    }
-
-    fn ask(&self, repeatable: bool, lives: Option<Span>) -> domain::Ask {
-        domain::Ask {
-            amount: Money::from_minor(1_000, Currency::parse("SGD").unwrap()).unwrap(),
-            expires: lives.map(|span| self.clock.now().plus(span)),
-            repeatable,
-            reference: None,
-            purpose: None,
-            payer: Payer::default(),
-            methods: vec!["card".to_owned()],
-            return_url: None,
-            notify_url: Some("http://127.0.0.1/hook".to_owned()),
-            extras: serde_json::Map::new(),
-        }
-    }
-
-    async fn bill(&self, repeatable: bool, lives: Option<Span>) -> WireId {
-        let ask = self.ask(repeatable, lives);
-        match bills::create(&self.app, HITPAY, &self.caller, ask)
-            .await
-            .unwrap()
-        {
-            Reply::BillCreated(view) => view.bill.head.wire,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Everybody pays at once, each with a form of their own or all with the same.
-    async fn crowd(&self, id: &WireId, same_form: bool) -> Vec<Result<Paid, Failure>> {
-        let forms = (0..CROWD).map(|number| if same_form { 0 } else { number });
-        let tries: Vec<_> = forms
-            .map(|number| {
-                let (app, id) = (Arc::clone(&self.app), id.clone());
-                tokio::spawn(async move {
-                    let pay = form("4242424242424242", &format!("form {number}"));
-                    payments::pay(&app, HITPAY, &id, pay).await
-                })
+/// Everybody pays at once, each with a form of their own or all with the same.
+async fn crowd(lab: &Lab, id: &WireId, same_form: bool) -> Vec<Result<Paid, Failure>> {
+    let forms = (0..CROWD).map(|number| if same_form { 0 } else { number });
+    let tries: Vec<_> = forms
+        .map(|number| {
+            let (app, id) = (Arc::clone(&lab.app), id.clone());
+            tokio::spawn(async move {
+                let pay = form("4242424242424242", &format!("form {number}"));
+                payments::pay(&app, HITPAY, &id, pay).await
             })
-            .collect();
-        let mut results = Vec::new();
-        for one in tries {
-            results.push(one.await.unwrap());
-        }
-        results
+        })
+        .collect();
+    let mut results = Vec::new();
+    for one in tries {
+        results.push(one.await.unwrap());
     }
-
-    async fn merchant_has(&self) -> i64 {
-        let summary = ledger::summary(&self.app).await.unwrap();
-        assert!(summary.balanced(), "{summary:?}");
-        let of = summary
-            .accounts
-            .iter()
-            .filter(|a| a.account.starts_with("merchant:"));
-        of.map(|account| account.minor).sum()
-    }
-
-    async fn ledger_is_whole(&self) {
-        let verified = self.app.store.read("verify", ledger::verify).await.unwrap();
-        assert_eq!(verified.problems, Vec::<String>::new());
-    }
-}
-
-fn form(number: &str, once: &str) -> Pay {
-    let today = YearMonth {
-        year: 2026,
-        month: 11,
-    };
-    let card = Card::read(number, "12/30", "123", today).unwrap();
-    Pay {
-        method: "card".to_owned(),
-        card: Some(card),
-        once: once.to_owned(),
-    }
+    results
 }
 
 fn done(results: &[Result<Paid, Failure>]) -> usize {
@@ -155,7 +48,7 @@ fn done(results: &[Result<Paid, Failure>]) -> usize {
 async fn a_bill_is_paid_once_however_many_try() {
     let lab = Lab::new().await;
     let id = lab.bill(false, None).await;
-    let results = lab.crowd(&id, false).await;
+    let results = crowd(&lab, &id, false).await;
     assert_eq!(done(&results), 1);
     for result in results.iter().filter(|result| result.is_err()) {
         let told = matches!(
@@ -175,7 +68,7 @@ async fn a_form_that_is_sent_many_times_charges_once() {
     let lab = Lab::new().await;
     // A repeated link takes many payments, so only the form's token stands in the way.
     let id = lab.bill(true, None).await;
-    let results = lab.crowd(&id, true).await;
+    let results = crowd(&lab, &id, true).await;
     assert!(done(&results) >= 1);
     assert_eq!(lab.merchant_has().await, 1_000);
     lab.ledger_is_whole().await;
@@ -185,7 +78,7 @@ async fn a_form_that_is_sent_many_times_charges_once() {
 async fn a_repeated_link_takes_everybodys_payment() {
     let lab = Lab::new().await;
     let id = lab.bill(true, None).await;
-    let results = lab.crowd(&id, false).await;
+    let results = crowd(&lab, &id, false).await;
     assert_eq!(done(&results), CROWD);
     assert_eq!(
         lab.merchant_has().await,

@@ -1,0 +1,122 @@
+//! A gateway in this process: a real store, a manual clock, a script in place of the network.
+
+#![allow(dead_code, reason = "each test crate uses its part")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dialects::Dialect;
+use domain::bill::Payer;
+use domain::card::YearMonth;
+use domain::{Caller, Card, Currency, Mode, Money, Reply, Secret, Span, Timestamp, WireId};
+use gateway::app::{App, Parts};
+use gateway::clock::Clock;
+use gateway::entropy::Entropy;
+use gateway::operations::payments::Pay;
+use gateway::operations::{bills, ledger, merchants};
+use gateway::outbound::{Outbound, Script};
+use gateway::vault::Vault;
+
+pub const HITPAY: &dyn Dialect = &dialects::hitpay::HitPay;
+
+pub struct Lab {
+    pub app: Arc<App>,
+    pub caller: Caller,
+    pub clock: Clock,
+    _folder: tempfile::TempDir,
+}
+
+impl Lab {
+    /// A gateway whose webhooks go nowhere.
+    pub async fn new() -> Self {
+        Self::with(Arc::new(|_| Err("nobody listens".to_owned()))).await
+    }
+
+    /// A gateway whose webhooks are answered by a script.
+    pub async fn with(script: Script) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_millis(1_795_000_000_000));
+        let path = folder.path().join("florin.db");
+        let app = App::new(Parts {
+            store: store::Store::open(&path, store::Options::TEST).unwrap(),
+            clock: clock.clone(),
+            entropy: Entropy::seeded(1),
+            outbound: Outbound::Scripted(script),
+            vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
+            site: dialects::Site {
+                public_url: "http://127.0.0.1".to_owned(),
+                insecure_targets: true,
+                hitpay: dialects::hitpay::Options::default(),
+            },
+            demo: None,
+            delivery: BTreeMap::new(),
+        });
+        let sgd = Currency::parse("SGD").unwrap();
+        let merchant = merchants::add(&app, "Shop", sgd, Mode::Test).await.unwrap();
+        let caller = Caller {
+            merchant,
+            mode: Mode::Test,
+        };
+        merchants::new_salt(&app, "hitpay", &caller).await.unwrap();
+        Self {
+            app: Arc::new(app),
+            caller,
+            clock,
+            _folder: folder,
+        }
+    }
+
+    pub fn ask(&self, repeatable: bool, lives: Option<Span>) -> domain::Ask {
+        domain::Ask {
+            amount: Money::from_minor(1_000, Currency::parse("SGD").unwrap()).unwrap(),
+            expires: lives.map(|span| self.clock.now().plus(span)),
+            repeatable,
+            reference: None,
+            purpose: None,
+            payer: Payer::default(),
+            methods: vec!["card".to_owned()],
+            return_url: None,
+            notify_url: Some("http://127.0.0.1/hook".to_owned()),
+            extras: serde_json::Map::new(),
+        }
+    }
+
+    pub async fn bill(&self, repeatable: bool, lives: Option<Span>) -> WireId {
+        let ask = self.ask(repeatable, lives);
+        match bills::create(&self.app, HITPAY, &self.caller, ask)
+            .await
+            .unwrap()
+        {
+            Reply::BillCreated(view) => view.bill.head.wire,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn merchant_has(&self) -> i64 {
+        let summary = ledger::summary(&self.app).await.unwrap();
+        assert!(summary.balanced(), "{summary:?}");
+        let of = summary
+            .accounts
+            .iter()
+            .filter(|a| a.account.starts_with("merchant:"));
+        of.map(|account| account.minor).sum()
+    }
+
+    pub async fn ledger_is_whole(&self) {
+        let verified = self.app.store.read("verify", ledger::verify).await.unwrap();
+        assert_eq!(verified.problems, Vec::<String>::new());
+    }
+}
+
+pub fn form(number: &str, once: &str) -> Pay {
+    let today = YearMonth {
+        year: 2026,
+        month: 11,
+    };
+    let card = Card::read(number, "12/30", "123", today).unwrap();
+    Pay {
+        method: "card".to_owned(),
+        card: Some(card),
+        once: once.to_owned(),
+    }
+}
