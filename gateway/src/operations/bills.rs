@@ -235,9 +235,14 @@ pub fn page_view(
     now: Timestamp,
 ) -> Result<BillView, Failure> {
     let bill = page_bill(tx, dialect, id)?;
-    let merchant = merchants::by_id(tx, &bill.head.merchant)?
-        .ok_or_else(|| Fault("a bill without a merchant".to_owned()))?;
+    let merchant = merchant_of(tx, &bill)?;
     Ok(view(tx, bill, merchant, now)?)
+}
+
+/// The merchant of a bill.
+pub(super) fn merchant_of(tx: &mut Tx<'_>, bill: &Bill) -> Result<Merchant, Fault> {
+    merchants::by_id(tx, &bill.head.merchant)?
+        .ok_or_else(|| Fault("a bill without a merchant".to_owned()))
 }
 
 /// The bill of this id that anybody with its link may see: not a deleted one.

@@ -22,7 +22,7 @@ use domain::{
 use store::tables::{attempts, bills, ledger, payments};
 use store::{Failure, Fault, Tx};
 
-use super::bills::{page_bill, page_view};
+use super::bills::{merchant_of, page_bill, page_view};
 use super::{dialect_of, record, refused, wire};
 use crate::app::App;
 use crate::rails::{self, Answer as RailAnswer, simulator};
@@ -43,14 +43,14 @@ pub struct Pay {
 pub enum Paid {
     /// Money moved.
     Done {
-        /// The bill afterwards.
+        /// The bill afterwards, with this payment at least.
         view: Box<BillView>,
         /// The payment.
         payment: Box<Payment>,
     },
     /// The rail said no; the bill can still be paid.
     Declined {
-        /// The bill afterwards.
+        /// The bill afterwards, with this payment at least.
         view: Box<BillView>,
         /// Why.
         cause: Cause,
@@ -199,20 +199,18 @@ pub(super) fn abandon(
 }
 
 /// Phase 3: what the rail's answer means. A refusal here is told to the payer after the answer
-/// was recorded, so it travels inside the success. What the payer is shown is read afterwards: the
-/// writer, of whom there is one, does nothing that a reader can do.
+/// was recorded, so it travels inside the success.
 async fn conclude(app: &App, attempt: &AttemptId, answer: RailAnswer) -> Result<Paid, Failure> {
     let at = app.moment();
-    let known = attempt.clone();
+    let attempt = attempt.clone();
     let told = app
         .store
         .write("record_answer", move |tx| {
-            record_answer(tx, &at, &known, answer.clone())
+            record_answer(tx, &at, &attempt, answer.clone())
         })
         .await?;
     app.deliveries_due.notify_one();
-    told?;
-    come_to(app, attempt).await
+    told.map_err(Failure::Refused)
 }
 
 fn record_answer(
@@ -220,25 +218,31 @@ fn record_answer(
     at: &Moment,
     attempt: &AttemptId,
     answer: RailAnswer,
-) -> Result<Result<(), Refusal>, Failure> {
+) -> Result<Result<Paid, Refusal>, Failure> {
     let attempt = attempt_by_id(tx, attempt)?;
     let payment = payment_of(tx, &attempt)?;
     let bill = bill_of(tx, &payment)?;
     let from = attempt.state().clone();
-    let (attempt_state, told) = match answer {
-        RailAnswer::Approved => (
-            AttemptState::Approved,
-            approve(tx, at, bill.clone(), payment)?,
-        ),
+    let (state, told) = match answer {
+        RailAnswer::Approved => (AttemptState::Approved, approve(tx, at, bill, payment)?),
         RailAnswer::Declined(cause) => {
             let version = payment.version;
             let decision = payment.end(at.now, Ended::Rejected(cause.clone()))?;
             save(tx, at, &bill, &decision, version)?;
-            (AttemptState::Declined(cause), Ok(()))
+            let view = Box::new(with_payment(tx, at, bill, decision.payment)?);
+            (
+                AttemptState::Declined(cause.clone()),
+                Ok(Paid::Declined { view, cause }),
+            )
         }
-        RailAnswer::Challenge => (AttemptState::Challenged, Ok(())),
+        RailAnswer::Challenge => (
+            AttemptState::Challenged,
+            Ok(Paid::Challenge {
+                attempt: attempt.id.clone(),
+            }),
+        ),
     };
-    let attempt = attempt.answer(attempt_state)?;
+    let attempt = attempt.answer(state)?;
     attempts::update(tx, &attempt, &from, at.now)?;
     Ok(told)
 }
@@ -249,7 +253,7 @@ fn approve(
     at: &Moment,
     bill: Bill,
     payment: Payment,
-) -> Result<Result<(), Refusal>, Failure> {
+) -> Result<Result<Paid, Refusal>, Failure> {
     let version = payment.version;
     let amount = payment.head.amount;
     let authorized = payment.authorize(at.now)?;
@@ -259,7 +263,9 @@ fn approve(
             bills::update(tx, &bill)?;
             save(tx, at, &bill, &decision, version)?;
             record(tx, at, Fact::BillPaid, &bill, Some(&decision.payment))?;
-            Ok(Ok(()))
+            let payment = Box::new(decision.payment.clone());
+            let view = Box::new(with_payment(tx, at, bill, decision.payment)?);
+            Ok(Ok(Paid::Done { view, payment }))
         }
         Err(refusal) => {
             let decision = authorized.and_then(|payment| payment.release(at.now))?;
@@ -267,6 +273,24 @@ fn approve(
             Ok(Err(refusal))
         }
     }
+}
+
+/// A bill with the one payment that was just made: the others did not change, and a reader would
+/// have to fetch them from a cold cache.
+fn with_payment(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    bill: Bill,
+    payment: Payment,
+) -> Result<BillView, Fault> {
+    let merchant = merchant_of(tx, &bill)?;
+    let state = bill.state_at(at.now);
+    Ok(BillView {
+        bill,
+        merchant,
+        payments: vec![payment],
+        state,
+    })
 }
 
 /// Saves a decision whole: the payment, its transfers, its event and deliveries.

@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
 use domain::payment::Cause;
 use domain::{
-    Bill, BillView, Caller, DeliveryId, Object, Refusal, Reply, Secret, Timestamp, WireId,
+    Bill, BillState, BillView, Caller, DeliveryId, Object, Refusal, Reply, Secret, Timestamp,
+    WireId,
 };
 use http::StatusCode;
 use http::request::Parts;
@@ -54,7 +55,7 @@ enum Outcome {
 /// A bill and the dialect it came through.
 struct Found {
     dialect: &'static dyn Dialect,
-    view: BillView,
+    bill: Bill,
 }
 
 /// `POST /sandbox/simulate`.
@@ -89,7 +90,7 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
 
 /// Does what the customer would do; gives the bill afterwards.
 async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
-    let (dialect, bill) = (found.dialect, &found.view.bill);
+    let (dialect, bill) = (found.dialect, &found.bill);
     let id = &bill.head.wire;
     let method = wanted
         .method
@@ -114,7 +115,7 @@ async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Fa
         // The payer leaves; the bill stays as it is, if it can still be paid.
         Outcome::Abort => {
             bill.admit(app.clock.now())?;
-            Ok(found.view.clone())
+            bills::for_page(app, dialect, id).await
         }
         Outcome::Expire => {
             bill.admit(app.clock.now())?;
@@ -160,21 +161,20 @@ async fn find(app: &App, demo: &Demo, name: &str, dialect: Option<&str>) -> Resu
     let unknown = || Refusal::NotFound(Object::Bill, name.to_owned());
     let wire = WireId::new(name).map_err(|_| unknown())?;
     let (caller, reference) = (demo.caller.clone(), name.to_owned());
-    let (only, now) = (dialect.map(str::to_owned), app.clock.now());
+    let only = dialect.map(str::to_owned);
     let found = app
         .store
         .read("find_payment", move |tx| {
-            let bill = search(tx, &caller, &wire, &reference, only.as_deref())?
-                .filter(|bill| bill.head.merchant == caller.merchant.id);
-            let Some(bill) = bill else { return Ok(None) };
-            let Some(dialect) = dialects::by_name(&bill.head.dialect) else {
-                return Ok(None);
-            };
-            let view = bills::page_view(tx, dialect, &bill.head.wire, now)?;
-            Ok(Some(Found { dialect, view }))
+            let found = search(tx, &caller, &wire, &reference, only.as_deref())?;
+            Ok(found.filter(|bill| {
+                bill.head.merchant == caller.merchant.id
+                    && !matches!(bill.state(), BillState::Withdrawn { .. })
+            }))
         })
         .await?;
-    found.ok_or_else(|| unknown().into())
+    let bill = found.ok_or_else(unknown)?;
+    let dialect = dialects::by_name(&bill.head.dialect).ok_or_else(unknown)?;
+    Ok(Found { dialect, bill })
 }
 
 /// Ids first, then references.
@@ -258,7 +258,7 @@ pub async fn webhooks(
     };
     let listed = async {
         let bill = match &which.payment {
-            Some(name) => Some(find(&app, demo, name, None).await?.view.bill.head.id),
+            Some(name) => Some(find(&app, demo, name, None).await?.bill.head.id),
             None => None,
         };
         deliveries::of_bill(&app, demo, bill).await
