@@ -18,6 +18,8 @@ pub mod form;
 pub mod hitpay;
 pub mod json;
 pub mod sign;
+pub mod standard;
+pub mod verify;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
@@ -77,6 +79,27 @@ pub struct WebhookBody {
     pub content_type: &'static str,
     /// The body before signing.
     pub body: String,
+}
+
+/// One attempt to be signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Signing<'a> {
+    /// The secrets that are valid, the newest first; several while one is replaced.
+    pub secrets: &'a [Secret],
+    /// Where it goes.
+    pub url: &'a str,
+    /// The id of the registration on the wire; none for a target that a bill named.
+    pub endpoint: Option<&'a str>,
+    /// The id of the delivery: the same on every attempt.
+    pub delivery: &'a str,
+    /// What it announces, in the scheme's word.
+    pub topic: &'a str,
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// The body before signing.
+    pub body: &'a str,
+    /// The time of the attempt.
+    pub now: Timestamp,
 }
 
 /// A webhook ready to be sent: final bytes, and headers besides content type and user agent.
