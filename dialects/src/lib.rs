@@ -12,11 +12,14 @@
 //! A new dialect is one folder with the same files as [`hitpay`] and one line in [`ALL`].
 #![deny(clippy::float_arithmetic, clippy::wildcard_enum_match_arm)]
 
+pub mod base64;
 pub mod fields;
 pub mod form;
 pub mod hitpay;
 pub mod json;
 pub mod sign;
+pub mod standard;
+pub mod verify;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
