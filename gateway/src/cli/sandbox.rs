@@ -65,7 +65,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         say(&greeting(&demo.credentials, &args.data, fresh, &app.clock));
         app.sandbox = true;
         app.demo = Some(demo);
-        start::serve(Arc::new(app), listener).await
+        start::serve(Arc::new(app), listener, &args.data).await
     })
 }
 
