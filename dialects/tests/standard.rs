@@ -6,13 +6,15 @@ use std::path::Path;
 
 use dialects::standard::{self, secret};
 use dialects::verify::{Delivery, Scheme, verify};
-use dialects::{Outgoing, Signing};
+use dialects::{Outgoing, Signing, Target, Unsignable};
 use domain::bill::{BillHead, Payer};
 use domain::card::Instrument;
+use domain::delivery::WhenDead;
+use domain::endpoint::{EndpointHead, EndpointState, Health, Pause, Topics};
 use domain::payment::{Cause, Ended, PaymentHead, Sums};
 use domain::{
-    Ask, Bill, BillId, BillState, Currency, Event, EventId, Fact, MerchantId, Mode, Money, Payment,
-    PaymentId, PaymentState, Secret, Timestamp, WireId,
+    About, Ask, Bill, BillId, BillState, Currency, Endpoint, EndpointId, Event, EventId, Fact,
+    MerchantId, Mode, Money, Payment, PaymentId, PaymentState, Secret, Span, Timestamp, WireId,
 };
 use serde_json::{Value, json};
 
@@ -94,10 +96,10 @@ fn moved(captured: &str, released: &str, refunded: &str) -> Option<Payment> {
 }
 
 /// The objects as they are right after a fact.
-fn objects(fact: Fact) -> (BillState, Option<Payment>) {
+fn objects(fact: Fact) -> About {
     let at = NOW;
     let rejected = Ended::Rejected(cause());
-    match fact {
+    let (state, payment) = match fact {
         Fact::BillCreated | Fact::BillChanged => (BillState::Open, None),
         Fact::BillPaid => (BillState::Paid { at }, moved("499.50", "0", "0")),
         Fact::BillFailed => (
@@ -114,17 +116,59 @@ fn objects(fact: Fact) -> (BillState, Option<Payment>) {
             BillState::Open,
             Some(payment(PaymentState::Ended { at, how: rejected })),
         ),
+        Fact::EndpointRegistered
+        | Fact::EndpointTested
+        | Fact::EndpointFailing
+        | Fact::EndpointPaused
+        | Fact::EndpointResumed
+        | Fact::EndpointRemoved => return About::Endpoint(Box::new(endpoint(fact))),
+    };
+    About::Bill {
+        bill: Box::new(bill(state)),
+        payment: payment.map(Box::new),
+    }
+}
+
+/// An endpoint as it is right after a fact.
+fn endpoint(fact: Fact) -> Endpoint {
+    let failing = Health {
+        failures: 12,
+        failing_since: Some(Timestamp::from_millis(1_768_000_000_000)),
+        warned: None,
+    };
+    let (at, why) = (NOW, Pause::Failing);
+    let (state, health) = match fact {
+        Fact::EndpointFailing => (EndpointState::Active, failing),
+        Fact::EndpointPaused => (EndpointState::Paused { at, why }, failing),
+        Fact::EndpointRemoved => (EndpointState::Removed { at }, Health::default()),
+        _ => (EndpointState::Active, Health::default()),
+    };
+    let bill = bill(BillState::Open);
+    Endpoint {
+        head: EndpointHead {
+            id: EndpointId::parse("end_019bc01e3c007a3bb7c2d1e0f9a8b7c6").unwrap(),
+            wire: WireId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap(),
+            merchant: bill.head.merchant,
+            mode: Mode::Test,
+            scheme: "hitpay".to_owned(),
+            created: bill.head.created,
+        },
+        url: "https://user:pass@shop.example.com:8443/hook/token=p?token=q".to_owned(),
+        topics: Topics::All,
+        label: Some("Order desk".to_owned()),
+        extras: serde_json::Map::new(),
+        state,
+        health,
+        version: 3,
     }
 }
 
 fn event(fact: Fact) -> Event {
-    let (state, payment) = objects(fact);
     Event {
         id: EventId::parse("evt_019bc01e3c007a3bb7c2d1e0f9a8b7c6").unwrap(),
         at: NOW,
         fact,
-        bill: bill(state),
-        payment,
+        about: objects(fact),
     }
 }
 
@@ -143,7 +187,8 @@ fn the_body_of_every_fact_is_the_golden_one() {
         assert_eq!(body, format!("{}\n", made.body), "{file}");
         assert_eq!(made.topic, fact.as_str());
         assert_eq!(made.content_type, "application/json");
-        assert_eq!(made.subject, "bil_019bc01e3c007a3bb7c2d1e0f9a8b7c6");
+        assert_eq!(made.to, Target::Endpoints);
+        assert_eq!(made.subject, event(fact).object());
         wanted.push(file);
     }
     let mut there: Vec<String> = fs::read_dir(golden())
@@ -173,7 +218,12 @@ fn a_body_tells_what_a_shop_needs_and_nothing_secret() {
         let members: Vec<&String> = json.as_object().unwrap().keys().collect();
         assert_eq!(members, ["type", "timestamp", "data"]);
         assert_eq!(json["timestamp"], "2026-01-15T04:00:00.123Z");
-        assert_eq!(json["data"]["bill"]["amount"], 49_950);
+        let of_bill = event(fact).bill().is_some();
+        assert_eq!(json["data"]["bill"]["amount"] == 49_950, of_bill);
+        assert_eq!(
+            json["data"]["endpoint"]["host"] == "shop.example.com",
+            !of_bill
+        );
         assert!(
             body.len() < 20_000,
             "the specification asks for small bodies"
@@ -194,6 +244,10 @@ const FIRST: [u8; 32] = [1; 32];
 const SECOND: [u8; 32] = [2; 32];
 
 fn attempt(secrets: &[Secret], number: u32, now: Timestamp) -> Outgoing {
+    signed(secrets, number, now).unwrap()
+}
+
+fn signed(secrets: &[Secret], number: u32, now: Timestamp) -> Result<Outgoing, Unsignable> {
     let body = standard::bodies(&event(Fact::BillPaid)).unwrap().body;
     standard::sign(&Signing {
         secrets,
@@ -242,13 +296,14 @@ fn while_a_secret_is_replaced_both_verify() {
     assert!(!genuine(&alone, &old, NOW));
     let malformed = [Secret::new("a salt".to_owned()), new.clone()];
     assert_eq!(attempt(&malformed, 1, NOW).headers[2].1, signatures[0]);
-    assert_eq!(attempt(&[], 1, NOW).headers[2].1, "");
+    assert_eq!(signed(&[], 1, NOW), Err(Unsignable));
+    assert_eq!(signed(&malformed[..1], 1, NOW), Err(Unsignable));
 }
 
 #[test]
 fn each_attempt_has_the_same_id_and_a_time_and_signature_of_its_own() {
     let secrets = [secret::mint(&FIRST)];
-    let later = NOW.plus(domain::Span::from_seconds(3_600));
+    let later = NOW.plus(Span::from_seconds(3_600));
     let (first, second) = (attempt(&secrets, 1, NOW), attempt(&secrets, 2, later));
     assert_eq!(first.body, second.body);
     assert_eq!(first.headers[0], second.headers[0]);
@@ -272,4 +327,7 @@ fn ten_attempts_within_a_day() {
     assert_eq!(seconds[3..], hours);
     assert_eq!(rules.timeout.millis(), 20_000);
     http::HeaderValue::from_str(&rules.user_agent).unwrap();
+    assert!(rules.retry_after && rules.gone_ends && rules.jitter_percent > 0);
+    assert_eq!(rules.dead_after, Some(Span::from_minutes(5 * 24 * 60)));
+    assert_eq!(rules.when_dead, WhenDead::Pause);
 }

@@ -1,5 +1,5 @@
-//! The body: `{"type", "timestamp", "data"}`, with the bill and the payment as they were right
-//! after the fact.
+//! The body: `{"type", "timestamp", "data"}`, with the objects as they were right after the fact:
+//! a bill with its payment, or an endpoint.
 //!
 //! Keys come in a fixed order and are always there; what is not known is `null`. Amounts are
 //! integers in minor units of the currency beside them. New keys may be added; a key never
@@ -7,8 +7,9 @@
 
 use domain::bill::BillState;
 use domain::card::Instrument;
+use domain::endpoint::EndpointState;
 use domain::payment::{Cause, Ended, PaymentState};
-use domain::{Bill, Event, Payment, Timestamp};
+use domain::{About, Bill, Endpoint, Event, Payment, Timestamp};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -24,9 +25,36 @@ struct Data<'a> {
     event_id: &'a str,
     merchant_id: &'a str,
     mode: &'a str,
-    dialect: &'a str,
-    bill: BillPart<'a>,
-    payment: Option<PaymentPart<'a>>,
+    #[serde(flatten)]
+    about: AboutPart<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AboutPart<'a> {
+    Bill {
+        dialect: &'a str,
+        bill: Box<BillPart<'a>>,
+        payment: Option<Box<PaymentPart<'a>>>,
+    },
+    Endpoint {
+        endpoint: EndpointPart<'a>,
+    },
+}
+
+/// Of the address only the host: the rest may hold what only its receiver may know.
+#[derive(Serialize)]
+struct EndpointPart<'a> {
+    id: &'a str,
+    dialect_id: &'a str,
+    scheme: &'a str,
+    host: Option<String>,
+    label: Option<&'a str>,
+    state: &'a str,
+    cause: Option<&'a str>,
+    failures: u32,
+    failing_since: Option<String>,
+    created_at: String,
 }
 
 #[derive(Serialize)]
@@ -78,22 +106,50 @@ struct InstrumentPart<'a> {
     expiry: &'a str,
 }
 
-/// The body for an event; none if the event is not about a bill.
+/// The body for an event; `None` only if it could not be written as JSON.
 pub fn of(event: &Event) -> Option<String> {
-    let bill = &event.bill;
+    let about = match &event.about {
+        About::Bill { bill, payment } => AboutPart::Bill {
+            dialect: &bill.head.dialect,
+            bill: Box::new(bill_part(bill)),
+            payment: payment.as_deref().map(payment_part).map(Box::new),
+        },
+        About::Endpoint(endpoint) => AboutPart::Endpoint {
+            endpoint: endpoint_part(endpoint),
+        },
+    };
     let body = Body {
         kind: event.fact.as_str(),
         timestamp: time(event.at),
         data: Data {
             event_id: event.id.as_str(),
-            merchant_id: bill.head.merchant.as_str(),
-            mode: bill.head.mode.as_str(),
-            dialect: &bill.head.dialect,
-            bill: bill_part(bill),
-            payment: event.payment.as_ref().map(payment_part),
+            merchant_id: event.merchant().as_str(),
+            mode: event.mode().as_str(),
+            about,
         },
     };
     serde_json::to_string(&body).ok()
+}
+
+fn endpoint_part(endpoint: &Endpoint) -> EndpointPart<'_> {
+    let (state, cause) = match endpoint.state {
+        EndpointState::Active => ("active", None),
+        EndpointState::Paused { why, .. } => ("paused", Some(why.as_str())),
+        EndpointState::Removed { .. } => ("removed", None),
+    };
+    let url = url::Url::parse(&endpoint.url).ok();
+    EndpointPart {
+        id: endpoint.head.id.as_str(),
+        dialect_id: endpoint.head.wire.as_str(),
+        scheme: &endpoint.head.scheme,
+        host: url.and_then(|url| url.host_str().map(str::to_owned)),
+        label: endpoint.label.as_deref(),
+        state,
+        cause,
+        failures: endpoint.health.failures,
+        failing_since: endpoint.health.failing_since.map(time),
+        created_at: time(endpoint.head.created),
+    }
 }
 
 fn bill_part(bill: &Bill) -> BillPart<'_> {

@@ -4,8 +4,8 @@
 //! It is no [`crate::Dialect`], because it has no API: it only makes bodies and signs them. What
 //! it promises:
 //!
-//! * **Neutral words.** The topic is the name of the fact; the body tells of the bill and the
-//!   payment in the terms of `domain`, whatever dialect they came through.
+//! * **Neutral words.** The topic is the name of the fact; the body tells of the objects in the
+//!   terms of `domain`, whatever dialect they came through.
 //! * **One id per delivery.** `webhook-id` is the same on every attempt, so that a receiver can
 //!   tell a repeated delivery from a new one; `webhook-timestamp` and the signature are new.
 //! * **Nothing secret.** No secret, no full card number, and nothing about the payer but the
@@ -14,10 +14,10 @@
 pub mod body;
 pub mod secret;
 
-use domain::delivery::DeliveryRules;
+use domain::delivery::{DeliveryRules, WhenDead};
 use domain::{Event, Span};
 
-use crate::{Outgoing, Signing, WebhookBody, sign};
+use crate::{Outgoing, Signing, Target, Unsignable, WebhookBody, sign};
 
 /// The name of the scheme, where a dialect has its own: in the database, in metrics.
 pub const NAME: &str = "standard";
@@ -32,20 +32,20 @@ pub const SIGNATURE: &str = "webhook-signature";
 /// How far a receiver lets the time of an attempt be off; what the official libraries allow.
 pub const TOLERANCE: Span = Span::from_minutes(5);
 
-/// The body that an event gives; none for an event that is not about a bill.
+/// The body that an event gives: every event gives one, for all endpoints that want its topic.
 pub fn bodies(event: &Event) -> Option<WebhookBody> {
     Some(WebhookBody {
         topic: event.fact.as_str().to_owned(),
-        url: String::new(),
-        subject: event.bill.head.id.to_string(),
+        to: Target::Endpoints,
+        subject: event.object().to_owned(),
         content_type: "application/json",
         body: body::of(event)?,
     })
 }
 
 /// The headers of one attempt; the body goes out as it is. There is one signature for each secret
-/// that is well formed (see [`secret::key`]), the newest secret's first.
-pub fn sign(signing: &Signing<'_>) -> Outgoing {
+/// that is well formed (see [`secret::key`]), the newest secret's first; none is no signature.
+pub fn sign(signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
     let timestamp = signing.now.millis().div_euclid(1_000);
     let signatures: Vec<String> = signing
         .secrets
@@ -55,19 +55,22 @@ pub fn sign(signing: &Signing<'_>) -> Outgoing {
             sign::standard_signature(&key, signing.delivery, timestamp, signing.body.as_bytes())
         })
         .collect();
-    Outgoing {
+    if signatures.is_empty() {
+        return Err(Unsignable);
+    }
+    Ok(Outgoing {
         headers: vec![
             (ID.to_owned(), signing.delivery.to_owned()),
             (TIMESTAMP.to_owned(), timestamp.to_string()),
             (SIGNATURE.to_owned(), signatures.join(" ")),
         ],
         body: signing.body.to_owned(),
-    }
+    })
 }
 
 /// When deliveries are tried again: ten attempts within a day. An endpoint that asks for patience
 /// gets it, one that says it is gone is not asked again, and one that took nothing for five days
-/// is paused.
+/// is paused, with a warning to the merchant's other endpoints after one.
 pub fn delivery() -> DeliveryRules {
     let hour = |count: u64| Span::from_minutes(60 * count);
     DeliveryRules {
@@ -84,5 +87,11 @@ pub fn delivery() -> DeliveryRules {
         ],
         timeout: Span::from_seconds(20),
         user_agent: "Florin-Webhooks/1.0".to_owned(),
+        jitter_percent: 10,
+        retry_after: true,
+        gone_ends: true,
+        warn_after: Some(hour(24)),
+        dead_after: Some(hour(5 * 24)),
+        when_dead: WhenDead::Pause,
     }
 }

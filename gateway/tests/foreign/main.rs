@@ -119,7 +119,7 @@ fn signed(case: &Case) -> Vec<(String, String)> {
         body: &case.body,
         now: case.at,
     };
-    let sent = standard::sign(&signing);
+    let sent = standard::sign(&signing).unwrap();
     assert_eq!(sent.body, case.body, "the body goes out as it is");
     sent.headers
 }
