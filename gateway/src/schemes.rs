@@ -1,5 +1,5 @@
-//! Who makes and signs webhooks: the dialect an object came through, and Standard Webhooks for the
-//! objects of all dialects.
+//! Who makes and signs webhooks: the dialect an object came through, and beside it the Standard
+//! Webhooks of Florin's own, which speak about everything.
 //!
 //! The engine asks here and nowhere else, so it knows no scheme by name.
 
@@ -12,7 +12,7 @@ use domain::{About, Endpoint, Event, Moment, Secret, WireId};
 pub enum Scheme {
     /// The webhooks of a dialect.
     Dialect(&'static dyn Dialect),
-    /// Standard Webhooks: neutral bodies, for endpoints that hear of every dialect.
+    /// Standard Webhooks.
     Standard,
 }
 
@@ -25,8 +25,8 @@ impl std::fmt::Debug for Scheme {
 impl Scheme {
     /// Every scheme.
     pub fn all() -> impl Iterator<Item = Self> {
-        let dialects = dialects::ALL.iter().copied().map(Self::Dialect);
-        dialects.chain([Self::Standard])
+        let of_dialects = dialects::ALL.iter().copied().map(Self::Dialect);
+        of_dialects.chain([Self::Standard])
     }
 
     /// The scheme of this name.
@@ -40,19 +40,18 @@ impl Scheme {
             About::Endpoint(endpoint) => Some(endpoint.head.scheme.as_str()),
             About::Bill { .. } => event.dialect(),
         };
-        name.and_then(Self::by_name)
+        let dialect = name.and_then(dialects::by_name);
+        dialect.map(Self::Dialect)
     }
 
     /// The schemes that speak about every event, whatever dialect it came through, if one of the
     /// merchant's endpoints wants to hear them.
-    pub fn of_everything(event: &Event, endpoints: &[Endpoint]) -> Option<Self> {
-        let everything = Self::Standard.name();
-        let listens = endpoints
+    pub fn of_everything(endpoints: &[Endpoint]) -> Option<Self> {
+        // Most merchants have none: then no body is made only to be thrown away.
+        let wanted = endpoints
             .iter()
-            .any(|endpoint| endpoint.head.scheme == everything);
-        // An endpoint of this scheme is spoken of by the scheme itself.
-        let spoken = Self::of(event).is_some_and(|scheme| scheme.name() == everything);
-        (listens && !spoken).then_some(Self::Standard)
+            .any(|endpoint| endpoint.head.scheme == standard::NAME);
+        wanted.then_some(Self::Standard)
     }
 
     /// Its name in the database and in configuration.
@@ -92,11 +91,11 @@ impl Scheme {
         match self {
             Self::Dialect(dialect) => dialect.endpoint_secret(chance),
             Self::Standard => {
-                let mut random = [0; 32];
-                for (place, byte) in random.iter_mut().zip(chance) {
+                let mut half = [0; 32];
+                for (place, byte) in half.iter_mut().zip(chance) {
                     *place = *byte;
                 }
-                standard::secret::mint(&random)
+                standard::secret::mint(&half)
             }
         }
     }

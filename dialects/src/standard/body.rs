@@ -25,6 +25,7 @@ struct Data<'a> {
     event_id: &'a str,
     merchant_id: &'a str,
     mode: &'a str,
+    dialect: Option<&'a str>,
     #[serde(flatten)]
     about: AboutPart<'a>,
 }
@@ -33,7 +34,6 @@ struct Data<'a> {
 #[serde(untagged)]
 enum AboutPart<'a> {
     Bill {
-        dialect: &'a str,
         bill: Box<BillPart<'a>>,
         payment: Option<Box<PaymentPart<'a>>>,
     },
@@ -110,7 +110,6 @@ struct InstrumentPart<'a> {
 pub fn of(event: &Event) -> Option<String> {
     let about = match &event.about {
         About::Bill { bill, payment } => AboutPart::Bill {
-            dialect: &bill.head.dialect,
             bill: Box::new(bill_part(bill)),
             payment: payment.as_deref().map(payment_part).map(Box::new),
         },
@@ -125,6 +124,7 @@ pub fn of(event: &Event) -> Option<String> {
             event_id: event.id.as_str(),
             merchant_id: event.merchant().as_str(),
             mode: event.mode().as_str(),
+            dialect: event.dialect(),
             about,
         },
     };
