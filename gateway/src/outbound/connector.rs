@@ -19,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::guard::{Policy, literal};
+use super::shown;
 
 /// How long all addresses of one family together may take to accept a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -176,7 +177,7 @@ impl Connector {
                     format!("connection refused by {address}")
                 }
                 Ok(Err(error)) => format!("no connection to {address}: {error}"),
-                Err(_) => format!("no connection to {address} within {} s", each.as_secs()),
+                Err(_) => format!("no connection to {address} within {}", shown(each)),
             };
             failed = NoConnection(why);
         }

@@ -212,7 +212,11 @@ pub(super) fn examine(text: &str, policy: &Policy) -> Result<Url, String> {
         ));
     }
     url.set_fragment(None);
-    Ok(url)
+    // What is sent later is built from this text; a character that does not fit is found now.
+    match url.as_str().parse::<http::Uri>() {
+        Ok(_) => Ok(url),
+        Err(error) => Err(format!("the URL cannot be used (rule `url`): {error}")),
+    }
 }
 
 /// What readers of URLs disagree about is refused before one of them reads it.
