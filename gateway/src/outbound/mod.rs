@@ -108,9 +108,9 @@ impl Outbound {
         Self::Http(Http { client, policy })
     }
 
-    /// May requests go to a URL, as far as can be said without the network? See [`check_url`].
+    /// Can something ever be sent to this URL? For one that is being registered; see [`check_url`].
     /// A scripted way out permits what the sandbox would.
-    pub fn check_url(&self, url: &str) -> Result<(), String> {
+    pub fn admits(&self, url: &str) -> Result<(), String> {
         match self {
             Self::Http(http) => check_url(url, &http.policy),
             Self::Scripted(_) => check_url(url, &Policy::open()),
