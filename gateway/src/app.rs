@@ -17,6 +17,9 @@ use crate::schemes::Scheme;
 use crate::vault::Vault;
 use crate::workers::webhooks::{self, Sending};
 
+/// The secrets of an endpoint, newest first, with their ends.
+type KnownSecrets = Vec<(Secret, Option<Timestamp>)>;
+
 /// The running gateway.
 #[derive(Debug)]
 pub struct App {
@@ -45,7 +48,7 @@ pub struct App {
     /// How long a claimed delivery is held.
     pub lease: Span,
     /// Opened secrets of endpoints, newest first, with their ends.
-    pub endpoint_secrets: Mutex<BTreeMap<String, Vec<(Secret, Option<Timestamp>)>>>,
+    pub endpoint_secrets: Mutex<BTreeMap<String, KnownSecrets>>,
     /// Webhooks under way in this process, and who may take new ones.
     pub sending: Sending,
     stopping: AtomicBool,

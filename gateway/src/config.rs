@@ -10,6 +10,7 @@ use domain::{Secret, Span};
 use serde::Deserialize;
 
 use crate::logs::{Format, Verbosity};
+use crate::outbound::Policy;
 use crate::schemes::Scheme;
 
 /// The environment variable that can hold the master key in place of a file.
@@ -37,6 +38,10 @@ pub struct Config {
     /// May webhooks and return addresses be plain http or private? Only for trials.
     #[serde(default)]
     pub allow_insecure_targets: bool,
+    /// Networks (`10.20.0.0/16`) and host names beside the public internet that webhooks may go
+    /// to, over plain http too.
+    #[serde(default)]
+    pub allow_targets: Vec<String>,
     /// Settings of the HitPay dialect.
     #[serde(default)]
     pub hitpay: HitPay,
@@ -99,6 +104,7 @@ impl Config {
         {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
+        self.policy()?;
         self.delivery().map(|_| ())
     }
 
@@ -114,6 +120,11 @@ impl Config {
             )
         })?;
         read_key(path)
+    }
+
+    /// Where webhooks may go.
+    pub fn policy(&self) -> Result<Policy, String> {
+        Policy::new(self.allow_insecure_targets, &self.allow_targets)
     }
 
     /// Settings of the HitPay dialect.
@@ -223,7 +234,18 @@ mod tests {
         let config = read("").unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080");
         assert!(!config.allow_insecure_targets);
+        assert_eq!(config.policy().unwrap(), Policy::default());
         assert!(config.delivery().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_operator_lists_targets_of_the_own_network() {
+        let config = read("allow_targets = [\"10.20.0.0/16\", \"hooks.internal.example\"]");
+        let policy = config.unwrap().policy().unwrap();
+        let check = |url| crate::outbound::check_url(url, &policy);
+        assert_eq!(check("http://10.20.3.4/x"), Ok(()));
+        assert_eq!(check("http://hooks.internal.example/x"), Ok(()));
+        assert!(check("https://10.21.3.4/x").is_err());
     }
 
     #[test]
@@ -232,6 +254,8 @@ mod tests {
             ("colour = 1", "colour"),
             ("log_level = \"loud\"", "loud"),
             ("[hitpay]\nbad_key_status = 500", "bad_key_status"),
+            ("allow_targets = [\"10.20.0.5/16\"]", "10.20.0.5/16"),
+            ("allow_targets = [\"*.example\"]", "allow_targets"),
             ("[webhooks.nobody]", "nobody"),
             ("[webhooks.hitpay]\nretries = [\"5 min\"]", "5 min"),
         ] {

@@ -37,7 +37,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
         store: start::open(&config.data)?,
         clock: Clock::System,
         entropy: Entropy::System,
-        outbound: Outbound::new(config.allow_insecure_targets),
+        outbound: Outbound::new(config.policy().map_err(Problem::Usage)?),
         vault,
         site: dialects::Site {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
