@@ -18,7 +18,13 @@ use crate::vault::Vault;
 use crate::workers::webhooks::{self, Sending};
 
 /// The secrets of an endpoint, newest first, with their ends.
-type KnownSecrets = Vec<(Secret, Option<Timestamp>)>;
+#[derive(Clone, Debug)]
+pub struct KnownSecrets {
+    /// Each with the time at which it ends, if it is being replaced.
+    pub secrets: Vec<(Secret, Option<Timestamp>)>,
+    /// When they were looked up.
+    pub since: Timestamp,
+}
 
 /// The running gateway.
 #[derive(Debug)]
@@ -43,8 +49,9 @@ pub struct App {
     pub delivery: BTreeMap<&'static str, Arc<DeliveryRules>>,
     /// API keys looked up a moment ago.
     pub keys: KeyCache,
-    /// Opened webhook secrets, so that each delivery need not open them again.
-    pub secrets: Mutex<BTreeMap<String, Secret>>,
+    /// Opened webhook secrets with the time they were looked up, so that each delivery need not
+    /// open them again.
+    pub secrets: Mutex<BTreeMap<String, (Secret, Timestamp)>>,
     /// How long a claimed delivery is held.
     pub lease: Span,
     /// Opened secrets of endpoints, newest first, with their ends.

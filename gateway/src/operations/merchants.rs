@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use domain::limits::KEY_CACHE;
 use domain::{Caller, Currency, Merchant, MerchantId, Mode, Secret};
 use store::tables::merchants;
 use store::{Failure, Fault};
@@ -124,7 +125,10 @@ pub async fn salt(
         .unwrap_or_else(PoisonError::into_inner)
         .get(&bound)
         .cloned();
-    if let Some(secret) = known {
+    let now = app.clock.now();
+    if let Some((secret, since)) = known
+        && now < since.plus(KEY_CACHE)
+    {
         return Ok(secret);
     }
     let merchant = merchant.clone();
@@ -139,7 +143,7 @@ pub async fn salt(
     app.secrets
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .insert(bound, secret.clone());
+        .insert(bound, (secret.clone(), now));
     Ok(secret)
 }
 
