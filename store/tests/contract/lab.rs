@@ -8,30 +8,94 @@ use domain::{
     Ask, Bill, Caller, Currency, Event, Fact, Merchant, MerchantId, Mode, Moment, Money, Payment,
     Seed, Timestamp, WireId,
 };
-use store::{Failure, Options, Store, Tx, tables};
+use store::{Failure, OpenError, Options, Store, Tx, tables};
 
+use crate::cluster::{self, Schema};
+
+/// A fresh database; its parts end in this order.
 pub struct Lab {
-    pub folder: tempfile::TempDir,
     pub store: Store,
+    pub place: Place,
     runtime: tokio::runtime::Runtime,
 }
 
+/// Where a lab's database is.
+pub enum Place {
+    Sqlite(tempfile::TempDir),
+    Postgres(Schema),
+}
+
+impl Place {
+    /// The file of an embedded database.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite(folder) => Some(folder.path().join("florin.db")),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    pub fn open(&self) -> Result<Store, OpenError> {
+        match self {
+            Self::Sqlite(folder) => Store::open(&folder.path().join("florin.db"), Options::TEST),
+            Self::Postgres(schema) => Store::open_url(&schema.url, Options::TEST),
+        }
+    }
+
+    pub fn open_read_only(&self) -> Result<Store, OpenError> {
+        match self {
+            Self::Sqlite(folder) => Store::open_read_only(&folder.path().join("florin.db")),
+            Self::Postgres(schema) => Store::open_url_read_only(&schema.url, Options::TEST),
+        }
+    }
+
+    /// Runs statements beside Florin; the first column of all rows, as text.
+    pub fn run(&self, sql: &str) -> Vec<String> {
+        match self {
+            Self::Sqlite(folder) => {
+                let connection = rusqlite::Connection::open(folder.path().join("florin.db"));
+                let connection = connection.unwrap();
+                let mut statement = connection.prepare(sql).unwrap();
+                let rows = statement.query_map([], |row| row.get(0)).unwrap();
+                rows.map(Result::unwrap).collect()
+            }
+            Self::Postgres(schema) => cluster::run(&schema.url, sql).unwrap(),
+        }
+    }
+}
+
 impl Lab {
-    pub fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("florin.db"), Options::TEST).unwrap();
+    pub fn sqlite() -> Option<Self> {
+        Some(Self::at(Place::Sqlite(tempfile::tempdir().unwrap())))
+    }
+
+    /// Nothing where there is no PostgreSQL.
+    pub fn postgres() -> Option<Self> {
+        Schema::new().map(|schema| Self::at(Place::Postgres(schema)))
+    }
+
+    /// Another one of the same kind.
+    pub fn another(&self) -> Self {
+        match self.place {
+            Place::Sqlite(_) => Self::sqlite().unwrap(),
+            Place::Postgres(_) => Self::postgres().unwrap(),
+        }
+    }
+
+    fn at(place: Place) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         Self {
-            folder,
-            store,
+            store: place.open().unwrap(),
+            place,
             runtime,
         }
     }
 
-    pub fn path(&self) -> PathBuf {
-        self.folder.path().join("florin.db")
+    /// Ends this process's part; the database stays.
+    pub fn close(self) -> Place {
+        self.store.close();
+        self.place
     }
 
     pub fn write<T: Send + 'static>(
