@@ -173,7 +173,8 @@ impl Session {
 
     /// Waits: other transactions finish meanwhile.
     pub(super) fn pause(&self, wait: Duration) {
-        self.runtime.block_on(tokio::time::sleep(wait));
+        self.runtime
+            .block_on(async { tokio::time::sleep(wait).await });
     }
 
     fn remember(&mut self, failed: Option<(&'static str, Error)>) {

@@ -108,6 +108,59 @@ pub fn a_reader_sees_one_snapshot(lab: &Lab) {
     assert!(there(lab, "new"));
 }
 
+pub fn a_bound_holds_in_a_race(lab: &Lab) {
+    // Each looks at what all others write: as if one after the other, 10 of 60 fit.
+    let writes: Vec<_> = (0..60)
+        .map(|number: i64| {
+            lab.store.write("bounded", move |tx| {
+                let taken = records::starting_with(tx, "kind", "seat/", 100)?.len();
+                put(tx, &format!("asked/{number}"))?;
+                if taken >= 10 {
+                    return Err(Refusal::Expired.into());
+                }
+                put(tx, &format!("seat/{number}"))
+            })
+        })
+        .collect();
+    let (mut kept, mut refused, mut busy) = (0, 0, 0);
+    lab.wait(async {
+        for write in writes {
+            match write.await {
+                Ok(()) => kept += 1,
+                Err(Failure::Refused(Refusal::Expired)) => refused += 1,
+                Err(Failure::Refused(Refusal::Unavailable(_))) => busy += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    });
+    let found = |start: &'static str| {
+        lab.read(move |tx| Ok(records::starting_with(tx, "kind", start, 100)?.len()))
+            .unwrap()
+    };
+    assert_eq!((kept, found("seat/"), found("asked/")), (10, 10, 10));
+    assert_eq!((refused, busy), (50, 0), "none had to be sent away");
+}
+
+pub fn a_writer_sees_what_was_answered_before(lab: &Lab) {
+    // Whatever thread or connection comes next: an answer was given, so it is there.
+    for round in 0..50 {
+        lab.write(move |tx| put(tx, &format!("round/{round}")))
+            .unwrap();
+        let others: Vec<_> = (0..4)
+            .map(|_| {
+                lab.store.write("look", move |tx| {
+                    Ok(records::get(tx, "kind", &format!("round/{round}"))?.is_some())
+                })
+            })
+            .collect();
+        lab.wait(async {
+            for other in others {
+                assert_eq!(other.await, Ok(true), "round {round}");
+            }
+        });
+    }
+}
+
 pub fn every_statement_can_be_prepared(lab: &Lab) {
     let mut count = 0;
     for statement in statements() {

@@ -1,7 +1,5 @@
 //! A fresh database for each case, and objects to put into it.
 
-use std::path::PathBuf;
-
 use domain::bill::Payer;
 use domain::payment::Means;
 use domain::{
@@ -11,6 +9,12 @@ use domain::{
 use store::{Failure, OpenError, Options, Store, Tx, tables};
 
 use crate::cluster::{self, Schema};
+
+/// As in production.
+const ONCE: Options = Options {
+    run_twice: false,
+    ..Options::TEST
+};
 
 /// A fresh database; its parts end in this order.
 pub struct Lab {
@@ -22,29 +26,21 @@ pub struct Lab {
 /// Where a lab's database is.
 pub enum Place {
     Sqlite(tempfile::TempDir),
-    Postgres(Schema),
+    Postgres(Schema, Options),
 }
 
 impl Place {
-    /// The file of an embedded database.
-    pub fn file(&self) -> Option<PathBuf> {
-        match self {
-            Self::Sqlite(folder) => Some(folder.path().join("florin.db")),
-            Self::Postgres(_) => None,
-        }
-    }
-
     pub fn open(&self) -> Result<Store, OpenError> {
         match self {
             Self::Sqlite(folder) => Store::open(&folder.path().join("florin.db"), Options::TEST),
-            Self::Postgres(schema) => Store::open_url(&schema.url, Options::TEST),
+            Self::Postgres(schema, options) => Store::open_url(&schema.url, *options),
         }
     }
 
     pub fn open_read_only(&self) -> Result<Store, OpenError> {
         match self {
             Self::Sqlite(folder) => Store::open_read_only(&folder.path().join("florin.db")),
-            Self::Postgres(schema) => Store::open_url_read_only(&schema.url, Options::TEST),
+            Self::Postgres(schema, options) => Store::open_url_read_only(&schema.url, *options),
         }
     }
 
@@ -58,7 +54,7 @@ impl Place {
                 let rows = statement.query_map([], |row| row.get(0)).unwrap();
                 rows.map(Result::unwrap).collect()
             }
-            Self::Postgres(schema) => cluster::run(&schema.url, sql).unwrap(),
+            Self::Postgres(schema, _) => cluster::run(&schema.url, sql).unwrap(),
         }
     }
 }
@@ -70,14 +66,25 @@ impl Lab {
 
     /// Nothing where there is no PostgreSQL.
     pub fn postgres() -> Option<Self> {
-        Schema::new().map(|schema| Self::at(Place::Postgres(schema)))
+        Schema::new().map(|schema| Self::at(Place::Postgres(schema, Options::TEST)))
+    }
+
+    /// The same without running every closure twice.
+    pub fn postgres_once() -> Option<Self> {
+        Schema::new().map(|schema| Self::at(Place::Postgres(schema, ONCE)))
+    }
+
+    /// On a server of its own.
+    pub fn postgres_at(server: &str) -> Self {
+        Self::at(Place::Postgres(Schema::at(server), ONCE))
     }
 
     /// Another one of the same kind.
     pub fn another(&self) -> Self {
         match self.place {
             Place::Sqlite(_) => Self::sqlite().unwrap(),
-            Place::Postgres(_) => Self::postgres().unwrap(),
+            Place::Postgres(_, options) if options.run_twice => Self::postgres().unwrap(),
+            Place::Postgres(..) => Self::postgres_once().unwrap(),
         }
     }
 

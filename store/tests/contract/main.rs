@@ -18,6 +18,7 @@ mod migrations;
 mod outbox;
 mod payments;
 mod records;
+mod servers;
 
 macro_rules! suite {
     ($($area:ident: [$($case:ident),* $(,)?])*) => {
@@ -26,6 +27,15 @@ macro_rules! suite {
                 $(#[test]
                 fn $case() {
                     crate::lab::Lab::sqlite().iter().for_each(crate::$area::$case);
+                })*
+            })*
+        }
+        /// As in production: each closure once, several jobs together.
+        mod postgres_once {
+            $(mod $area {
+                $(#[test]
+                fn $case() {
+                    crate::lab::Lab::postgres_once().iter().for_each(crate::$area::$case);
                 })*
             })*
         }
@@ -90,6 +100,8 @@ suite! {
         a_failed_statement_poisons_its_transaction,
         many_writers_lose_nothing,
         a_reader_sees_one_snapshot,
+        a_bound_holds_in_a_race,
+        a_writer_sees_what_was_answered_before,
         every_statement_can_be_prepared,
         every_text_comes_back,
     ]
