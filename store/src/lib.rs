@@ -20,8 +20,10 @@ pub mod sql;
 pub mod sqlite;
 pub mod tables;
 pub mod tx;
+mod wake;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use domain::{Refusal, Span};
 use tokio::sync::oneshot;
@@ -29,6 +31,7 @@ use tokio::sync::oneshot;
 pub use migrate::{MIGRATIONS, Migration};
 pub use sqlite::{OpenError, Options};
 pub use tx::Tx;
+pub use wake::Wake;
 
 /// Something went wrong on our side. It is logged once, at the edge, and shown as "unavailable".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +83,10 @@ pub(crate) struct Job {
 
 /// The data of one Florin.
 #[derive(Debug)]
-pub struct Store(Adapter);
+pub struct Store {
+    adapter: Adapter,
+    wake: Arc<Wake>,
+}
 
 /// Which database it is: known here and to the adapters, to nobody above.
 #[derive(Debug)]
@@ -94,13 +100,13 @@ impl Store {
     /// to date. Refuses a file that another process holds or whose schema is newer.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         let sqlite = sqlite::Sqlite::open(path, options)?;
-        Ok(Self(Adapter::Sqlite(sqlite)))
+        Ok(Self::over(Adapter::Sqlite(sqlite)))
     }
 
     /// Opens the embedded database to look at it, also while a gateway is running on it.
     pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
         let sqlite = sqlite::Sqlite::open_read_only(path)?;
-        Ok(Self(Adapter::Sqlite(sqlite)))
+        Ok(Self::over(Adapter::Sqlite(sqlite)))
     }
 
     /// Opens a PostgreSQL by its URL and brings its schema up to date; others may be using it.
@@ -108,18 +114,30 @@ impl Store {
     /// newer.
     pub fn open_url(url: &str, options: Options) -> Result<Self, OpenError> {
         let postgres = postgres::Postgres::open(url, options)?;
-        Ok(Self(Adapter::Postgres(postgres)))
+        Ok(Self::over(Adapter::Postgres(postgres)))
     }
 
     /// Opens a PostgreSQL by its URL to look at it: also a standby.
     pub fn open_url_read_only(url: &str, options: Options) -> Result<Self, OpenError> {
         let postgres = postgres::Postgres::open_read_only(url, options)?;
-        Ok(Self(Adapter::Postgres(postgres)))
+        Ok(Self::over(Adapter::Postgres(postgres)))
+    }
+
+    fn over(adapter: Adapter) -> Self {
+        Self {
+            adapter,
+            wake: Arc::default(),
+        }
     }
 
     /// Can several processes write to this database at once?
     pub fn takes_many_nodes(&self) -> bool {
-        matches!(self.0, Adapter::Postgres(_))
+        matches!(self.adapter, Adapter::Postgres(_))
+    }
+
+    /// Queues of deliveries in which a commit of this process made something due.
+    pub fn wake(&self) -> &Wake {
+        &self.wake
     }
 
     /// Runs a transaction that may change data. The answer comes after the commit is on disk.
@@ -128,8 +146,8 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        let (job, answer) = job(name, work);
-        match &self.0 {
+        let (job, answer) = job(name, work, Arc::clone(&self.wake));
+        match &self.adapter {
             Adapter::Sqlite(sqlite) => sqlite.submit_write(job),
             Adapter::Postgres(postgres) => postgres.submit_write(job),
         }?;
@@ -144,8 +162,8 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        let (job, answer) = job(name, work);
-        match &self.0 {
+        let (job, answer) = job(name, work, Arc::clone(&self.wake));
+        match &self.adapter {
             Adapter::Sqlite(sqlite) => sqlite.submit_read(job),
             Adapter::Postgres(postgres) => postgres.submit_read(job),
         }?;
@@ -156,14 +174,18 @@ impl Store {
 
     /// Finishes what is queued, writes the log back into the database file and lets go of it.
     pub fn close(self) {
-        match self.0 {
+        match self.adapter {
             Adapter::Sqlite(sqlite) => sqlite.close(),
             Adapter::Postgres(postgres) => postgres.close(),
         }
     }
 }
 
-fn job<T, F>(name: &'static str, work: F) -> (Job, oneshot::Receiver<Result<T, Failure>>)
+fn job<T, F>(
+    name: &'static str,
+    work: F,
+    wake: Arc<Wake>,
+) -> (Job, oneshot::Receiver<Result<T, Failure>>)
 where
     T: Send + 'static,
     F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
@@ -171,18 +193,22 @@ where
     let (sender, receiver) = oneshot::channel();
     let mut sender = Some(sender);
     let mut result = None;
+    let mut woken = Vec::new();
     let step = Box::new(move |step: Step<'_, '_>| match step {
         Step::Run(tx) => {
             let outcome = work(tx).and_then(|value| tx.sound().map(|()| value));
             let keep = outcome.is_ok();
+            woken = if keep { tx.woken() } else { Vec::new() };
             result = Some(outcome);
             keep
         }
         Step::Spoil(failure) => {
             result = Some(Err(failure));
+            woken.clear();
             false
         }
         Step::Answer => {
+            wake.add(std::mem::take(&mut woken));
             if let (Some(sender), Some(result)) = (sender.take(), result.take()) {
                 // A caller that went away does not need the answer.
                 let _ = sender.send(result);

@@ -30,7 +30,7 @@ use crate::operations::{self, Failure, bills};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
-const BODY_MAX: usize = 16 * 1024;
+pub(super) const BODY_MAX: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 struct Simulate {
@@ -293,7 +293,7 @@ pub async fn resend(
 }
 
 /// Lets in the demo merchant by any of its credentials, and anyone on this machine without one.
-fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
+pub(super) fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
     let Some(demo) = &app.demo else {
         return Err(Box::new(plain(StatusCode::NOT_FOUND, "Not Found")));
     };
@@ -338,7 +338,7 @@ fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
     Err(Box::new(plain(StatusCode::UNAUTHORIZED, message)))
 }
 
-fn failed(failure: &Failure) -> Response {
+pub(super) fn failed(failure: &Failure) -> Response {
     match failure {
         Failure::Refused(refusal) => refused(refusal),
         Failure::Fault(fault) => {
@@ -348,7 +348,7 @@ fn failed(failure: &Failure) -> Response {
     }
 }
 
-fn refused(refusal: &Refusal) -> Response {
+pub(super) fn refused(refusal: &Refusal) -> Response {
     let (status, message) = match refusal {
         Refusal::NotFound(_, name) => (
             StatusCode::NOT_FOUND,
