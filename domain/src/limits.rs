@@ -44,6 +44,16 @@ pub const READERS: usize = 4;
 /// Reads that may wait for a reader thread; one more is answered 503 at once.
 pub const READ_QUEUE_MAX: usize = 1_024;
 
+/// Writes in one commit on PostgreSQL: they wait for one another's statements.
+pub const PG_GROUP_MAX: usize = 64;
+
+/// Writing connections of one node to PostgreSQL. Few: callers share a commit, and more
+/// connections conflict more.
+pub const PG_WRITERS: usize = 4;
+
+/// Reading connections of one node to PostgreSQL.
+pub const PG_READERS: usize = 4;
+
 /// Rows of one page of a list, at most.
 pub const PAGE_MAX: u32 = 100;
 

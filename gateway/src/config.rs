@@ -25,8 +25,10 @@ pub struct Config {
     pub listen: String,
     /// How browsers and providers reach the gateway: scheme, host, port.
     pub public_url: String,
-    /// The folder with the database.
+    /// The folder with the embedded database.
     pub data: PathBuf,
+    /// The URL of a PostgreSQL to use in place of the embedded database.
+    pub database: Option<String>,
     /// A file with the master key, readable by its owner alone.
     pub master_key_file: Option<PathBuf>,
     /// `json` or `text`.

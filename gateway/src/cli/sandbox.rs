@@ -34,7 +34,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         let address = listener.local_addr().map_err(cannot)?;
         let base_url = public_url.unwrap_or_else(|| format!("http://{address}"));
         start::folder(&args.data)?;
-        let store = start::open(&args.data)?;
+        let store = start::open(&args.data, args.database.as_deref())?;
         let clock = sandbox::clock::load(&store).await.map_err(failed)?;
         let entropy = Entropy::System;
         let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;

@@ -34,7 +34,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let vault = Vault::new(&key).map_err(Problem::Usage)?;
     start::folder(&config.data)?;
     Ok(App::new(Parts {
-        store: start::open(&config.data)?,
+        store: start::open(&config.data, config.database.as_deref())?,
         clock: Clock::System,
         entropy: Entropy::System,
         outbound: Outbound::new(config.policy().map_err(Problem::Usage)?),

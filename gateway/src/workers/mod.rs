@@ -76,9 +76,14 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
     Ok(own.into_iter().chain([delivery]).flatten().min())
 }
 
-/// Before the first request, when this process is the only one on its database: whatever a dead
+/// Before the first request: if this process is the only one on its database, whatever a dead
 /// process left under way is taken up again at once.
 pub async fn take_over(app: &App) -> Result<(), Failure> {
+    if app.store.takes_many_nodes() {
+        // What is under way may be another node's. What a dead one held comes back by time alone:
+        // leases run out, and attempts without an answer are asked for after their deadline.
+        return Ok(());
+    }
     let now = app.clock.now();
     app.store
         .write("free_leases", move |tx| {
