@@ -6,6 +6,8 @@ use crate::bill::{Ask, Bill};
 use crate::id::WireId;
 use crate::merchant::Merchant;
 use crate::payment::Payment;
+use crate::reservation::{ReservationCall, ReservationReply};
+use crate::token::AccessToken;
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
 /// the dialect; whether the object exists and its state allows this is decided by the operation.
@@ -21,6 +23,10 @@ pub enum Call {
     ChangeBill(WireId, Box<Ask>),
     /// Delete a bill that was not paid.
     WithdrawBill(WireId),
+    /// Do something with a reservation.
+    Reservation(ReservationCall),
+    /// Issue an access token to the caller.
+    IssueToken,
 }
 
 impl Call {
@@ -32,6 +38,8 @@ impl Call {
             Self::ListBills(_) => "list_bills",
             Self::ChangeBill(..) => "change_bill",
             Self::WithdrawBill(_) => "withdraw_bill",
+            Self::Reservation(call) => call.name(),
+            Self::IssueToken => "issue_token",
         }
     }
 }
@@ -116,4 +124,8 @@ pub enum Reply {
     DefaultLink(Merchant),
     /// A bill was deleted.
     BillWithdrawn,
+    /// What became of a reservation.
+    Reservation(Box<ReservationReply>),
+    /// An access token.
+    Token(AccessToken),
 }

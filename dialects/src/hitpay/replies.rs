@@ -135,6 +135,10 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
             answer(StatusCode::OK, &List { data, links, meta })
         }
         Reply::BillWithdrawn => answer(StatusCode::OK, &Deleted { success: true }),
+        // No call of this dialect has such an answer.
+        Reply::Reservation(_) | Reply::Token(_) => {
+            super::refusals::refuse(&site.hitpay, head, &domain::Refusal::UnknownRoute)
+        }
     }
 }
 
