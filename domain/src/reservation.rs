@@ -196,12 +196,21 @@ pub struct Step {
     pub at: Timestamp,
 }
 
+/// How the payer hears of a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// On a page, where the payer may say which telephone to ask.
+    Page,
+    /// At once, on the telephone that the merchant named.
+    Phone,
+}
+
 /// What is asked of a reservation. The text is the merchant's reference, which is unique for a
 /// merchant and mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReservationCall {
     /// Ask a payer for money. The reference is in the ask.
-    Create(Box<Ask>),
+    Create(Box<Ask>, Reach),
     /// Show it.
     Show(String),
     /// List its steps.
@@ -242,7 +251,7 @@ impl ReservationCall {
     /// A short name for logs, counters and the scope of keys.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Create(_) => "create_reservation",
+            Self::Create(..) => "create_reservation",
             Self::Show(_) => "show_reservation",
             Self::Log(_) => "log_reservation",
             Self::Capture(..) => "capture_reservation",
@@ -256,7 +265,7 @@ impl ReservationCall {
     /// The merchant's reference.
     pub fn reference(&self) -> &str {
         match self {
-            Self::Create(ask) => ask.reference.as_deref().unwrap_or_default(),
+            Self::Create(ask, _) => ask.reference.as_deref().unwrap_or_default(),
             Self::Show(reference)
             | Self::Log(reference)
             | Self::Capture(reference, _)

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::auth::KeyCache;
+use crate::http::limits::Limits;
 use crate::outbound::Outbound;
 use crate::vault::Vault;
 
@@ -39,6 +40,8 @@ pub struct App {
     pub delivery: BTreeMap<&'static str, DeliveryRules>,
     /// API keys looked up a moment ago.
     pub keys: KeyCache,
+    /// Calls counted for limits of rate.
+    pub limits: Limits,
     /// Opened webhook secrets, so that each delivery need not open them again.
     pub secrets: Mutex<BTreeMap<String, Secret>>,
     /// Wakes the webhook worker right after a commit that wrote deliveries.
@@ -87,6 +90,7 @@ impl App {
             demo: parts.demo,
             delivery,
             keys: KeyCache::default(),
+            limits: Limits::default(),
             secrets: Mutex::default(),
             deliveries_due: Notify::new(),
             stopping: AtomicBool::new(false),

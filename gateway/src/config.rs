@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use domain::delivery::DeliveryRules;
+use domain::reservation::Rules;
 use domain::{Secret, Span};
 use serde::Deserialize;
 
@@ -39,6 +40,9 @@ pub struct Config {
     /// Settings of the HitPay dialect.
     #[serde(default)]
     pub hitpay: HitPay,
+    /// Settings of the Vipps MobilePay dialect.
+    #[serde(default)]
+    pub vipps: Vipps,
     /// Delivery rules by dialect.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
@@ -52,6 +56,34 @@ pub struct HitPay {
     pub thousands_commas: Option<bool>,
     /// Status of a wrong key: 401, 403 or 404.
     pub bad_key_status: Option<u16>,
+}
+
+/// `[vipps]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vipps {
+    /// Client headers in place of a bearer token on webhook calls.
+    pub client_headers: Option<bool>,
+    /// Registrations per event type.
+    pub registrations: Option<u32>,
+    /// How long a payer has by default: `"10m"`.
+    pub expiry: Option<String>,
+    /// How long an access token lives: `"24h"`.
+    pub token_life: Option<String>,
+    /// How long past its end a token is honoured: `"120s"`.
+    pub token_grace: Option<String>,
+    /// How long reserved kroner can be captured: `"180d"`.
+    pub capture_window_nok: Option<String>,
+    /// How long reserved money of other currencies can be captured: `"14d"`.
+    pub capture_window: Option<String>,
+    /// How long after its last capture a payment can be refunded: `"365d"`.
+    pub refund_window: Option<String>,
+    /// Creating a payment, per minute and reference; 0 for no limit.
+    pub creates_per_minute: Option<u32>,
+    /// Looking at a payment, per minute and reference; 0 for no limit.
+    pub reads_per_minute: Option<u32>,
+    /// Capture, refund and cancel, per minute and reference; 0 for no limit.
+    pub changes_per_minute: Option<u32>,
 }
 
 /// `[webhooks.<dialect>]`.
@@ -98,6 +130,7 @@ impl Config {
         {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
+        self.reservation_rules()?;
         self.delivery().map(|_| ())
     }
 
@@ -126,6 +159,50 @@ impl Config {
             bad_key_status: self.hitpay.bad_key_status.unwrap_or(usual.bad_key_status),
             ..usual
         }
+    }
+
+    /// Settings of the Vipps MobilePay dialect.
+    pub fn vipps_options(&self) -> dialects::vipps::Options {
+        let usual = dialects::vipps::Options::default();
+        dialects::vipps::Options {
+            client_headers: self.vipps.client_headers.unwrap_or(usual.client_headers),
+            registrations_max: self.vipps.registrations.unwrap_or(usual.registrations_max),
+            ..usual
+        }
+    }
+
+    /// Times and limits of reservations.
+    pub fn reservation_rules(&self) -> Result<Rules, String> {
+        let vipps = &self.vipps;
+        let set = |place: &mut Span, name: &str, text: &Option<String>| match text {
+            Some(text) => {
+                *place = span(text).map_err(|error| format!("vipps.{name}: {error}"))?;
+                Ok::<(), String>(())
+            }
+            None => Ok(()),
+        };
+        let mut rules = Rules::default();
+        set(&mut rules.pays_within, "expiry", &vipps.expiry)?;
+        set(&mut rules.tokens.test, "token_life", &vipps.token_life)?;
+        set(&mut rules.tokens.live, "token_life", &vipps.token_life)?;
+        set(&mut rules.tokens.grace, "token_grace", &vipps.token_grace)?;
+        let nok = &vipps.capture_window_nok;
+        set(&mut rules.capture_window_nok, "capture_window_nok", nok)?;
+        set(
+            &mut rules.capture_window,
+            "capture_window",
+            &vipps.capture_window,
+        )?;
+        set(
+            &mut rules.refund_window,
+            "refund_window",
+            &vipps.refund_window,
+        )?;
+        let limits = &mut rules.limits;
+        limits.create = vipps.creates_per_minute.unwrap_or(limits.create);
+        limits.read = vipps.reads_per_minute.unwrap_or(limits.read);
+        limits.change = vipps.changes_per_minute.unwrap_or(limits.change);
+        Ok(rules)
     }
 
     /// Delivery rules that differ from the dialects' own.
@@ -231,6 +308,7 @@ mod tests {
             ("colour = 1", "colour"),
             ("log_level = \"loud\"", "loud"),
             ("[hitpay]\nbad_key_status = 500", "bad_key_status"),
+            ("[vipps]\nexpiry = \"soon\"", "vipps.expiry"),
             ("[webhooks.nobody]", "nobody"),
             ("[webhooks.hitpay]\nretries = [\"5 min\"]", "5 min"),
         ] {

@@ -2,6 +2,7 @@
 //! commands send them as forms.
 
 use domain::call::Incoming;
+use domain::reservation::Reach;
 use domain::{Call, Currency, FieldProblem, Money, Refusal, ReservationCall};
 use http::HeaderMap;
 use http::request::Parts;
@@ -65,7 +66,14 @@ fn create(site: &Site, head: &Parts, body: &[u8]) -> Result<(Option<String>, Cal
     let serial = super::credentials::text(&head.headers, super::credentials::SERIAL);
     let made = terms::ask(site, &members, serial);
     let call = match (made, named) {
-        (Ok(ask), _) => ReservationCall::Create(Box::new(ask)),
+        (Ok(ask), _) => {
+            let flow = ask.extras.get("userFlow").and_then(|flow| flow.as_str());
+            let reach = match flow {
+                Some("PUSH_MESSAGE") => Reach::Phone,
+                _ => Reach::Page,
+            };
+            ReservationCall::Create(Box::new(ask), reach)
+        }
         (Err(refusal), Some(reference)) => ReservationCall::Unsound {
             operation: "create_reservation",
             reference,

@@ -126,24 +126,20 @@ pub fn signed(attempt: &Attempt<'_>, body: &str) -> Outgoing {
 }
 
 /// The host as a receiver sees it (in lower case, with its port unless that is the scheme's own),
-/// and path and query exactly as they were registered, without a fragment.
+/// and path and query as they are sent: escapes untouched, no fragment.
 pub fn authority(url: &str) -> (String, String) {
-    let host = url::Url::parse(url).ok().map(|parsed| {
-        let host = parsed.host_str().unwrap_or_default();
-        match parsed.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
-    });
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.split('#').next().unwrap_or_default();
-    let path = match rest.find(['/', '?']) {
-        Some(at) => rest.get(at..).unwrap_or_default(),
-        None => "",
+    let Ok(parsed) = url::Url::parse(url) else {
+        return (String::new(), "/".to_owned());
     };
-    let path = match path.starts_with('/') {
-        true => path.to_owned(),
-        false => format!("/{path}"),
+    let host = parsed.host_str().unwrap_or_default();
+    let host = match parsed.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     };
-    (host.unwrap_or_default(), path)
+    let path = parsed.path();
+    let path = match parsed.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    (host, path)
 }

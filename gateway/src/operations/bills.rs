@@ -276,7 +276,12 @@ pub async fn create_for_link(
     let (merchant, mode) = merchant_by_slug(app, slug).await?;
     match create(app, dialect, &Caller { merchant, mode }, ask).await? {
         Reply::BillCreated(view) => Ok(*view),
-        Reply::Bill(_) | Reply::Bills(_) | Reply::DefaultLink(_) | Reply::BillWithdrawn => {
+        Reply::Bill(_)
+        | Reply::Bills(_)
+        | Reply::DefaultLink(_)
+        | Reply::BillWithdrawn
+        | Reply::Reservation(_)
+        | Reply::Token(_) => {
             Err(Fault("creating a bill answered something else".to_owned()).into())
         }
     }
@@ -310,6 +315,9 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
             let Some(bill) = bills::by_id(tx, &bill.head.id)? else {
                 return Ok(());
             };
+            if super::reservations::expire_in(tx, &at, &bill.head.id)? {
+                return Ok(());
+            }
             if *bill.state() != BillState::Open {
                 return Ok(());
             }

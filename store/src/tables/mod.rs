@@ -3,6 +3,7 @@
 //! A function here loads or saves; it decides nothing. Every statement is a constant in its file's
 //! `STATEMENTS`, and a test prepares each of them on every database.
 
+pub mod accounts;
 pub mod attempts;
 pub mod bills;
 pub mod deliveries;
@@ -12,6 +13,7 @@ pub mod ledger;
 pub mod merchants;
 pub mod payments;
 pub mod records;
+pub mod reservations;
 
 use domain::Mode;
 
@@ -21,6 +23,7 @@ use crate::sql::Row;
 /// Every statement of every table.
 pub fn statements() -> impl Iterator<Item = &'static str> {
     [
+        accounts::STATEMENTS,
         attempts::STATEMENTS,
         bills::STATEMENTS,
         deliveries::STATEMENTS,
@@ -30,6 +33,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         merchants::STATEMENTS,
         payments::STATEMENTS,
         records::STATEMENTS,
+        reservations::STATEMENTS,
     ]
     .into_iter()
     .flatten()
