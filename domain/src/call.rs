@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bill::{Ask, Bill};
+use crate::endpoint::{Endpoint, EndpointAsk};
 use crate::id::WireId;
 use crate::merchant::Merchant;
 use crate::payment::Payment;
 use crate::reservation::{ReservationCall, ReservationReply};
+use crate::secret::Secret;
 use crate::token::AccessToken;
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
@@ -27,6 +29,16 @@ pub enum Call {
     Reservation(ReservationCall),
     /// Issue an access token to the caller.
     IssueToken,
+    /// Register an endpoint for webhooks of this dialect.
+    RegisterEndpoint(Box<EndpointAsk>),
+    /// Show one endpoint.
+    ShowEndpoint(WireId),
+    /// List the merchant's endpoints of this dialect, oldest first.
+    ListEndpoints,
+    /// Change an endpoint's address, topics or label.
+    ChangeEndpoint(WireId, Box<EndpointAsk>),
+    /// Remove an endpoint: what waits for it is not sent any more.
+    RemoveEndpoint(WireId),
 }
 
 impl Call {
@@ -40,6 +52,11 @@ impl Call {
             Self::WithdrawBill(_) => "withdraw_bill",
             Self::Reservation(call) => call.name(),
             Self::IssueToken => "issue_token",
+            Self::RegisterEndpoint(_) => "register_endpoint",
+            Self::ShowEndpoint(_) => "show_endpoint",
+            Self::ListEndpoints => "list_endpoints",
+            Self::ChangeEndpoint(..) => "change_endpoint",
+            Self::RemoveEndpoint(_) => "remove_endpoint",
         }
     }
 }
@@ -124,8 +141,26 @@ pub enum Reply {
     DefaultLink(Merchant),
     /// A bill was deleted.
     BillWithdrawn,
+    /// An endpoint was registered; its secret is shown with it.
+    EndpointRegistered(Box<EndpointView>),
+    /// An endpoint, as it is now.
+    Endpoint(Box<EndpointView>),
+    /// The merchant's endpoints of the dialect, oldest first.
+    Endpoints(Vec<EndpointView>),
+    /// An endpoint was removed.
+    EndpointRemoved,
     /// What became of a reservation.
     Reservation(Box<ReservationReply>),
     /// An access token.
     Token(AccessToken),
+}
+
+/// An endpoint with the secret that signs its deliveries, for dialects that show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointView {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The newest secret, for dialects whose answers show it. It is never kept with an answer.
+    #[serde(skip)]
+    pub secret: Option<Secret>,
 }

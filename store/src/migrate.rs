@@ -26,6 +26,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0001_foundation.sql"),
     },
     Migration {
+        version: 2,
+        name: "0002_webhooks",
+        sql: include_str!("../migrations/0002_webhooks.sql"),
+    },
+    Migration {
         version: 3,
         name: "0003_vipps",
         sql: include_str!("../migrations/0003_vipps.sql"),

@@ -66,6 +66,7 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::Unreadable(_)
         | Refusal::Invalid(_)
         | Refusal::NotFound(..)
+        | Refusal::TooManyEndpoints(_)
         | Refusal::AlreadyPaid
         | Refusal::Expired
         | Refusal::Failed
@@ -96,6 +97,7 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         Refusal::KeyReused => StatusCode::CONFLICT,
         Refusal::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::Invalid(_)
+        | Refusal::TooManyEndpoints(_)
         | Refusal::AlreadyPaid
         | Refusal::Expired
         | Refusal::Failed
@@ -137,6 +139,9 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
             format!("Too many requests. Try again in {}.", wait_text(*wait))
         }
         Refusal::Unreadable(text) => text.clone(),
+        Refusal::TooManyEndpoints(most) => {
+            format!("No more than {most} webhooks can be registered. Delete one first.")
+        }
         Refusal::AlreadyPaid => match head.method {
             Method::DELETE => "A completed payment request cannot be deleted.".to_owned(),
             Method::PUT => "A completed payment request cannot be updated.".to_owned(),
@@ -192,6 +197,8 @@ fn not_found(object: Object, id: &str) -> Problem {
     let model = match object {
         Object::Bill => "PaymentRequest",
         Object::Payment | Object::Reservation => "Charge",
+        Object::Endpoint => "WebhookEvent",
+        Object::Delivery => "WebhookDelivery",
     };
     let message = format!("No query results for model [App\\Business\\{model}] {id}");
     Problem {

@@ -135,10 +135,12 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
             answer(StatusCode::OK, &List { data, links, meta })
         }
         Reply::BillWithdrawn => answer(StatusCode::OK, &Deleted { success: true }),
-        // No call of this dialect has such an answer.
-        Reply::Reservation(_) | Reply::Token(_) => {
-            super::refusals::refuse(&site.hitpay, head, &domain::Refusal::UnknownRoute)
-        }
+        Reply::EndpointRegistered(_)
+        | Reply::Endpoint(_)
+        | Reply::Endpoints(_)
+        | Reply::EndpointRemoved
+        | Reply::Reservation(_)
+        | Reply::Token(_) => crate::not_offered(),
     }
 }
 

@@ -20,7 +20,7 @@ pub mod topics;
 pub mod webhooks;
 
 use domain::call::Incoming;
-use domain::delivery::DeliveryRules;
+use domain::delivery::{DeliveryRules, WhenDead};
 use domain::limits::BODY_MAX;
 use domain::secret::hex;
 use domain::{
@@ -29,7 +29,9 @@ use domain::{
 use http::Response;
 use http::request::Parts;
 
-use crate::{Dialect, Kind, Outgoing, PageOutcome, Profile, Site, WebhookBody};
+use crate::{
+    Dialect, Kind, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable, WebhookBody, base64,
+};
 
 /// The dialect's name.
 pub const NAME: &str = "vipps";
@@ -39,6 +41,9 @@ pub const LANDING: &str = "/landing";
 
 /// Where the picture of a payment's QR code lies.
 pub const QR_PICTURE: &str = "/landing/qr";
+
+/// An endpoint that failed for a week is announced; after two it is removed.
+const WEEK: Span = Span::from_minutes(7 * 24 * 60);
 
 static PROFILE: Profile = Profile {
     name: NAME,
@@ -121,6 +126,7 @@ impl Dialect for Vipps {
                 let token = format!("{}{more}", uuid.simple());
                 WireId::new(token).unwrap_or_else(|_| WireId::from(uuid))
             }
+            Kind::Endpoint => WireId::from(moment.uuid("vipps webhook")),
             Kind::Payment => WireId::from(moment.uuid("vipps psp reference")),
         }
     }
@@ -129,12 +135,14 @@ impl Dialect for Vipps {
         webhooks::bodies(event)
     }
 
-    fn sign(&self, secret: &Secret, body: &str, _now: Timestamp) -> Outgoing {
-        let _ = secret;
-        Outgoing {
-            headers: Vec::new(),
-            body: body.to_owned(),
-        }
+    fn sign(&self, signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
+        webhooks::signed(signing)
+    }
+
+    /// 88 characters. The documentation's samples are shorter; clients with short columns should
+    /// fail in their tests, not in production.
+    fn endpoint_secret(&self, chance: &[u8; 64]) -> Secret {
+        Secret::new(base64::encode(chance))
     }
 
     fn delivery(&self) -> DeliveryRules {
@@ -142,6 +150,12 @@ impl Dialect for Vipps {
             retries: webhooks::ladder(),
             timeout: Span::from_seconds(10),
             user_agent: "Vipps MobilePay/1.0 Webhooks/1.0".to_owned(),
+            jitter_percent: 0,
+            retry_after: false,
+            gone_ends: false,
+            warn_after: Some(WEEK),
+            dead_after: Some(Span::from_millis(2 * WEEK.millis())),
+            when_dead: WhenDead::Remove,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The person behind a telephone number in test mode: made up, the same for the same number.
 
 use domain::secret::hex;
-use domain::{Mode, PaymentState, ReservationView};
+use domain::{Bill, Mode, PaymentState};
 use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -34,27 +34,27 @@ const NOBODY: &str = "4712345678";
 
 /// The scope that the merchant asked for, once there is somebody to tell about: after the payer
 /// said yes, in test mode.
-fn scope(view: &ReservationView) -> Option<&str> {
-    let approved = matches!(view.state, PaymentState::Authorized { .. });
-    let test = view.bill.head.mode == Mode::Test;
-    let scope = view.bill.ask.extras.get("scope").and_then(Json::as_str)?;
+fn scope<'a>(bill: &'a Bill, state: &PaymentState) -> Option<&'a str> {
+    let approved = matches!(state, PaymentState::Authorized { .. });
+    let test = bill.head.mode == Mode::Test;
+    let scope = bill.ask.extras.get("scope").and_then(Json::as_str)?;
     (approved && test).then_some(scope)
 }
 
 /// The identifier of the payer towards this merchant.
-pub fn sub(view: &ReservationView) -> Option<String> {
-    scope(view)?;
-    let text = format!("{}/{}", view.bill.head.merchant, phone(view));
+pub fn sub(bill: &Bill, state: &PaymentState) -> Option<String> {
+    scope(bill, state)?;
+    let text = format!("{}/{}", bill.head.merchant, phone(bill));
     let made = hex(&Sha256::digest(text.as_bytes()));
     let uuid = uuid::Uuid::try_parse(made.get(..32)?).ok()?;
     Some(uuid.hyphenated().to_string())
 }
 
 /// What the merchant asked to be told.
-pub fn details(view: &ReservationView) -> Option<UserDetails> {
-    let scope = scope(view)?;
+pub fn details(bill: &Bill, state: &PaymentState) -> Option<UserDetails> {
+    let scope = scope(bill, state)?;
     let asked = |word: &str| scope.split_ascii_whitespace().any(|one| one == word);
-    let phone = phone(view);
+    let phone = phone(bill);
     Some(UserDetails {
         email: format!("{phone}@example.com"),
         first_name: "Ada",
@@ -70,7 +70,7 @@ pub fn details(view: &ReservationView) -> Option<UserDetails> {
     })
 }
 
-fn phone(view: &ReservationView) -> String {
-    let phone = view.bill.ask.payer.phone.as_deref();
+fn phone(bill: &Bill) -> String {
+    let phone = bill.ask.payer.phone.as_deref();
     phone.unwrap_or(NOBODY).to_owned()
 }

@@ -95,6 +95,12 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
         }
         Refusal::KeyReused => key_reused(head),
         Refusal::Step(step) => codes::of_step(step),
+        Refusal::TooManyEndpoints(most) => {
+            let mut problem = bad_request();
+            let reason = format!("An event has at most {most} registrations. Delete one first.");
+            problem.extra.push(Detail::new("events", reason));
+            problem
+        }
         Refusal::NoMethod => codes::problem(5070, "Nothing that can be paid with is open."),
         Refusal::Unavailable(wait) => codes::problem(
             3010,
@@ -176,6 +182,11 @@ fn not_found(object: Object, id: &str) -> Problem {
         Object::Bill | Object::Payment | Object::Reservation => codes::problem(
             5090,
             format!("This sales unit has no payment with the reference {id}."),
+        ),
+        Object::Endpoint | Object::Delivery => Problem::new(
+            StatusCode::NOT_FOUND,
+            "Not Found",
+            format!("This sales unit has no webhook with the id {id}."),
         ),
     }
 }

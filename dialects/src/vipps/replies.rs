@@ -1,8 +1,12 @@
 //! From a reply to the wire. `aggregate` has all four amounts in every answer, and a 2xx is
 //! `application/json`.
 
+use domain::call::EndpointView;
 use domain::payment::{Ended, Sums};
-use domain::{AccessToken, Money, PaymentState, Reply, ReservationReply, ReservationView, Step};
+use domain::{
+    AccessToken, Endpoint, Money, PaymentState, Reply, ReservationReply, ReservationView, Secret,
+    Step, Topics,
+};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
@@ -47,6 +51,24 @@ struct Token<'a> {
     not_before: String,
     resource: &'static str,
     access_token: &'a str,
+}
+
+#[derive(Serialize)]
+struct Registered<'a> {
+    id: &'a str,
+    secret: &'a str,
+}
+
+#[derive(Serialize)]
+struct Registration<'a> {
+    id: &'a str,
+    url: &'a str,
+    events: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Registrations<'a> {
+    webhooks: Vec<Registration<'a>>,
 }
 
 #[derive(Serialize)]
@@ -131,6 +153,43 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Bills(_)
         | Reply::DefaultLink(_)
         | Reply::BillWithdrawn => refusals::refuse(head, &domain::Refusal::UnknownRoute),
+        Reply::EndpointRegistered(view) => registered(view),
+        Reply::Endpoint(view) => json(StatusCode::OK, JSON, &Registration::of(&view.endpoint)),
+        Reply::Endpoints(views) => {
+            let webhooks = views.iter().map(|view| Registration::of(&view.endpoint));
+            let body = Registrations {
+                webhooks: webhooks.collect(),
+            };
+            json(StatusCode::OK, JSON, &body)
+        }
+        Reply::EndpointRemoved => {
+            let mut response = Response::new(Vec::new());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response
+        }
+    }
+}
+
+/// Exactly two keys; the secret is shown here and never again.
+fn registered(view: &EndpointView) -> Response<Vec<u8>> {
+    let body = Registered {
+        id: view.endpoint.head.wire.as_str(),
+        secret: view.secret.as_ref().map_or("", Secret::expose),
+    };
+    json(StatusCode::CREATED, JSON, &body)
+}
+
+impl<'a> Registration<'a> {
+    fn of(endpoint: &'a Endpoint) -> Self {
+        let events = match &endpoint.topics {
+            Topics::Some(topics) => topics.iter().map(String::as_str).collect(),
+            Topics::All => topics::ALL.to_vec(),
+        };
+        Self {
+            id: endpoint.head.wire.as_str(),
+            url: &endpoint.url,
+            events,
+        }
     }
 }
 
@@ -191,7 +250,7 @@ fn reservation(site: &Site, reply: &ReservationReply) -> Response<Vec<u8>> {
 fn payment<'a>(site: &Site, view: &'a ReservationView) -> Payment<'a> {
     let head = &view.payment.head;
     let extras = &view.bill.ask.extras;
-    let sub = person::sub(view);
+    let sub = person::sub(&view.bill, &view.state);
     Payment {
         aggregate: aggregate(view),
         amount: head.amount.into(),
@@ -204,7 +263,7 @@ fn payment<'a>(site: &Site, view: &'a ReservationView) -> Payment<'a> {
         redirect_url: redirect_url(site, view),
         reference: reference(view),
         metadata: extras.get("metadata"),
-        user_details: person::details(view),
+        user_details: person::details(&view.bill, &view.state),
         shipping_details: shipping(view),
         capture_guaranteed_until: view.until.map(times::print_with_offset),
     }
@@ -282,7 +341,7 @@ fn redirect_url(site: &Site, view: &ReservationView) -> Option<String> {
 
 /// What the payer chose for an Express payment: the default option, or the first.
 fn shipping(view: &ReservationView) -> Option<Json> {
-    let details = person::details(view)?;
+    let details = person::details(&view.bill, &view.state)?;
     let options = view.bill.ask.extras.get("shipping")?.get("fixedOptions")?;
     let options = options.as_array()?;
     let is_default = |option: &&Json| option.get("isDefault") == Some(&Json::Bool(true));

@@ -3,26 +3,36 @@
 
 use domain::call::Incoming;
 use domain::reservation::Reach;
-use domain::{Call, Currency, FieldProblem, Money, Refusal, ReservationCall};
+use domain::{
+    Call, Currency, EndpointAsk, FieldProblem, Money, Refusal, ReservationCall, Topics, WireId,
+};
 use http::HeaderMap;
 use http::request::Parts;
 
 use super::paths::{self, Route};
 use super::terms::{self, is_reference};
-use crate::fields::{Fault, Fields, Value};
+use super::topics;
+use crate::fields::{self, Fault, Fields, UrlRule, Value};
 use crate::{Site, json};
 
 /// Characters of an idempotency key.
 const KEY_MAX: usize = 50;
 
+/// Characters of a registered address.
+const URL_MAX: usize = 2_048;
+
+/// Characters of a registration's label, which is an addition of ours.
+const LABEL_MAX: usize = 100;
+
 /// What the request asks for.
 pub fn decode(site: &Site, head: &Parts, body: &[u8]) -> Result<Incoming, Refusal> {
     let (idempotency_key, call) = match paths::route(head)? {
         Route::Token => (None, Call::IssueToken),
-        Route::Register
-        | Route::ListRegistrations
-        | Route::ShowRegistration(_)
-        | Route::RemoveRegistration(_) => return Err(Refusal::UnknownRoute),
+        // A key beside a registration means nothing: twice the same body makes two of them.
+        Route::Register => (None, register(site, head, body)?),
+        Route::ListRegistrations => (None, Call::ListEndpoints),
+        Route::ShowRegistration(id) => (None, Call::ShowEndpoint(registration(&id)?)),
+        Route::RemoveRegistration(id) => (None, Call::RemoveEndpoint(registration(&id)?)),
         Route::Create => create(site, head, body)?,
         Route::Show(reference) => (None, reading(reference, ReservationCall::Show)?),
         Route::Log(reference) => (None, reading(reference, ReservationCall::Log)?),
@@ -82,6 +92,62 @@ fn create(site: &Site, head: &Parts, body: &[u8]) -> Result<(Option<String>, Cal
         (Err(refusal), None) => return Err(refusal),
     };
     Ok((key, Call::Reservation(call)))
+}
+
+/// Registers for events.
+fn register(site: &Site, head: &Parts, body: &[u8]) -> Result<Call, Refusal> {
+    let members = json::parse(body)?;
+    let mut fields = Fields::new(&members, registration_wording);
+    missing(&mut fields, "url");
+    let insecure = site.insecure_targets;
+    let url = fields.url(
+        "url",
+        UrlRule {
+            max: URL_MAX,
+            insecure,
+        },
+    );
+    let mut events: Vec<String> = fields.list("events").unwrap_or_default();
+    if events.is_empty() && fields.is_sound() || fields.get("events").is_none() {
+        fields.fault("events", Fault::Missing);
+    }
+    if let Some(sentence) = topics::unsupported(&events) {
+        fields.problem("events", sentence);
+    }
+    let label = fields.text("label", LABEL_MAX);
+    fields.finish()?;
+    let mut seen = std::collections::BTreeSet::new();
+    events.retain(|event| seen.insert(event.clone()));
+    let most = match events.as_slice() {
+        [only] if only == topics::CHECK_IN => site.vipps.check_in_registrations_max,
+        _ => site.vipps.registrations_max,
+    };
+    let mut extras = serde_json::Map::new();
+    if let Some(serial) = super::credentials::text(&head.headers, super::credentials::SERIAL) {
+        extras.insert("msn".to_owned(), serial.into());
+    }
+    Ok(Call::RegisterEndpoint(Box::new(EndpointAsk {
+        url: url.unwrap_or_default(),
+        topics: Topics::Some(events),
+        label,
+        per_topic_max: Some(most),
+        extras,
+    })))
+}
+
+/// The sentences of the webhooks API where they differ.
+fn registration_wording(field: &str, fault: Fault) -> String {
+    match fault {
+        Fault::Missing => "The property is required and cannot be null or empty.".to_owned(),
+        other => terms::wording(field, other),
+    }
+}
+
+/// The id of a registration.
+fn registration(text: &str) -> Result<WireId, Refusal> {
+    let wrong = || invalid("id", "The id of a webhook is a UUID.");
+    let id = fields::uuid(text).ok_or_else(wrong)?;
+    WireId::new(id).map_err(|_| wrong())
 }
 
 fn reading(reference: String, of: impl FnOnce(String) -> ReservationCall) -> Result<Call, Refusal> {

@@ -1,15 +1,15 @@
 //! Webhooks: one body for every step of a payment, in exactly the bytes of captured deliveries,
 //! and the headers that sign each attempt anew.
 
-use domain::{Event, ReservationView, Secret, Span, Step, Timestamp};
+use domain::{About, Bill, Currency, Endpoint, Event, Fact, Money, Payment, Span, Step, StepKind};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::person::{self, UserDetails};
-use super::replies::{self, Amount};
+use super::replies::Amount;
 use super::{times, topics};
 use crate::sign::{self, VippsRequest};
-use crate::{Outgoing, WebhookBody};
+use crate::{Outgoing, Signing, Target, Unsignable, WebhookBody};
 
 /// The content type of every delivery.
 pub const CONTENT_TYPE: &str = "application/json; charset=utf-8";
@@ -51,78 +51,122 @@ pub fn ladder() -> Vec<Span> {
 }
 
 /// The body of a step.
-pub fn body(view: &ReservationView, step: &Step) -> String {
-    let extras = &view.bill.ask.extras;
-    let authorized = step.kind == domain::StepKind::Authorized;
+pub fn body(bill: &Bill, payment: &Payment, step: &Step) -> String {
+    let extras = &bill.ask.extras;
+    let authorized = step.kind == StepKind::Authorized;
     let body = Body {
         msn: extras.get("msn").and_then(Json::as_str).unwrap_or_default(),
-        reference: replies::reference(view),
+        reference: bill.ask.reference.as_deref().unwrap_or_default(),
         psp_reference: step.wire.as_str(),
         name: topics::word(step.kind),
         amount: step.amount.into(),
         timestamp: times::print(step.at),
         idempotency_key: step.key.as_deref(),
         success: step.failure.is_none(),
-        user_details: person::details(view).filter(|_| authorized),
-        sub: person::sub(view).filter(|_| authorized),
+        user_details: person::details(bill, payment.state()).filter(|_| authorized),
+        sub: person::sub(bill, payment.state()).filter(|_| authorized),
         capture_guaranteed_until: step.until.map(times::print_with_offset),
     };
     // Our own struct always serialises.
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// The bodies that an event gives: one for each step that worked.
-pub fn bodies(_event: &Event) -> Vec<WebhookBody> {
-    Vec::new()
+/// The bodies that an event gives: one for a step that worked, and one for a test.
+pub fn bodies(event: &Event) -> Vec<WebhookBody> {
+    match (&event.about, event.fact) {
+        (
+            About::Step {
+                bill,
+                payment,
+                step,
+            },
+            _,
+        ) if step.failure.is_none() => vec![to_endpoints(
+            topics::of(step.kind),
+            bill.ask.reference.clone().unwrap_or_default(),
+            body(bill, payment, step),
+        )],
+        (About::Endpoint(endpoint), Fact::EndpointTested) => {
+            vec![to_endpoints(
+                topics::of(StepKind::Created),
+                TEST_REFERENCE.to_owned(),
+                test_body(event, endpoint),
+            )]
+        }
+        (About::Step { .. } | About::Bill { .. } | About::Endpoint(_), _) => Vec::new(),
+    }
 }
 
-/// What signing needs beside the body.
-#[derive(Debug)]
-pub struct Attempt<'a> {
-    /// The registration's secret: its text is the key, not what it would decode to.
-    pub secret: &'a Secret,
-    /// The registered address.
-    pub url: &'a str,
-    /// The registration.
-    pub endpoint: &'a str,
-    /// The delivery, the same for all its attempts.
-    pub delivery: &'a str,
-    /// The name of the event.
-    pub topic: &'a str,
-    /// Which attempt, from 1.
-    pub number: u32,
-    /// When.
-    pub now: Timestamp,
+/// Of one payment nothing overtakes: the reference is what has an order.
+fn to_endpoints(topic: String, subject: String, body: String) -> WebhookBody {
+    WebhookBody {
+        topic,
+        to: Target::Endpoints,
+        subject,
+        content_type: CONTENT_TYPE,
+        body,
+    }
+}
+
+/// The reference of a test delivery; no payment has it by chance.
+const TEST_REFERENCE: &str = "florin-test-delivery";
+
+/// A body of the same shape that no payment stands behind.
+fn test_body(event: &Event, endpoint: &Endpoint) -> String {
+    let extras = &endpoint.extras;
+    let Ok(nok) = Currency::parse_exact("NOK") else {
+        return String::new();
+    };
+    let Ok(amount) = Money::from_minor(100, nok) else {
+        return String::new();
+    };
+    let body = Body {
+        msn: extras.get("msn").and_then(Json::as_str).unwrap_or_default(),
+        reference: TEST_REFERENCE,
+        psp_reference: endpoint.head.wire.as_str(),
+        name: topics::word(StepKind::Created),
+        amount: amount.into(),
+        timestamp: times::print(event.at),
+        idempotency_key: None,
+        success: true,
+        user_details: None,
+        sub: None,
+        capture_guaranteed_until: None,
+    };
+    serde_json::to_string(&body).unwrap_or_default()
 }
 
 /// The headers of one attempt and the body as it is. The last three are our own addition: what
 /// the original does not say, receivers may use to tell two equal captures apart.
-pub fn signed(attempt: &Attempt<'_>, body: &str) -> Outgoing {
-    let date = sign::http_date(attempt.now);
-    let (host, path_and_query) = authority(attempt.url);
+pub fn signed(signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
+    let date = sign::http_date(signing.now);
+    let (host, path_and_query) = authority(signing.url);
     let request = VippsRequest {
         method: "POST",
         path_and_query: &path_and_query,
         date: &date,
         host: &host,
-        body: body.as_bytes(),
+        body: signing.body.as_bytes(),
     };
-    let signed = sign::vipps_signature(&request, attempt.secret);
+    let signed = sign::vipps_signature(&request, signing.secret()?);
     let header = |name: &str, value: String| (name.to_owned(), value);
-    Outgoing {
-        headers: vec![
-            header("x-ms-date", signed.date),
-            header("x-ms-content-sha256", signed.content_sha256),
-            header("authorization", signed.authorization.clone()),
-            header("x-vipps-authorization", signed.authorization),
-            header("webhook-id", attempt.endpoint.to_owned()),
-            header("accept-encoding", "gzip".to_owned()),
-            header("florin-delivery-id", attempt.delivery.to_owned()),
-            header("florin-event-type", attempt.topic.to_owned()),
-            header("florin-attempt", attempt.number.to_string()),
-        ],
-        body: body.to_owned(),
+    let mut headers = vec![
+        header("x-ms-date", signed.date),
+        header("x-ms-content-sha256", signed.content_sha256),
+        header("authorization", signed.authorization.clone()),
+        header("x-vipps-authorization", signed.authorization),
+        header("accept-encoding", "gzip".to_owned()),
+        header("florin-delivery-id", signing.delivery.to_owned()),
+        header("florin-event-type", signing.topic.to_owned()),
+        header("florin-attempt", signing.attempt.to_string()),
+    ];
+    if let Some(endpoint) = signing.endpoint {
+        headers.push(header("webhook-id", endpoint.to_owned()));
     }
+    Ok(Outgoing {
+        headers,
+        body: signing.body.to_owned(),
+    })
 }
 
 /// The host as a receiver sees it (in lower case, with its port unless that is the scheme's own),

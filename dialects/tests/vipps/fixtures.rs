@@ -2,11 +2,14 @@
 
 use dialects::{Site, hitpay, vipps};
 use domain::bill::{BillHead, Payer};
+use domain::call::EndpointView;
+use domain::endpoint::{EndpointHead, EndpointState, Health};
 use domain::payment::{Cause, Ended, PaymentHead, Sums};
 use domain::reservation::{self, Step, StepKind};
 use domain::{
-    AccessToken, Ask, Bill, BillId, BillState, Currency, Merchant, MerchantId, Mode, Money,
-    Payment, PaymentId, PaymentState, Reply, ReservationReply, ReservationView, Timestamp, WireId,
+    AccessToken, Ask, Bill, BillId, BillState, Currency, Endpoint, EndpointId, Merchant,
+    MerchantId, Mode, Money, Payment, PaymentId, PaymentState, Reply, ReservationReply,
+    ReservationView, Secret, Timestamp, Topics, WireId,
 };
 use http::Request;
 use http::request::Parts;
@@ -175,7 +178,60 @@ pub fn replies() -> Vec<(&'static str, &'static str, Reply)> {
     all.extend(created());
     all.extend(shown());
     all.extend(changed());
+    all.extend(registrations());
     all
+}
+
+fn registrations() -> Vec<(&'static str, &'static str, Reply)> {
+    let endpoint = Endpoint {
+        head: EndpointHead {
+            id: EndpointId::parse("end_019bc01e3c007a3bb7c2d1e0f9a8b7c6").unwrap(),
+            wire: wire("497f6eca-6276-4993-bfeb-53cbbbba6f08"),
+            merchant: MerchantId::parse("mer_019bc01e3c007a3bb7c2d1e0f9a8b7c6").unwrap(),
+            mode: Mode::Test,
+            scheme: "vipps".to_owned(),
+            created: NOW,
+        },
+        url: "https://shop.example.com/hook".to_owned(),
+        topics: Topics::Some(vec![
+            "epayments.payment.captured.v1".to_owned(),
+            "user.checked-in.v1".to_owned(),
+        ]),
+        label: Some("Shop".to_owned()),
+        extras: serde_json::Map::new(),
+        state: EndpointState::Active,
+        health: Health::default(),
+        version: 1,
+    };
+    let secret = Some(Secret::new("A".repeat(86) + "=="));
+    let view = EndpointView { endpoint, secret };
+    vec![
+        (
+            "registered",
+            "POST /webhooks/v1/webhooks",
+            Reply::EndpointRegistered(Box::new(view.clone())),
+        ),
+        (
+            "registration",
+            "GET /webhooks/v1/webhooks/497f6eca-6276-4993-bfeb-53cbbbba6f08",
+            Reply::Endpoint(Box::new(view.clone())),
+        ),
+        (
+            "registrations",
+            "GET /webhooks/v1/webhooks",
+            Reply::Endpoints(vec![view.clone(), view]),
+        ),
+        (
+            "registrations-none",
+            "GET /webhooks/v1/webhooks",
+            Reply::Endpoints(vec![]),
+        ),
+        (
+            "unregistered",
+            "DELETE /webhooks/v1/webhooks/497f6eca-6276-4993-bfeb-53cbbbba6f08",
+            Reply::EndpointRemoved,
+        ),
+    ]
 }
 
 fn boxed(reply: ReservationReply) -> Reply {

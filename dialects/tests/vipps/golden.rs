@@ -225,7 +225,7 @@ fn webhook_name(step: &domain::Step) -> String {
 fn webhooks_give_their_bytes() {
     for step in fixtures::steps() {
         let view = fixtures::view(fixtures::ask(), fixtures::sums(0, 0, 0));
-        let body = format!("{}\n", webhooks::body(&view, &step));
+        let body = format!("{}\n", webhooks::body(&view.bill, &view.payment, &step));
         settle_output(&webhook_name(&step), "# The body of a step.", &body);
     }
 }

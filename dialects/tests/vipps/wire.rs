@@ -2,7 +2,7 @@
 
 use base64_of::sha256;
 use dialects::vipps::{Vipps, paths, topics, webhooks};
-use dialects::{Dialect, Kind, owner};
+use dialects::{Dialect, Kind, Signing, owner};
 use domain::{Credential, Flaw, Proof, Refusal, Secret, Seed, Span, Timestamp};
 use http::Request;
 use http::request::Parts;
@@ -24,7 +24,7 @@ fn json(body: &[u8]) -> Value {
 #[test]
 fn bodies_have_the_bytes_of_captured_deliveries() {
     let view = fixtures::view(fixtures::ask(), domain::PaymentState::Pending);
-    let body = webhooks::body(&view, &fixtures::steps()[0]);
+    let body = webhooks::body(&view.bill, &view.payment, &fixtures::steps()[0]);
     assert_eq!(body.len(), 256);
     assert_eq!(
         sha256(&body),
@@ -41,7 +41,7 @@ fn bodies_have_the_bytes_of_captured_deliveries() {
     step.key = Some("b043ab36-977b-409c-a4e5-a22b97197448".to_owned());
     step.at = Timestamp::from_millis(1_762_179_730_431);
     let view = fixtures::view(ask, domain::PaymentState::Pending);
-    let body = webhooks::body(&view, &step);
+    let body = webhooks::body(&view.bill, &view.payment, &step);
     assert_eq!(body.len(), 277);
     assert_eq!(
         sha256(&body),
@@ -54,16 +54,18 @@ fn a_delivery_is_signed_as_published() {
     let secret = "A0+AeKBRG2KRGvnNwJpQlb6IJFk48CKXCIcrLoHncVJKDILsQSxS6NWCccwWm6r6FhGKhiHTBsG2\
                   wo/xU6FY/A==";
     let body = "{\"some-unique-content\":\"ee6e441b-cc4a-46f8-895d-a5af79bcc233/hello-world\"}";
-    let attempt = webhooks::Attempt {
-        secret: &Secret::new(secret.to_owned()),
+    let secrets = [Secret::new(secret.to_owned())];
+    let signing = Signing {
+        secrets: &secrets,
         url: "https://webhook.site/e2cee29b-012e-4f1d-8ef4-e95fd74a7a63",
-        endpoint: "497f6eca-6276-4993-bfeb-53cbbbba6f08",
+        endpoint: Some("497f6eca-6276-4993-bfeb-53cbbbba6f08"),
         delivery: "dlv_1",
         topic: "epayments.payment.captured.v1",
-        number: 3,
+        attempt: 3,
+        body,
         now: Timestamp::from_millis(1_680_165_512_000),
     };
-    let sent = webhooks::signed(&attempt, body);
+    let sent = Vipps.sign(&signing).unwrap();
     assert_eq!(sent.body, body);
     let header = |name: &str| {
         let found = sent.headers.iter().find(|(key, _)| key == name);
@@ -78,9 +80,9 @@ fn a_delivery_is_signed_as_published() {
     );
     assert_eq!(header("authorization"), signature);
     assert_eq!(header("x-vipps-authorization"), signature);
-    assert_eq!(header("webhook-id"), attempt.endpoint);
+    assert_eq!(header("webhook-id"), "497f6eca-6276-4993-bfeb-53cbbbba6f08");
     assert_eq!(header("florin-delivery-id"), "dlv_1");
-    assert_eq!(header("florin-event-type"), attempt.topic);
+    assert_eq!(header("florin-event-type"), signing.topic);
     assert_eq!(header("florin-attempt"), "3");
 }
 
@@ -292,6 +294,10 @@ fn ids_are_long_and_the_same_for_the_same_seed() {
     );
     assert_eq!(bill, Vipps.mint(Kind::Bill, fixtures::NOW, &seed(1)));
     assert_ne!(bill, Vipps.mint(Kind::Bill, fixtures::NOW, &seed(2)));
+    let hook = Vipps.mint(Kind::Endpoint, fixtures::NOW, &seed(1));
+    assert_eq!(hook.as_str().len(), 36);
+    let secret = Vipps.endpoint_secret(&[7; 64]);
+    assert_eq!(secret.expose().len(), 88);
     let psp = Vipps.mint(Kind::Payment, fixtures::NOW, &seed(1));
     assert_eq!(psp.as_str().len(), 36);
 }

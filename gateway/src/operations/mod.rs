@@ -4,8 +4,10 @@
 pub mod accounts;
 pub mod bills;
 pub mod deliveries;
+pub mod endpoints;
 pub mod ledger;
 pub mod merchants;
+mod outbox;
 pub mod payments;
 mod repeated;
 pub mod reservations;
@@ -13,15 +15,14 @@ pub mod tokens;
 
 use dialects::{Dialect, Kind};
 use domain::call::Incoming;
-use domain::{
-    Bill, Call, Caller, DeliveryId, Event, Fact, Moment, Payment, Refusal, Reply, WireId,
-};
-use store::tables::{self, deliveries as outbox};
-use store::{Fault, Tx};
+use domain::{Bill, Call, Caller, Moment, Refusal, Reply, WireId};
+use store::Fault;
 
 pub use store::Failure;
 
 use crate::app::App;
+use crate::schemes::Scheme;
+use outbox::record;
 
 /// Does what an authenticated caller asks for.
 pub async fn execute(
@@ -42,38 +43,14 @@ pub async fn execute(
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
         Call::Reservation(call) => reservations::execute(app, dialect, caller, call).await,
         Call::IssueToken => tokens::issue(app, dialect, caller).await,
+        call @ (Call::RegisterEndpoint(_)
+        | Call::ShowEndpoint(_)
+        | Call::ListEndpoints
+        | Call::ChangeEndpoint(..)
+        | Call::RemoveEndpoint(_)) => {
+            endpoints::execute(app, Scheme::Dialect(dialect), caller, call).await
+        }
     }
-}
-
-/// Announces a fact: the event, and one delivery for each webhook that its dialect makes of it,
-/// in the transaction of the change itself.
-fn record(
-    tx: &mut Tx<'_>,
-    at: &Moment,
-    fact: Fact,
-    bill: &Bill,
-    payment: Option<&Payment>,
-) -> Result<(), Fault> {
-    let event = Event::new(at, fact, bill.clone(), payment.cloned());
-    tables::events::insert(tx, &event)?;
-    let dialect = dialect_of(bill)?;
-    for (number, webhook) in dialect.webhooks(&event).into_iter().enumerate() {
-        let new = outbox::New {
-            id: DeliveryId::mint(at, &format!("{}/{number}", event.id)),
-            event: event.id.to_string(),
-            merchant: bill.head.merchant.clone(),
-            mode: bill.head.mode,
-            dialect: bill.head.dialect.clone(),
-            bill: bill.head.id.clone(),
-            target: webhook.url,
-            subject: webhook.subject,
-            topic: webhook.topic,
-            content_type: webhook.content_type.to_owned(),
-            body: webhook.body,
-        };
-        outbox::insert(tx, &new, at.now)?;
-    }
-    Ok(())
 }
 
 /// The dialect a bill came through.

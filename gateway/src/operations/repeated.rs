@@ -111,7 +111,6 @@ pub(super) async fn execute(
             Ok(done)
         })
         .await?;
-    app.deliveries_due.notify_one();
     done.map_err(Failure::Refused)
 }
 

@@ -9,7 +9,7 @@ use domain::limits::SWEEP_MAX;
 use domain::payment::{Cause, Ended, Means};
 use domain::reservation::{self, Reach, ReservationView, Rules, Step, StepKind};
 use domain::{
-    Ask, Bill, BillId, BillState, Caller, Decision, Mode, Moment, Money, Object, Payment,
+    Ask, Bill, BillId, BillState, Caller, Decision, Event, Mode, Moment, Money, Object, Payment,
     PaymentState, Refusal, Reply, ReservationCall, ReservationReply, StepProblem, Timestamp,
     WireId,
 };
@@ -18,7 +18,7 @@ use store::tables::{bills, ledger, payments};
 use store::{Failure, Fault, Tx};
 
 use super::bills::merchant_of;
-use super::{refused, wire};
+use super::{outbox, refused, wire};
 use crate::app::App;
 use crate::rails::{self, simulator};
 
@@ -81,7 +81,6 @@ pub async fn execute(
                 context.change(tx, &call, None)
             };
             let reply = app.store.write("change_reservation", write).await?;
-            app.deliveries_due.notify_one();
             Ok(reply)
         }
     }
@@ -281,7 +280,6 @@ pub async fn respond_to(
             Ok(view(tx, found, at.now)?)
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(view)
 }
 
@@ -403,17 +401,8 @@ pub async fn release_due(app: &App) -> Result<usize, Failure> {
             })
             .await?;
     }
-    if count > 0 {
-        app.deliveries_due.notify_one();
-    }
+    if count > 0 {}
     Ok(count)
-}
-
-/// When the next reservation is released by time.
-pub async fn next_release(app: &App) -> Result<Option<Timestamp>, Failure> {
-    app.store
-        .read("next_release", |tx| Ok(table::next_due(tx)?))
-        .await
 }
 
 fn find(
@@ -614,7 +603,8 @@ fn save(
 /// Saves a step and announces it.
 fn announce(tx: &mut Tx<'_>, at: &Moment, mut found: Found, step: Step) -> Result<Found, Failure> {
     table::insert_step(tx, &found.row.payment, &step)?;
-    super::record(tx, at, step.kind.fact(), &found.bill, Some(&found.payment))?;
+    let (bill, payment) = (found.bill.clone(), found.payment.clone());
+    outbox::announce(tx, at, &Event::of_step(at, bill, payment, step.clone()))?;
     found.steps.push(step);
     Ok(found)
 }

@@ -31,7 +31,7 @@ use crate::operations::{self, Failure, bills, tokens};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
-const BODY_MAX: usize = 16 * 1024;
+pub(super) const BODY_MAX: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 struct Simulate {
@@ -378,7 +378,7 @@ async fn bearer(app: &App, demo: &Demo, header: Option<Secret>) -> Option<bool> 
     Some(known.is_ok_and(|known| known == own))
 }
 
-fn failed(failure: &Failure) -> Response {
+pub(super) fn failed(failure: &Failure) -> Response {
     match failure {
         Failure::Refused(refusal) => refused(refusal),
         Failure::Fault(fault) => {
@@ -388,7 +388,7 @@ fn failed(failure: &Failure) -> Response {
     }
 }
 
-fn refused(refusal: &Refusal) -> Response {
+pub(super) fn refused(refusal: &Refusal) -> Response {
     let (status, message) = match refusal {
         Refusal::NotFound(_, name) => (
             StatusCode::NOT_FOUND,

@@ -488,9 +488,8 @@ impl Workload {
                 .await
                 .unwrap()
                 .unwrap();
-            let (merchant, mode) = (&self.caller.merchant.id, self.caller.mode);
-            let listed =
-                operations::deliveries::list(self.app(), merchant, mode, Some(bill.head.id));
+            let about = bill.head.id.as_str();
+            let listed = operations::deliveries::about(self.app(), &self.caller, about);
             let listed = listed.await.unwrap();
             assert!(listed.len() >= self.auditor.callbacks(id) as usize || bill.version > 2);
             for seen in listed {
@@ -517,6 +516,8 @@ fn open(path: &Path, clock: &Clock, shop: &Arc<Shop>, seed: u64) -> App {
             public_url: "http://127.0.0.1".to_owned(),
             insecure_targets: true,
             hitpay: dialects::hitpay::Options::default(),
+            vipps: dialects::vipps::Options::default(),
+            reservations: domain::reservation::Rules::default(),
         },
         demo: None,
         delivery: BTreeMap::new(),

@@ -5,8 +5,10 @@
 
 pub mod accounts;
 pub mod attempts;
+pub mod audit;
 pub mod bills;
 pub mod deliveries;
+pub mod endpoints;
 pub mod events;
 pub mod idempotency;
 pub mod ledger;
@@ -25,8 +27,10 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
     [
         accounts::STATEMENTS,
         attempts::STATEMENTS,
+        audit::STATEMENTS,
         bills::STATEMENTS,
         deliveries::STATEMENTS,
+        endpoints::STATEMENTS,
         events::STATEMENTS,
         idempotency::STATEMENTS,
         ledger::STATEMENTS,

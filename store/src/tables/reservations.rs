@@ -37,8 +37,8 @@ const DUE: &str = concat!(
     " FROM reservations WHERE release_at IS NOT NULL AND release_at <= ?1 \
      ORDER BY release_at LIMIT ?2"
 );
-const NEXT_DUE: &str = "SELECT release_at FROM reservations WHERE release_at IS NOT NULL \
-    ORDER BY release_at LIMIT 1";
+const NEXT_DUE: &str = "SELECT release_at FROM reservations \
+    WHERE release_at IS NOT NULL AND release_at > ?1 ORDER BY release_at LIMIT 1";
 const SET_PHONE: &str = "UPDATE reservations SET phone = ?2 WHERE bill = ?1";
 const SET_RELEASE: &str = "UPDATE reservations SET release_at = ?2 WHERE bill = ?1";
 const INSERT_STEP: &str = "INSERT INTO steps (payment, number, kind, wire_id, amount, currency, \
@@ -153,9 +153,11 @@ pub fn due(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result<Vec<Reserved>,
         .collect()
 }
 
-/// The next deadline.
-pub fn next_due(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, Fault> {
-    tx.one(NEXT_DUE, &[])?.map(|row| row.time(0)).transpose()
+/// The next deadline after a time.
+pub fn next_due(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    tx.one(NEXT_DUE, &[after.into()])?
+        .map(|row| row.time(0))
+        .transpose()
 }
 
 /// Notes which telephone is asked.
