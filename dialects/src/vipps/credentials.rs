@@ -45,6 +45,11 @@ pub fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// Is there a bearer token?
+pub fn has_bearer(headers: &HeaderMap) -> bool {
+    bearer(headers).is_some()
+}
+
 fn bearer(headers: &HeaderMap) -> Option<Proof> {
     let text = text(headers, "authorization")?;
     let (scheme, token) = text.split_once(' ')?;

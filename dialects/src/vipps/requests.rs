@@ -4,12 +4,14 @@
 use domain::call::Incoming;
 use domain::reservation::Reach;
 use domain::{
-    Call, Currency, EndpointAsk, FieldProblem, Money, Refusal, ReservationCall, Topics, WireId,
+    Call, Currency, EndpointAsk, FieldProblem, Flaw, Money, Refusal, ReservationCall, Topics,
+    WireId,
 };
 use http::HeaderMap;
 use http::request::Parts;
 
-use super::paths::{self, Route};
+use super::credentials;
+use super::paths::{self, Api, Route};
 use super::terms::{self, is_reference};
 use super::topics;
 use crate::fields::{self, Fault, Fields, UrlRule, Value};
@@ -26,7 +28,12 @@ const LABEL_MAX: usize = 100;
 
 /// What the request asks for.
 pub fn decode(site: &Site, head: &Parts, body: &[u8]) -> Result<Incoming, Refusal> {
-    let (idempotency_key, call) = match paths::route(head)? {
+    let route = paths::route(head)?;
+    let webhooks = paths::api(head.uri.path()) == Some(Api::Webhooks);
+    if webhooks && !site.vipps.client_headers && !credentials::has_bearer(&head.headers) {
+        return Err(Refusal::Credential(Flaw::TokenMissing));
+    }
+    let (idempotency_key, call) = match route {
         Route::Token => (None, Call::IssueToken),
         // A key beside a registration means nothing: twice the same body makes two of them.
         Route::Register => (None, register(site, head, body)?),
@@ -73,7 +80,7 @@ fn create(site: &Site, head: &Parts, body: &[u8]) -> Result<(Option<String>, Cal
     let members = json::parse(body)?;
     let named = members.get("reference").and_then(Value::as_text);
     let named = named.filter(|text| is_reference(text)).map(str::to_owned);
-    let serial = super::credentials::text(&head.headers, super::credentials::SERIAL);
+    let serial = credentials::text(&head.headers, credentials::SERIAL);
     let made = terms::ask(site, &members, serial);
     let call = match (made, named) {
         (Ok(ask), _) => {
@@ -123,7 +130,7 @@ fn register(site: &Site, head: &Parts, body: &[u8]) -> Result<Call, Refusal> {
         _ => site.vipps.registrations_max,
     };
     let mut extras = serde_json::Map::new();
-    if let Some(serial) = super::credentials::text(&head.headers, super::credentials::SERIAL) {
+    if let Some(serial) = credentials::text(&head.headers, credentials::SERIAL) {
         extras.insert("msn".to_owned(), serial.into());
     }
     Ok(Call::RegisterEndpoint(Box::new(EndpointAsk {
