@@ -113,6 +113,12 @@ pub const CLAIM_MAX: u32 = 64;
 /// Bytes of an endpoint's answer that are read and kept.
 pub const ANSWER_MAX: usize = 16 * 1024;
 
+/// Bytes of the head of an endpoint's answer: far above any that is meant.
+pub const ANSWER_HEAD_MAX: usize = 32 * 1024;
+
+/// Headers of an endpoint's answer.
+pub const ANSWER_HEADERS_MAX: usize = 100;
+
 /// How long a looked-up API key is remembered in memory.
 pub const KEY_CACHE: Span = Span::from_seconds(30);
 

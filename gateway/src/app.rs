@@ -18,6 +18,15 @@ use crate::schemes::Scheme;
 use crate::vault::Vault;
 use crate::workers::webhooks::{self, Sending};
 
+/// The secrets of an endpoint, newest first, with their ends.
+#[derive(Clone, Debug)]
+pub struct KnownSecrets {
+    /// Each with the time at which it ends, if it is being replaced.
+    pub secrets: Vec<(Secret, Option<Timestamp>)>,
+    /// When they were looked up.
+    pub since: Timestamp,
+}
+
 /// The running gateway.
 #[derive(Debug)]
 pub struct App {
@@ -43,12 +52,13 @@ pub struct App {
     pub keys: KeyCache,
     /// Calls counted for limits of rate.
     pub limits: Limits,
-    /// Opened webhook secrets, so that each delivery need not open them again.
-    pub secrets: Mutex<BTreeMap<String, Secret>>,
+    /// Opened webhook secrets with the time they were looked up, so that each delivery need not
+    /// open them again.
+    pub secrets: Mutex<BTreeMap<String, (Secret, Timestamp)>>,
     /// How long a claimed delivery is held.
     pub lease: Span,
     /// Opened secrets of endpoints, newest first, with their ends.
-    pub endpoint_secrets: Mutex<BTreeMap<String, Vec<(Secret, Option<Timestamp>)>>>,
+    pub endpoint_secrets: Mutex<BTreeMap<String, KnownSecrets>>,
     /// Webhooks under way in this process, and who may take new ones.
     pub sending: Sending,
     stopping: AtomicBool,

@@ -1,16 +1,19 @@
 //! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
 
+pub mod vipps;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use domain::delivery::DeliveryRules;
-use domain::reservation::Rules;
 use domain::{Secret, Span};
 use serde::Deserialize;
 
 use crate::logs::{Format, Verbosity};
+use crate::outbound::Policy;
+use crate::schemes::Scheme;
 
 /// The environment variable that can hold the master key in place of a file.
 pub const MASTER_KEY: &str = "FLORIN_MASTER_KEY";
@@ -37,13 +40,17 @@ pub struct Config {
     /// May webhooks and return addresses be plain http or private? Only for trials.
     #[serde(default)]
     pub allow_insecure_targets: bool,
+    /// Networks (`10.20.0.0/16`) and host names beside the public internet that webhooks may go
+    /// to, over plain http too.
+    #[serde(default)]
+    pub allow_targets: Vec<String>,
     /// Settings of the HitPay dialect.
     #[serde(default)]
     pub hitpay: HitPay,
     /// Settings of the Vipps MobilePay dialect.
     #[serde(default)]
-    pub vipps: Vipps,
-    /// Delivery rules by dialect.
+    pub vipps: vipps::Vipps,
+    /// Delivery rules by scheme: a dialect's name, or `standard`.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
 }
@@ -58,35 +65,7 @@ pub struct HitPay {
     pub bad_key_status: Option<u16>,
 }
 
-/// `[vipps]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Vipps {
-    /// Client headers in place of a bearer token on webhook calls.
-    pub client_headers: Option<bool>,
-    /// Registrations per event type.
-    pub registrations: Option<u32>,
-    /// How long a payer has by default: `"10m"`.
-    pub expiry: Option<String>,
-    /// How long an access token lives: `"24h"`.
-    pub token_life: Option<String>,
-    /// How long past its end a token is honoured: `"120s"`.
-    pub token_grace: Option<String>,
-    /// How long reserved kroner can be captured: `"180d"`.
-    pub capture_window_nok: Option<String>,
-    /// How long reserved money of other currencies can be captured: `"14d"`.
-    pub capture_window: Option<String>,
-    /// How long after its last capture a payment can be refunded: `"365d"`.
-    pub refund_window: Option<String>,
-    /// Creating a payment, per minute and reference; 0 for no limit.
-    pub creates_per_minute: Option<u32>,
-    /// Looking at a payment, per minute and reference; 0 for no limit.
-    pub reads_per_minute: Option<u32>,
-    /// Capture, refund and cancel, per minute and reference; 0 for no limit.
-    pub changes_per_minute: Option<u32>,
-}
-
-/// `[webhooks.<dialect>]`.
+/// `[webhooks.<scheme>]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhooks {
@@ -130,7 +109,8 @@ impl Config {
         {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
-        self.reservation_rules()?;
+        self.vipps.rules()?;
+        self.policy()?;
         self.delivery().map(|_| ())
     }
 
@@ -148,6 +128,11 @@ impl Config {
         read_key(path)
     }
 
+    /// Where webhooks may go.
+    pub fn policy(&self) -> Result<Policy, String> {
+        Policy::new(self.allow_insecure_targets, &self.allow_targets)
+    }
+
     /// Settings of the HitPay dialect.
     pub fn hitpay_options(&self) -> dialects::hitpay::Options {
         let usual = dialects::hitpay::Options::default();
@@ -161,57 +146,13 @@ impl Config {
         }
     }
 
-    /// Settings of the Vipps MobilePay dialect.
-    pub fn vipps_options(&self) -> dialects::vipps::Options {
-        let usual = dialects::vipps::Options::default();
-        dialects::vipps::Options {
-            client_headers: self.vipps.client_headers.unwrap_or(usual.client_headers),
-            registrations_max: self.vipps.registrations.unwrap_or(usual.registrations_max),
-            ..usual
-        }
-    }
-
-    /// Times and limits of reservations.
-    pub fn reservation_rules(&self) -> Result<Rules, String> {
-        let vipps = &self.vipps;
-        let set = |place: &mut Span, name: &str, text: &Option<String>| match text {
-            Some(text) => {
-                *place = span(text).map_err(|error| format!("vipps.{name}: {error}"))?;
-                Ok::<(), String>(())
-            }
-            None => Ok(()),
-        };
-        let mut rules = Rules::default();
-        set(&mut rules.pays_within, "expiry", &vipps.expiry)?;
-        set(&mut rules.tokens.test, "token_life", &vipps.token_life)?;
-        set(&mut rules.tokens.live, "token_life", &vipps.token_life)?;
-        set(&mut rules.tokens.grace, "token_grace", &vipps.token_grace)?;
-        let nok = &vipps.capture_window_nok;
-        set(&mut rules.capture_window_nok, "capture_window_nok", nok)?;
-        set(
-            &mut rules.capture_window,
-            "capture_window",
-            &vipps.capture_window,
-        )?;
-        set(
-            &mut rules.refund_window,
-            "refund_window",
-            &vipps.refund_window,
-        )?;
-        let limits = &mut rules.limits;
-        limits.create = vipps.creates_per_minute.unwrap_or(limits.create);
-        limits.read = vipps.reads_per_minute.unwrap_or(limits.read);
-        limits.change = vipps.changes_per_minute.unwrap_or(limits.change);
-        Ok(rules)
-    }
-
-    /// Delivery rules that differ from the dialects' own.
+    /// Delivery rules that differ from the schemes' own.
     pub fn delivery(&self) -> Result<BTreeMap<&'static str, DeliveryRules>, String> {
         let mut rules = BTreeMap::new();
         for (name, changed) in &self.webhooks {
-            let dialect = dialects::by_name(name)
-                .ok_or_else(|| format!("webhooks.{name}: no dialect is called {name}"))?;
-            let mut rule = dialect.delivery();
+            let scheme = Scheme::by_name(name)
+                .ok_or_else(|| format!("webhooks.{name}: no scheme is called {name}"))?;
+            let mut rule = scheme.delivery();
             if let Some(retries) = &changed.retries {
                 rule.retries = retries
                     .iter()
@@ -221,7 +162,7 @@ impl Config {
             if let Some(timeout) = &changed.timeout {
                 rule.timeout = span(timeout)?;
             }
-            rules.insert(dialect.profile().name, rule);
+            rules.insert(scheme.name(), rule);
         }
         Ok(rules)
     }
@@ -299,7 +240,18 @@ mod tests {
         let config = read("").unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080");
         assert!(!config.allow_insecure_targets);
+        assert_eq!(config.policy().unwrap(), Policy::default());
         assert!(config.delivery().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_operator_lists_targets_of_the_own_network() {
+        let config = read("allow_targets = [\"10.20.0.0/16\", \"hooks.internal.example\"]");
+        let policy = config.unwrap().policy().unwrap();
+        let check = |url| crate::outbound::check_url(url, &policy);
+        assert_eq!(check("http://10.20.3.4/x"), Ok(()));
+        assert_eq!(check("http://hooks.internal.example/x"), Ok(()));
+        assert!(check("https://10.21.3.4/x").is_err());
     }
 
     #[test]
@@ -309,6 +261,8 @@ mod tests {
             ("log_level = \"loud\"", "loud"),
             ("[hitpay]\nbad_key_status = 500", "bad_key_status"),
             ("[vipps]\nexpiry = \"soon\"", "vipps.expiry"),
+            ("allow_targets = [\"10.20.0.5/16\"]", "10.20.0.5/16"),
+            ("allow_targets = [\"*.example\"]", "allow_targets"),
             ("[webhooks.nobody]", "nobody"),
             ("[webhooks.hitpay]\nretries = [\"5 min\"]", "5 min"),
         ] {
@@ -328,6 +282,10 @@ mod tests {
             rules.retries,
             [Span::from_seconds(10), Span::from_minutes(90)]
         );
+        let config = read("[webhooks.standard]\ntimeout = \"5s\"").unwrap();
+        let rules = &config.delivery().unwrap()["standard"];
+        assert_eq!(rules.timeout, Span::from_seconds(5));
+        assert_eq!(rules.retries.len(), 9, "as they were");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{Problem, SandboxArgs, cannot, failed, say, start};
 use crate::app::{App, Parts};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, Policy};
 use crate::sandbox::{self, Credentials};
 use crate::vault::Vault;
 use crate::{config, logs};
@@ -42,7 +42,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             store,
             clock,
             entropy,
-            outbound: Outbound::new(true),
+            outbound: Outbound::new(Policy::open()),
             vault,
             site: dialects::Site {
                 public_url: base_url.clone(),
@@ -67,7 +67,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         say(&greeting(&demo.credentials, &args.data, fresh, &app.clock));
         app.sandbox = true;
         app.demo = Some(demo);
-        start::serve(Arc::new(app), listener).await
+        start::serve(Arc::new(app), listener, &args.data).await
     })
 }
 

@@ -24,7 +24,7 @@ pub(super) fn run(args: &ConfigArgs) -> Result<(), Problem> {
             "florin {} serves",
             env!("CARGO_PKG_VERSION")
         );
-        start::serve(Arc::new(app), listener).await
+        start::serve(Arc::new(app), listener, &config.data).await
     })
 }
 
@@ -37,14 +37,14 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
         store: start::open(&config.data)?,
         clock: Clock::System,
         entropy: Entropy::System,
-        outbound: Outbound::new(config.allow_insecure_targets),
+        outbound: Outbound::new(config.policy().map_err(Problem::Usage)?),
         vault,
         site: dialects::Site {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
             hitpay: config.hitpay_options(),
-            vipps: config.vipps_options(),
-            reservations: config.reservation_rules().map_err(Problem::Usage)?,
+            vipps: config.vipps.options(),
+            reservations: config.vipps.rules().map_err(Problem::Usage)?,
         },
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,

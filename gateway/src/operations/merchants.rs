@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use domain::limits::KEY_CACHE;
 use domain::{Caller, Currency, Merchant, MerchantId, Mode, Secret};
 use store::tables::merchants;
 use store::{Failure, Fault};
@@ -137,8 +138,11 @@ pub(super) async fn sealed(
         .unwrap_or_else(PoisonError::into_inner)
         .get(&bound)
         .cloned();
-    if known.is_some() {
-        return Ok(known);
+    let now = app.clock.now();
+    if let Some((secret, since)) = known
+        && now < since.plus(KEY_CACHE)
+    {
+        return Ok(Some(secret));
     }
     let (merchant, name) = (merchant.clone(), name.to_owned());
     let found = app
@@ -154,7 +158,7 @@ pub(super) async fn sealed(
     app.secrets
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .insert(bound, secret.clone());
+        .insert(bound, (secret.clone(), now));
     Ok(Some(secret))
 }
 

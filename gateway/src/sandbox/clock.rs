@@ -1,4 +1,5 @@
-//! The sandbox's clock: one offset over the system's clock for everything, which tests move forward.
+//! The sandbox's clock: one offset over the system's clock for everything, which tests move
+//! forward.
 //!
 //! Moving it walks from due time to due time: what becomes due on the way (expiries, retries of
 //! webhooks) happens in order, each at its own time, before the call answers. The offset is kept

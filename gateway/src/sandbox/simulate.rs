@@ -78,18 +78,25 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
             return plain(StatusCode::BAD_REQUEST, &format!("{form} ({error})"));
         }
     };
-    let done = async {
-        let found = find(&app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
-        if let Some(view) = reservations::of_bill(&app, &found.bill.head.id).await? {
-            return answer_reservation(&app, &found, view, &wanted).await;
-        }
-        let view = act(&app, &found, &wanted).await?;
-        Ok(status(&app, found.dialect, view))
-    };
-    match done.await {
+    match simulated(&app, demo, &wanted).await {
         Ok(body) => Json(body).into_response(),
         Err(failure) => failed(&failure),
     }
+}
+
+async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, Failure> {
+    let found = find(app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
+    if let Some(view) = reservations::of_bill(app, &found.bill.head.id).await? {
+        return answer_reservation(app, &found, view, wanted).await;
+    }
+    let view = act(app, &found, wanted).await?;
+    Ok(status(app, found.dialect, view))
+}
+
+/// The same for a caller inside the process: `wanted` is the body of the call.
+pub async fn act_as_payer(app: &App, demo: &Demo, wanted: Value) -> Result<Value, Failure> {
+    let wanted = serde_json::from_value(wanted).map_err(|error| Fault(error.to_string()))?;
+    simulated(app, demo, &wanted).await
 }
 
 /// Does what the customer would do; gives the bill afterwards.
