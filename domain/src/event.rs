@@ -8,6 +8,7 @@ use crate::id::{EventId, MerchantId};
 use crate::merchant::Mode;
 use crate::moment::{Moment, Timestamp};
 use crate::payment::Payment;
+use crate::reservation::Step;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -109,6 +110,15 @@ pub enum About {
         /// The payment.
         payment: Option<Box<Payment>>,
     },
+    /// A step of a reservation: its bill and payment, and the step.
+    Step {
+        /// The bill.
+        bill: Box<Bill>,
+        /// The payment.
+        payment: Box<Payment>,
+        /// The step.
+        step: Box<Step>,
+    },
     /// An endpoint for webhooks.
     Endpoint(Box<Endpoint>),
 }
@@ -135,6 +145,21 @@ impl Event {
         Self::new(at, fact, About::Bill { bill, payment })
     }
 
+    /// An event about a step of a reservation.
+    pub fn of_step(at: &Moment, bill: Bill, payment: Payment, step: Step) -> Self {
+        let fact = step.kind.fact();
+        let (bill, payment, step) = (Box::new(bill), Box::new(payment), Box::new(step));
+        Self::new(
+            at,
+            fact,
+            About::Step {
+                bill,
+                payment,
+                step,
+            },
+        )
+    }
+
     /// An event about an endpoint.
     pub fn of_endpoint(at: &Moment, fact: Fact, endpoint: Endpoint) -> Self {
         Self::new(at, fact, About::Endpoint(Box::new(endpoint)))
@@ -147,6 +172,7 @@ impl Event {
                 payment: Some(payment),
                 ..
             } => payment.head.id.as_str(),
+            About::Step { payment, .. } => payment.head.id.as_str(),
             About::Bill { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
         };
@@ -163,7 +189,7 @@ impl Event {
     /// Whose it is.
     pub fn merchant(&self) -> &MerchantId {
         match &self.about {
-            About::Bill { bill, .. } => &bill.head.merchant,
+            About::Bill { bill, .. } | About::Step { bill, .. } => &bill.head.merchant,
             About::Endpoint(endpoint) => &endpoint.head.merchant,
         }
     }
@@ -171,7 +197,7 @@ impl Event {
     /// Test or live.
     pub fn mode(&self) -> Mode {
         match &self.about {
-            About::Bill { bill, .. } => bill.head.mode,
+            About::Bill { bill, .. } | About::Step { bill, .. } => bill.head.mode,
             About::Endpoint(endpoint) => endpoint.head.mode,
         }
     }
@@ -179,7 +205,7 @@ impl Event {
     /// Our id of the object by which the event is found again: the bill, the endpoint.
     pub fn object(&self) -> &str {
         match &self.about {
-            About::Bill { bill, .. } => bill.head.id.as_str(),
+            About::Bill { bill, .. } | About::Step { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
         }
     }
@@ -188,7 +214,7 @@ impl Event {
     /// no single one.
     pub fn dialect(&self) -> Option<&str> {
         match &self.about {
-            About::Bill { bill, .. } => Some(&bill.head.dialect),
+            About::Bill { bill, .. } | About::Step { bill, .. } => Some(&bill.head.dialect),
             About::Endpoint(_) => None,
         }
     }
@@ -196,7 +222,7 @@ impl Event {
     /// The bill, if it is about one.
     pub fn bill(&self) -> Option<&Bill> {
         match &self.about {
-            About::Bill { bill, .. } => Some(bill),
+            About::Bill { bill, .. } | About::Step { bill, .. } => Some(bill),
             About::Endpoint(_) => None,
         }
     }
@@ -205,6 +231,7 @@ impl Event {
     pub fn payment(&self) -> Option<&Payment> {
         match &self.about {
             About::Bill { payment, .. } => payment.as_deref(),
+            About::Step { payment, .. } => Some(payment),
             About::Endpoint(_) => None,
         }
     }

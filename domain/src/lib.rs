@@ -35,7 +35,9 @@ pub mod moment;
 pub mod money;
 pub mod payment;
 pub mod refusal;
+pub mod reservation;
 pub mod secret;
+pub mod token;
 
 pub use attempt::{Attempt, AttemptState};
 pub use bill::{Ask, Bill, BillState};
@@ -51,4 +53,8 @@ pub use moment::{Moment, Seed, Span, Timestamp};
 pub use money::{AmountError, Money, PositiveMoney};
 pub use payment::{Decision, Payment, PaymentState};
 pub use refusal::{FieldProblem, Object, Refusal};
+pub use reservation::{
+    ReservationCall, ReservationReply, ReservationView, Step, StepKind, StepProblem,
+};
 pub use secret::Secret;
+pub use token::{AccessToken, AccountProof, Flaw, Proof};

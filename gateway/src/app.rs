@@ -12,6 +12,7 @@ use store::Store;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::auth::KeyCache;
+use crate::http::limits::Limits;
 use crate::outbound::Outbound;
 use crate::schemes::Scheme;
 use crate::vault::Vault;
@@ -49,6 +50,8 @@ pub struct App {
     pub delivery: BTreeMap<&'static str, Arc<DeliveryRules>>,
     /// API keys looked up a moment ago.
     pub keys: KeyCache,
+    /// Calls counted for limits of rate.
+    pub limits: Limits,
     /// Opened webhook secrets with the time they were looked up, so that each delivery need not
     /// open them again.
     pub secrets: Mutex<BTreeMap<String, (Secret, Timestamp)>>,
@@ -109,6 +112,7 @@ impl App {
             demo: parts.demo,
             delivery,
             keys: KeyCache::default(),
+            limits: Limits::default(),
             secrets: Mutex::default(),
             lease,
             endpoint_secrets: Mutex::default(),

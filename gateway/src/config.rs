@@ -1,5 +1,7 @@
 //! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
 
+pub mod vipps;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -47,6 +49,9 @@ pub struct Config {
     /// Settings of the HitPay dialect.
     #[serde(default)]
     pub hitpay: HitPay,
+    /// Settings of the Vipps MobilePay dialect.
+    #[serde(default)]
+    pub vipps: vipps::Vipps,
     /// Delivery rules by scheme: a dialect's name, or `standard`.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
@@ -106,6 +111,7 @@ impl Config {
         {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
+        self.vipps.rules()?;
         self.policy()?;
         self.delivery().map(|_| ())
     }
@@ -256,6 +262,7 @@ mod tests {
             ("colour = 1", "colour"),
             ("log_level = \"loud\"", "loud"),
             ("[hitpay]\nbad_key_status = 500", "bad_key_status"),
+            ("[vipps]\nexpiry = \"soon\"", "vipps.expiry"),
             ("allow_targets = [\"10.20.0.5/16\"]", "10.20.0.5/16"),
             ("allow_targets = [\"*.example\"]", "allow_targets"),
             ("[webhooks.nobody]", "nobody"),

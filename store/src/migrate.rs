@@ -30,6 +30,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0002_webhooks",
         sql: include_str!("../migrations/0002_webhooks.sql"),
     },
+    Migration {
+        version: 3,
+        name: "0003_vipps",
+        sql: include_str!("../migrations/0003_vipps.sql"),
+    },
 ];
 
 impl Migration {

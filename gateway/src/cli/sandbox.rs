@@ -48,6 +48,8 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
                 public_url: base_url.clone(),
                 insecure_targets: true,
                 hitpay: dialects::hitpay::Options::default(),
+                vipps: dialects::vipps::Options::default(),
+                reservations: domain::reservation::Rules::default(),
             },
             demo: None,
             delivery: std::collections::BTreeMap::new(),
@@ -119,6 +121,10 @@ Florin sandbox: everything in test mode, no real money.
 
   HitPay             key  {key}
                      salt {salt}
+  Vipps MobilePay    client_id  {client}
+                     key        {subscription}
+                     MSN        {msn}
+                     phone      {base}/sandbox/phone
 
 Make a payment request, then open the \"url\" of the answer and pay with 4242 4242 4242 4242:
 
@@ -126,9 +132,41 @@ Make a payment request, then open the \"url\" of the answer and pay with 4242 42
     -H 'X-BUSINESS-API-KEY: {key}' \\
     -d amount=25.00 -d currency=SGD -d purpose='A pot of tea' -d 'payment_methods[]=card'
 
+{vipps}
 Stop with Ctrl-C; the next start finds everything again.
 ",
         salt = credentials.hitpay.salt,
+        client = credentials.vipps.client_id,
+        subscription = credentials.vipps.subscription_key,
+        msn = credentials.vipps.merchant_serial_number,
+        vipps = vipps_commands(credentials),
+    )
+}
+
+/// A first payment with Vipps MobilePay, to be pasted as it stands.
+fn vipps_commands(credentials: &Credentials) -> String {
+    let base = &credentials.base_url;
+    let vipps = &credentials.vipps;
+    format!(
+        r#"The same with Vipps MobilePay: get a token, then ask for 49.00 NOK on a phone:
+
+  TOKEN=$(curl -sS -X POST {base}/accesstoken/get \
+    -H 'client_id: {client}' -H 'client_secret: {secret}' \
+    -H 'Ocp-Apim-Subscription-Key: {key}' | sed 's/.*"access_token":"//;s/".*//')
+
+  curl -sS {base}/epayment/v1/payments -H "Authorization: Bearer $TOKEN" \
+    -H 'Ocp-Apim-Subscription-Key: {key}' -H 'Merchant-Serial-Number: {msn}' \
+    -H "Idempotency-Key: $(date +%s%N)" -H 'Content-Type: application/json' \
+    -d '{{"amount":{{"currency":"NOK","value":4900}},"paymentMethod":{{"type":"WALLET"}},
+         "customer":{{"phoneNumber":"4791234567"}},"userFlow":"PUSH_MESSAGE",
+         "reference":"tea-'$(date +%s%N)'","paymentDescription":"A pot of tea"}}'
+
+Approve it at {base}/sandbox/phone/4791234567
+"#,
+        client = vipps.client_id,
+        secret = vipps.client_secret,
+        key = vipps.subscription_key,
+        msn = vipps.merchant_serial_number,
     )
 }
 

@@ -43,6 +43,8 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
             hitpay: config.hitpay_options(),
+            vipps: config.vipps.options(),
+            reservations: config.vipps.rules().map_err(Problem::Usage)?,
         },
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,

@@ -63,7 +63,9 @@ pub async fn execute(
         | Call::ShowBill(_)
         | Call::ListBills(_)
         | Call::ChangeBill(..)
-        | Call::WithdrawBill(_) => Err(Fault("no call about endpoints".to_owned()).into()),
+        | Call::WithdrawBill(_)
+        | Call::Reservation(_)
+        | Call::IssueToken => Err(Fault("no call about endpoints".to_owned()).into()),
     }
 }
 

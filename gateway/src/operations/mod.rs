@@ -1,6 +1,7 @@
 //! What the gateway can do: one file per noun. Each operation loads, lets the rules decide, and
 //! saves, inside one named transaction. The APIs and the pages call nothing deeper.
 
+pub mod accounts;
 pub mod bills;
 pub mod deliveries;
 pub mod endpoints;
@@ -9,6 +10,8 @@ pub mod merchants;
 mod outbox;
 pub mod payments;
 mod repeated;
+pub mod reservations;
+pub mod tokens;
 
 use dialects::{Dialect, Kind};
 use domain::call::Incoming;
@@ -38,6 +41,8 @@ pub async fn execute(
         Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
+        Call::Reservation(call) => reservations::execute(app, dialect, caller, call).await,
+        Call::IssueToken => tokens::issue(app, dialect, caller).await,
         call @ (Call::RegisterEndpoint(_)
         | Call::ShowEndpoint(_)
         | Call::ListEndpoints

@@ -68,7 +68,7 @@ fn hears(endpoint: &Endpoint, event: &Event, topic: &str) -> bool {
         (About::Endpoint(other), _) => {
             other.head.id != endpoint.head.id && endpoint.topics.wants(topic)
         }
-        (About::Bill { .. }, _) => endpoint.topics.wants(topic),
+        (About::Bill { .. } | About::Step { .. }, _) => endpoint.topics.wants(topic),
     }
 }
 

@@ -47,6 +47,8 @@ impl Lab {
                 public_url: "http://127.0.0.1".to_owned(),
                 insecure_targets: true,
                 hitpay: dialects::hitpay::Options::default(),
+                vipps: dialects::vipps::Options::default(),
+                reservations: domain::reservation::Rules::default(),
             },
             demo: None,
             delivery: BTreeMap::new(),

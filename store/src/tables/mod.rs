@@ -3,6 +3,7 @@
 //! A function here loads or saves; it decides nothing. Every statement is a constant in its file's
 //! `STATEMENTS`, and a test prepares each of them on every database.
 
+pub mod accounts;
 pub mod attempts;
 pub mod audit;
 pub mod bills;
@@ -14,6 +15,7 @@ pub mod ledger;
 pub mod merchants;
 pub mod payments;
 pub mod records;
+pub mod reservations;
 
 use domain::Mode;
 
@@ -23,6 +25,7 @@ use crate::sql::Row;
 /// Every statement of every table.
 pub fn statements() -> impl Iterator<Item = &'static str> {
     [
+        accounts::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,
         bills::STATEMENTS,
@@ -34,6 +37,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         merchants::STATEMENTS,
         payments::STATEMENTS,
         records::STATEMENTS,
+        reservations::STATEMENTS,
     ]
     .into_iter()
     .flatten()
