@@ -49,6 +49,10 @@ pub enum Refusal {
     KeyReused,
     /// Nothing that can be paid with is open for this bill.
     NoMethod,
+    /// The caller is known and may not do this; the sentence says what it would take.
+    NotAllowed(String),
+    /// A body of a kind that the call does not take.
+    UnknownMediaType,
     /// We cannot answer now; nothing was changed. Try again after the time given.
     Unavailable(Span),
 }
@@ -94,6 +98,8 @@ impl Refusal {
             Self::TooMuch(..) => "too_much",
             Self::KeyReused => "key_reused",
             Self::NoMethod => "no_method",
+            Self::NotAllowed(_) => "not_allowed",
+            Self::UnknownMediaType => "unknown_media_type",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -131,6 +137,8 @@ impl Refusal {
             Self::TooMuch("SGD 5.00".to_owned(), "SGD 4.00".to_owned()),
             Self::KeyReused,
             Self::NoMethod,
+            Self::NotAllowed("Card data is not allowed".to_owned()),
+            Self::UnknownMediaType,
             Self::Unavailable(Span::from_seconds(1)),
         ]
     }
