@@ -11,7 +11,10 @@ pub mod idempotency;
 pub mod ledger;
 pub mod merchants;
 pub mod payments;
+pub mod payouts;
 pub mod records;
+pub mod settings;
+pub mod transactions;
 
 use domain::Mode;
 
@@ -29,7 +32,10 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         ledger::STATEMENTS,
         merchants::STATEMENTS,
         payments::STATEMENTS,
+        payouts::STATEMENTS,
         records::STATEMENTS,
+        settings::STATEMENTS,
+        transactions::STATEMENTS,
     ]
     .into_iter()
     .flatten()
