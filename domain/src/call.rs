@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bill::{Ask, Bill};
+use crate::endpoint::{Endpoint, EndpointAsk};
 use crate::id::WireId;
 use crate::merchant::Merchant;
 use crate::payment::Payment;
+use crate::secret::Secret;
 use crate::transaction::{TransactionCall, TransactionReply};
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
@@ -24,6 +26,16 @@ pub enum Call {
     WithdrawBill(WireId),
     /// Deposits and withdrawals.
     Transaction(TransactionCall),
+    /// Register an endpoint for webhooks of this dialect.
+    RegisterEndpoint(Box<EndpointAsk>),
+    /// Show one endpoint.
+    ShowEndpoint(WireId),
+    /// List the merchant's endpoints of this dialect, oldest first.
+    ListEndpoints,
+    /// Change an endpoint's address, topics or label.
+    ChangeEndpoint(WireId, Box<EndpointAsk>),
+    /// Remove an endpoint: what waits for it is not sent any more.
+    RemoveEndpoint(WireId),
 }
 
 impl Call {
@@ -36,6 +48,11 @@ impl Call {
             Self::ChangeBill(..) => "change_bill",
             Self::WithdrawBill(_) => "withdraw_bill",
             Self::Transaction(call) => call.name(),
+            Self::RegisterEndpoint(_) => "register_endpoint",
+            Self::ShowEndpoint(_) => "show_endpoint",
+            Self::ListEndpoints => "list_endpoints",
+            Self::ChangeEndpoint(..) => "change_endpoint",
+            Self::RemoveEndpoint(_) => "remove_endpoint",
         }
     }
 }
@@ -122,4 +139,22 @@ pub enum Reply {
     BillWithdrawn,
     /// Deposits and withdrawals.
     Transaction(TransactionReply),
+    /// An endpoint was registered; its secret is shown with it.
+    EndpointRegistered(Box<EndpointView>),
+    /// An endpoint, as it is now.
+    Endpoint(Box<EndpointView>),
+    /// The merchant's endpoints of the dialect, oldest first.
+    Endpoints(Vec<EndpointView>),
+    /// An endpoint was removed.
+    EndpointRemoved,
+}
+
+/// An endpoint with the secret that signs its deliveries, for dialects that show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointView {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The newest secret, for dialects whose answers show it. It is never kept with an answer.
+    #[serde(skip)]
+    pub secret: Option<Secret>,
 }

@@ -25,6 +25,7 @@ pub mod call;
 pub mod card;
 pub mod currency;
 pub mod delivery;
+pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod ledger;
@@ -44,8 +45,11 @@ pub use bill::{Ask, Bill, BillState};
 pub use call::{BillView, Call, Reply};
 pub use card::Card;
 pub use currency::Currency;
-pub use event::{Event, Fact};
-pub use id::{AttemptId, BillId, DeliveryId, EventId, MerchantId, PaymentId, PayoutId, WireId};
+pub use endpoint::{Endpoint, EndpointAsk, EndpointState, Topics};
+pub use event::{About, Event, Fact};
+pub use id::{
+    AttemptId, BillId, DeliveryId, EndpointId, EventId, MerchantId, PaymentId, PayoutId, WireId,
+};
 pub use ledger::{AccountId, Journal, Transfer};
 pub use merchant::{Caller, Credential, Merchant, Mode};
 pub use moment::{Moment, Seed, Span, Timestamp};

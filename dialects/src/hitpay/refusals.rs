@@ -65,6 +65,7 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::Unreadable(_)
         | Refusal::Invalid(_)
         | Refusal::NotFound(..)
+        | Refusal::TooManyEndpoints(_)
         | Refusal::AlreadyPaid
         | Refusal::Expired
         | Refusal::Failed
@@ -74,6 +75,8 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
         | Refusal::KeyReused
+        | Refusal::NotAllowed(_)
+        | Refusal::UnknownMediaType
         | Refusal::NoMethod => {}
     }
     response
@@ -94,6 +97,7 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         Refusal::KeyReused => StatusCode::CONFLICT,
         Refusal::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::Invalid(_)
+        | Refusal::TooManyEndpoints(_)
         | Refusal::AlreadyPaid
         | Refusal::Expired
         | Refusal::Failed
@@ -102,6 +106,8 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
         | Refusal::NoMethod => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NotAllowed(_) => StatusCode::FORBIDDEN,
+        Refusal::UnknownMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::TooManyCalls(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -134,6 +140,9 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
             format!("Too many requests. Try again in {}.", wait_text(*wait))
         }
         Refusal::Unreadable(text) => text.clone(),
+        Refusal::TooManyEndpoints(most) => {
+            format!("No more than {most} webhooks can be registered. Delete one first.")
+        }
         Refusal::AlreadyPaid => match head.method {
             Method::DELETE => "A completed payment request cannot be deleted.".to_owned(),
             Method::PUT => "A completed payment request cannot be updated.".to_owned(),
@@ -158,6 +167,10 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         }
         Refusal::NoMethod => {
             "None of the payment methods of this payment request can be used now.".to_owned()
+        }
+        Refusal::NotAllowed(text) => format!("{text}."),
+        Refusal::UnknownMediaType => {
+            "Send the request body as a form or as JSON.".to_owned()
         }
         Refusal::Unavailable(wait) => format!(
             "The service cannot answer now and nothing was changed. Try again in {}.",
@@ -187,6 +200,8 @@ fn not_found(object: Object, id: &str) -> Problem {
     let model = match object {
         Object::Bill => "PaymentRequest",
         Object::Payment => "Charge",
+        Object::Endpoint => "WebhookEvent",
+        Object::Delivery => "WebhookDelivery",
     };
     let message = format!("No query results for model [App\\Business\\{model}] {id}");
     Problem {

@@ -155,6 +155,11 @@ impl Dialect for Numipay {
         replies::deposit_page(view)
     }
 
+    // One password for the whole account and mode, wherever its webhooks go.
+    fn signs_with_account(&self) -> bool {
+        true
+    }
+
     fn payout_stages(&self, site: &Site) -> Stages {
         site.numipay.payout
     }

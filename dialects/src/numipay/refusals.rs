@@ -56,7 +56,26 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static(served));
         }
-        _ => {}
+        Refusal::UnknownRoute
+        | Refusal::BodyTooLarge(_)
+        | Refusal::TooSlow
+        | Refusal::Unauthenticated
+        | Refusal::Unreadable(_)
+        | Refusal::Invalid(_)
+        | Refusal::NotFound(..)
+        | Refusal::AlreadyPaid
+        | Refusal::Expired
+        | Refusal::Failed
+        | Refusal::Withdrawn
+        | Refusal::TryUnderWay
+        | Refusal::TooManyTries
+        | Refusal::WrongState(_)
+        | Refusal::TooMuch(..)
+        | Refusal::KeyReused
+        | Refusal::NoMethod
+        | Refusal::NotAllowed(_)
+        | Refusal::UnknownMediaType
+        | Refusal::TooManyEndpoints(_) => {}
     }
     response
 }
@@ -95,7 +114,19 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
             StatusCode::SERVICE_UNAVAILABLE,
             "An error has occurred. Please try again later.",
         ),
-        other => (StatusCode::CONFLICT, cannot_change(other)),
+        Refusal::WrongState(state) => conflict(&format!("it is {}", state.replace('_', " "))),
+        Refusal::KeyReused => conflict(
+            "the tracking_id was used before, with another type, amount, currency or user",
+        ),
+        Refusal::AlreadyPaid => conflict("it is paid"),
+        Refusal::Expired => conflict("it has expired"),
+        Refusal::Failed | Refusal::Withdrawn => conflict("it is rejected"),
+        Refusal::TryUnderWay => conflict("a payment of it is under way"),
+        Refusal::TooManyTries => conflict("too many cards were declined"),
+        Refusal::TooMuch(asked, left) => {
+            conflict(&format!("{asked} was asked for and {left} is left"))
+        }
+        Refusal::TooManyEndpoints(most) => conflict(&format!("there are {most} endpoints")),
     }
 }
 
@@ -118,22 +149,12 @@ fn not_allowed(head: &Parts, text: &str) -> (StatusCode, Problem) {
 }
 
 /// What stands in the way of a change, behind the sentence of the code.
-fn cannot_change(refusal: &Refusal) -> Problem {
-    let why = match refusal {
-        Refusal::WrongState(state) => format!("it is {}", state.replace('_', " ")),
-        Refusal::KeyReused => {
-            "the tracking_id was used before, with another type, amount, currency or user".to_owned()
-        }
-        Refusal::AlreadyPaid => "it is paid".to_owned(),
-        Refusal::Expired => "it has expired".to_owned(),
-        Refusal::Failed | Refusal::Withdrawn => "it is rejected".to_owned(),
-        Refusal::TryUnderWay => "a payment of it is under way".to_owned(),
-        Refusal::TooManyTries => "too many cards were declined".to_owned(),
-        Refusal::TooMuch(asked, left) => format!("{asked} was asked for and {left} is left"),
-        _ => "its state does not allow this".to_owned(),
-    };
+fn conflict(why: &str) -> (StatusCode, Problem) {
     let message = format!("You can't change this transaction: {why}");
-    Problem::new(code::CANNOT_CHANGE, message)
+    (
+        StatusCode::CONFLICT,
+        Problem::new(code::CANNOT_CHANGE, message),
+    )
 }
 
 /// No provider takes it, or not the one that was named.

@@ -117,7 +117,13 @@ pub fn encode(site: &Site, reply: &Reply) -> Response<Vec<u8>> {
                 &serde_json::json!({"status": status, "transaction_status": status}),
             )
         }
-        _ => crate::not_offered(),
+        Reply::Bills(_)
+        | Reply::DefaultLink(_)
+        | Reply::BillWithdrawn
+        | Reply::EndpointRegistered(_)
+        | Reply::Endpoint(_)
+        | Reply::Endpoints(_)
+        | Reply::EndpointRemoved => crate::not_offered(),
     }
 }
 

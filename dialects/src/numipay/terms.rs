@@ -381,7 +381,7 @@ fn card(fields: &mut Fields<'_>, options: &Options, now: Timestamp) -> Option<Ca
     let members = fields.object("credit_card")?;
     fields.inside("credit_card", members, |inner| {
         inner.text("holder", options.name_max);
-        let mut part = |name: &str, max: usize| {
+        let part = |name: &str, max: usize| {
             let text = inner.get(name).and_then(Value::as_text).unwrap_or_default();
             if text.len() > max { "x" } else { text }.to_owned()
         };

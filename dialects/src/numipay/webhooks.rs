@@ -22,7 +22,21 @@ pub fn bodies(event: &Event) -> Vec<WebhookBody> {
         | Fact::PayoutRejected
         | Fact::PayoutCancelled
         | Fact::PayoutExpired => event.payout().map(withdrawal).into_iter().collect(),
-        _ => Vec::new(),
+        Fact::BillChanged
+        | Fact::BillWithdrawn
+        | Fact::PaymentAuthorized
+        | Fact::PaymentCaptured
+        | Fact::PaymentReleased
+        | Fact::PaymentRefunded
+        | Fact::PaymentEnded
+        | Fact::EndpointRegistered
+        | Fact::EndpointTested
+        | Fact::EndpointFailing
+        | Fact::EndpointPaused
+        | Fact::EndpointResumed
+        | Fact::EndpointRemoved
+        | Fact::PayoutSubmitted
+        | Fact::PayoutApproved => Vec::new(),
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
                 public_url: base_url.clone(),
                 insecure_targets: true,
                 hitpay: dialects::hitpay::Options::default(),
+                numipay: dialects::numipay::Options::default(),
             },
             demo: None,
             delivery: std::collections::BTreeMap::new(),

@@ -43,6 +43,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
             hitpay: config.hitpay_options(),
+            numipay: config.numipay_options().map_err(Problem::Usage)?,
         },
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,

@@ -50,7 +50,6 @@ pub async fn open(
             open_in(tx, &at, dialect, &owner, (&tracking, &ask, &plan))
         })
         .await?;
-    app.deliveries_due.notify_one();
     match (begun, flow) {
         (Begun::Answered(opened), _) => Ok(opened),
         (Begun::UnderWay(first), _) => wait(app, *first).await,
@@ -227,7 +226,6 @@ pub async fn cancel(
             Ok(())
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(())
 }
 

@@ -2,23 +2,29 @@
 //! saves, inside one named transaction. The APIs and the pages call nothing deeper.
 
 pub mod bills;
+pub mod cashier;
 pub mod deliveries;
+pub mod deposits;
+pub mod endpoints;
 pub mod ledger;
 pub mod merchants;
+mod outbox;
 pub mod payments;
+pub mod payouts;
+pub mod providers;
 mod repeated;
+pub mod transactions;
 
 use dialects::{Dialect, Kind};
 use domain::call::Incoming;
-use domain::{
-    Bill, Call, Caller, DeliveryId, Event, Fact, Moment, Payment, Refusal, Reply, WireId,
-};
-use store::tables::{self, deliveries as outbox};
-use store::{Fault, Tx};
+use domain::{Bill, Call, Caller, Moment, Refusal, Reply, WireId};
+use store::Fault;
 
 pub use store::Failure;
 
 use crate::app::App;
+use crate::schemes::Scheme;
+use outbox::{record, record_payout};
 
 /// Does what an authenticated caller asks for.
 pub async fn execute(
@@ -37,44 +43,25 @@ pub async fn execute(
         Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
+        Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
+        call @ (Call::RegisterEndpoint(_)
+        | Call::ShowEndpoint(_)
+        | Call::ListEndpoints
+        | Call::ChangeEndpoint(..)
+        | Call::RemoveEndpoint(_)) => {
+            endpoints::execute(app, Scheme::Dialect(dialect), caller, call).await
+        }
     }
-}
-
-/// Announces a fact: the event, and one delivery for each webhook that its dialect makes of it,
-/// in the transaction of the change itself.
-fn record(
-    tx: &mut Tx<'_>,
-    at: &Moment,
-    fact: Fact,
-    bill: &Bill,
-    payment: Option<&Payment>,
-) -> Result<(), Fault> {
-    let event = Event::new(at, fact, bill.clone(), payment.cloned());
-    tables::events::insert(tx, &event)?;
-    let dialect = dialect_of(bill)?;
-    for (number, webhook) in dialect.webhooks(&event).into_iter().enumerate() {
-        let new = outbox::New {
-            id: DeliveryId::mint(at, &format!("{}/{number}", event.id)),
-            event: event.id.to_string(),
-            merchant: bill.head.merchant.clone(),
-            mode: bill.head.mode,
-            dialect: bill.head.dialect.clone(),
-            bill: bill.head.id.clone(),
-            target: webhook.url,
-            subject: webhook.subject,
-            topic: webhook.topic,
-            content_type: webhook.content_type.to_owned(),
-            body: webhook.body,
-        };
-        outbox::insert(tx, &new, at.now)?;
-    }
-    Ok(())
 }
 
 /// The dialect a bill came through.
 fn dialect_of(bill: &Bill) -> Result<&'static dyn Dialect, Fault> {
-    dialects::by_name(&bill.head.dialect)
-        .ok_or_else(|| Fault(format!("no dialect is called {}", bill.head.dialect)))
+    dialect_called(&bill.head.dialect)
+}
+
+/// The dialect of this name, which an object came through.
+fn dialect_called(name: &str) -> Result<&'static dyn Dialect, Fault> {
+    dialects::by_name(name).ok_or_else(|| Fault(format!("no dialect is called {name}")))
 }
 
 /// A new id on the wire for one purpose of an operation.

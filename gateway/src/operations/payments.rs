@@ -224,7 +224,6 @@ pub(super) async fn conclude(
             record_answer(tx, &at, &attempt, answer.clone())
         })
         .await?;
-    app.deliveries_due.notify_one();
     told.map_err(Failure::Refused)
 }
 
@@ -467,7 +466,6 @@ pub async fn fail_for_good(
             Ok(())
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(())
 }
 

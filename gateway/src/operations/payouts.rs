@@ -65,7 +65,6 @@ pub async fn request(
             .await?;
         match round {
             Round::Answered(opened) => {
-                app.deliveries_due.notify_one();
                 return Ok(opened);
             }
             Round::UnderWay(first) => return wait(app, *first).await,
@@ -172,7 +171,6 @@ pub async fn approve(
             write_down(tx, &at, &decision)
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(())
 }
 
@@ -191,7 +189,6 @@ pub async fn cancel(
             write_down(tx, &at, &decision)
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(())
 }
 
@@ -236,7 +233,6 @@ pub async fn step(app: &App, id: &PayoutId, step: Step) -> Result<Payout, Failur
             Ok(decision.payout)
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(payout)
 }
 
@@ -303,7 +299,6 @@ async fn advance(app: &App, payout: Payout) -> Result<(), Failure> {
             write_down(tx, &at, &decision)
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(())
 }
 

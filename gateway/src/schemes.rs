@@ -1,0 +1,96 @@
+//! Who makes and signs webhooks: the dialect an object came through.
+//!
+//! The engine asks here and nowhere else, so it knows no scheme by name.
+
+use dialects::{Dialect, Kind, Outgoing, Signing, Unsignable, WebhookBody};
+use domain::delivery::DeliveryRules;
+use domain::{About, Endpoint, Event, Moment, Secret, WireId};
+
+/// A scheme.
+#[derive(Clone, Copy)]
+pub enum Scheme {
+    /// The webhooks of a dialect.
+    Dialect(&'static dyn Dialect),
+}
+
+impl std::fmt::Debug for Scheme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Scheme {
+    /// Every scheme.
+    pub fn all() -> impl Iterator<Item = Self> {
+        dialects::ALL.iter().copied().map(Self::Dialect)
+    }
+
+    /// The scheme of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::all().find(|scheme| scheme.name() == name)
+    }
+
+    /// The scheme that speaks about an event besides those that speak about all: its dialect's.
+    pub fn of(event: &Event) -> Option<Self> {
+        let name = match &event.about {
+            About::Endpoint(endpoint) => Some(endpoint.head.scheme.as_str()),
+            About::Bill { .. } | About::Payout(_) => event.dialect(),
+        };
+        name.and_then(Self::by_name)
+    }
+
+    /// The schemes that speak about every event, whatever dialect it came through, if one of the
+    /// merchant's endpoints wants to hear them.
+    pub fn of_everything(_event: &Event, _endpoints: &[Endpoint]) -> Option<Self> {
+        None
+    }
+
+    /// Its name in the database and in configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dialect(dialect) => dialect.profile().name,
+        }
+    }
+
+    /// The bodies that an event gives.
+    pub fn bodies(self, event: &Event) -> Vec<WebhookBody> {
+        match self {
+            Self::Dialect(dialect) => dialect.webhooks(event),
+        }
+    }
+
+    /// Signs a body for one attempt.
+    pub fn sign(self, signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
+        match self {
+            Self::Dialect(dialect) => dialect.sign(signing),
+        }
+    }
+
+    /// When deliveries are retried, before configuration changes it.
+    pub fn delivery(self) -> DeliveryRules {
+        match self {
+            Self::Dialect(dialect) => dialect.delivery(),
+        }
+    }
+
+    /// Does the account's own secret sign what goes to registered endpoints as well?
+    pub fn signs_with_account(self) -> bool {
+        match self {
+            Self::Dialect(dialect) => dialect.signs_with_account(),
+        }
+    }
+
+    /// A new secret for an endpoint.
+    pub fn endpoint_secret(self, chance: &[u8; 64]) -> Secret {
+        match self {
+            Self::Dialect(dialect) => dialect.endpoint_secret(chance),
+        }
+    }
+
+    /// A new id on the wire for an endpoint.
+    pub fn endpoint_id(self, at: &Moment) -> WireId {
+        match self {
+            Self::Dialect(dialect) => dialect.mint(Kind::Endpoint, at.now, &at.seed),
+        }
+    }
+}
