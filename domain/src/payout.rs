@@ -341,7 +341,11 @@ impl Payout {
     /// The merchant says no, before it approved.
     pub fn cancel(self, now: Timestamp) -> Result<Decision, Refusal> {
         self.waits(now)?;
-        self.give_back(now, PayoutState::Cancelled { at: now }, Fact::PayoutCancelled)
+        self.give_back(
+            now,
+            PayoutState::Cancelled { at: now },
+            Fact::PayoutCancelled,
+        )
     }
 
     /// The customer or the rail says no. The money goes back to the merchant.
@@ -363,11 +367,7 @@ impl Payout {
             (PayoutState::Processing, Some(rail)) => rail.clone(),
             (state, _) => return Err(wrong(state)),
         };
-        let journal = self.moves(
-            self.reserved(),
-            AccountId::Clearing(rail),
-            Reason::Payout,
-        )?;
+        let journal = self.moves(self.reserved(), AccountId::Clearing(rail), Reason::Payout)?;
         let state = PayoutState::Paid { at: now };
         Ok(self.decide(now, state, journal, Fact::PayoutPaid))
     }

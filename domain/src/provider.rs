@@ -179,7 +179,10 @@ impl ProviderRule {
             && needed
             && self.direction.is_none_or(|way| way == question.direction)
             && (self.currencies.is_empty() || self.currencies.contains(&currency))
-            && self.amounts.iter().all(|bound| bound.admit(question.amount))
+            && self
+                .amounts
+                .iter()
+                .all(|bound| bound.admit(question.amount))
     }
 }
 
@@ -368,8 +371,18 @@ fn simulated() -> Vec<Provider> {
     };
     let both = [Direction::Deposit, Direction::Withdrawal];
     vec![
-        provider("sim-card", "Card", ProviderKind::Card, &[Direction::Deposit]),
-        provider("sim-wallet", "Wallet", ProviderKind::Wallet, &[Direction::Deposit]),
+        provider(
+            "sim-card",
+            "Card",
+            ProviderKind::Card,
+            &[Direction::Deposit],
+        ),
+        provider(
+            "sim-wallet",
+            "Wallet",
+            ProviderKind::Wallet,
+            &[Direction::Deposit],
+        ),
         provider("sim-bank", "Bank transfer", ProviderKind::Bank, &both),
     ]
 }

@@ -130,9 +130,9 @@ impl From<&BillState> for Standing {
 impl From<&PayoutState> for Standing {
     fn from(state: &PayoutState) -> Self {
         match state {
-            PayoutState::AwaitingUser
-            | PayoutState::AwaitingApproval
-            | PayoutState::Processing => Self::Pending,
+            PayoutState::AwaitingUser | PayoutState::AwaitingApproval | PayoutState::Processing => {
+                Self::Pending
+            }
             PayoutState::Paid { .. } => Self::Successful,
             PayoutState::Rejected { cause, .. } => Self::Rejected(cause.text.clone()),
             PayoutState::Cancelled { .. } => Self::Rejected(REJECTED_BY_MERCHANT.to_owned()),

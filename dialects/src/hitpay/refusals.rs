@@ -169,9 +169,7 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
             "None of the payment methods of this payment request can be used now.".to_owned()
         }
         Refusal::NotAllowed(text) => format!("{text}."),
-        Refusal::UnknownMediaType => {
-            "Send the request body as a form or as JSON.".to_owned()
-        }
+        Refusal::UnknownMediaType => "Send the request body as a form or as JSON.".to_owned(),
         Refusal::Unavailable(wait) => format!(
             "The service cannot answer now and nothing was changed. Try again in {}.",
             wait_text(*wait)

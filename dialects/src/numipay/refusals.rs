@@ -115,9 +115,9 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
             "An error has occurred. Please try again later.",
         ),
         Refusal::WrongState(state) => conflict(&format!("it is {}", state.replace('_', " "))),
-        Refusal::KeyReused => conflict(
-            "the tracking_id was used before, with another type, amount, currency or user",
-        ),
+        Refusal::KeyReused => {
+            conflict("the tracking_id was used before, with another type, amount, currency or user")
+        }
         Refusal::AlreadyPaid => conflict("it is paid"),
         Refusal::Expired => conflict("it has expired"),
         Refusal::Failed | Refusal::Withdrawn => conflict("it is rejected"),
@@ -184,7 +184,10 @@ fn invalid(problems: &[FieldProblem]) -> Problem {
         .first()
         .map_or("The request is not complete.", |first| &first.message);
     let (code, message) = if missing("tracking_id") {
-        (code::TRACKING_ID_MISSING, "Client Transaction ID is missing")
+        (
+            code::TRACKING_ID_MISSING,
+            "Client Transaction ID is missing",
+        )
     } else if missing("transaction_id") {
         (code::TRANSACTION_ID_MISSING, "Transaction ID is missing")
     } else {

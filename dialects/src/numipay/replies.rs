@@ -1,9 +1,7 @@
 //! From a reply to the wire.
 
 use domain::transaction::{Opened, Page, Standing};
-use domain::{
-    BillView, Direction, Payout, Reply, Seed, TransactionReply, TransactionView, WireId,
-};
+use domain::{BillView, Direction, Payout, Reply, Seed, TransactionReply, TransactionView, WireId};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -88,9 +86,7 @@ struct Listed<'a> {
 pub fn encode(site: &Site, reply: &Reply) -> Response<Vec<u8>> {
     match reply {
         Reply::Transaction(TransactionReply::Opened(opened)) => opened_answer(site, opened),
-        Reply::Transaction(TransactionReply::PayoutRejected) => {
-            answer(StatusCode::OK, &Map::new())
-        }
+        Reply::Transaction(TransactionReply::PayoutRejected) => answer(StatusCode::OK, &Map::new()),
         Reply::Transaction(TransactionReply::PayoutApproved) => {
             let body = Approved {
                 message: APPROVED,
@@ -209,7 +205,10 @@ pub fn short_id(kind: Kind, seed: &Seed) -> WireId {
 
 /// The token of a page, as the gateway put it beside what the client sent.
 pub fn page_token(extras: &Map<String, Json>) -> &str {
-    extras.get("page").and_then(Json::as_str).unwrap_or_default()
+    extras
+        .get("page")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
 }
 
 /// The path of a deposit's page.

@@ -142,10 +142,7 @@ pub fn withdrawal(
 }
 
 /// Both were read, or there was a problem with one of them and this is never reached.
-fn both(
-    tracking: Option<Tracking>,
-    amount: Option<Money>,
-) -> Result<(Tracking, Money), Refusal> {
+fn both(tracking: Option<Tracking>, amount: Option<Money>) -> Result<(Tracking, Money), Refusal> {
     tracking
         .zip(amount)
         .ok_or_else(|| Refusal::Invalid(Vec::new()))
@@ -184,7 +181,9 @@ fn common(fields: &mut Fields<'_>, options: &Options, site: &Site, server: bool)
         extras.insert("customer".to_owned(), Json::Object(customer));
     }
     Common {
-        tracking: tracking.zip(user).map(|(id, user)| Tracking { id, user, country }),
+        tracking: tracking
+            .zip(user)
+            .map(|(id, user)| Tracking { id, user, country }),
         amount,
         purpose,
         return_url,
@@ -407,9 +406,10 @@ fn card(fields: &mut Fields<'_>, options: &Options, now: Timestamp) -> Option<Ca
 fn card_problem(problem: CardProblem) -> (&'static str, &'static str) {
     match problem {
         CardProblem::NumberMissing => ("number", "The number is required."),
-        CardProblem::NumberInvalid => {
-            ("number", "The number must be 12 to 19 digits of a card number.")
-        }
+        CardProblem::NumberInvalid => (
+            "number",
+            "The number must be 12 to 19 digits of a card number.",
+        ),
         CardProblem::ExpiryMissing => ("exp_month", "The exp_month and exp_year are required."),
         CardProblem::ExpiryInvalid => (
             "exp_month",
@@ -417,8 +417,9 @@ fn card_problem(problem: CardProblem) -> (&'static str, &'static str) {
         ),
         CardProblem::ExpiryPast => ("exp_year", "The card has expired."),
         CardProblem::CodeMissing => ("verification_value", "The verification_value is required."),
-        CardProblem::CodeInvalid => {
-            ("verification_value", "The verification_value must be 3 or 4 digits.")
-        }
+        CardProblem::CodeInvalid => (
+            "verification_value",
+            "The verification_value must be 3 or 4 digits.",
+        ),
     }
 }

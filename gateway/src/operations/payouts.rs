@@ -9,8 +9,7 @@ use domain::payout::{Approval, Decision, Order, Request};
 use domain::provider::Question;
 use domain::transaction::{CANCELLED_BY_USER, Opened, Page, Standing, Tracking};
 use domain::{
-    AccountId, Caller, Direction, Money, Moment, Payout, PayoutId, PayoutState, Refusal,
-    Timestamp,
+    AccountId, Caller, Direction, Moment, Money, Payout, PayoutId, PayoutState, Refusal, Timestamp,
 };
 use store::tables::ledger::{self, Purse};
 use store::tables::payouts;

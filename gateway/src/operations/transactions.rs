@@ -9,7 +9,7 @@ use std::time::Duration;
 use dialects::Dialect;
 use domain::transaction::{Opened, Page, Standing, Tracking};
 use domain::{
-    BillState, Caller, Direction, Money, Moment, Object, Refusal, Reply, Timestamp,
+    BillState, Caller, Direction, Moment, Money, Object, Refusal, Reply, Timestamp,
     TransactionCall, TransactionReply, WireId,
 };
 use store::tables::transactions::{self, About, Listed, Of, Transaction};
@@ -91,12 +91,7 @@ async fn show(
 }
 
 /// The first part of a list of what was created from `from` up to, not including, `until`.
-pub fn list_of(
-    dialect: &dyn Dialect,
-    caller: &Caller,
-    from: Timestamp,
-    until: Timestamp,
-) -> Of {
+pub fn list_of(dialect: &dyn Dialect, caller: &Caller, from: Timestamp, until: Timestamp) -> Of {
     Of {
         caller: caller.clone(),
         dialect: dialect.profile().name.to_owned(),

@@ -277,10 +277,7 @@ fn next_lane(tx: &mut Tx<'_>, lane: i64) -> Result<Option<i64>, Fault> {
 
 /// The transfers of a payment or a payout, by its id.
 pub fn of(tx: &mut Tx<'_>, about: &str) -> Result<Vec<Link>, Fault> {
-    tx.query(OF, &[about.into()])?
-        .iter()
-        .map(link)
-        .collect()
+    tx.query(OF, &[about.into()])?.iter().map(link).collect()
 }
 
 /// Per currency, the sum of all debits and of all credits. Each row is both, so they differ only

@@ -153,12 +153,7 @@ fn progress_columns(payout: &Payout) -> Result<[Value; 6], Fault> {
 }
 
 /// A state as its columns say it.
-pub(super) fn state(
-    row: &Row,
-    word: usize,
-    at: usize,
-    cause: usize,
-) -> Result<PayoutState, Fault> {
+pub(super) fn state(row: &Row, word: usize, at: usize, cause: usize) -> Result<PayoutState, Fault> {
     let when = row.time_or_null(at)?.unwrap_or(Timestamp::from_millis(0));
     Ok(match row.text(word)? {
         "awaiting_user" => PayoutState::AwaitingUser,

@@ -163,11 +163,7 @@ pub fn by_tracking(
 }
 
 /// The transaction that a dialect calls so.
-pub fn by_wire(
-    tx: &mut Tx<'_>,
-    dialect: &str,
-    wire: &str,
-) -> Result<Option<Transaction>, Fault> {
+pub fn by_wire(tx: &mut Tx<'_>, dialect: &str, wire: &str) -> Result<Option<Transaction>, Fault> {
     one(tx, BY_WIRE, &[dialect.into(), wire.into()])
 }
 
@@ -217,12 +213,7 @@ pub struct Listed {
 }
 
 /// Some transactions, newest first, as they stand at a time.
-pub fn page(
-    tx: &mut Tx<'_>,
-    of: &Of,
-    now: Timestamp,
-    limit: u32,
-) -> Result<Vec<Listed>, Fault> {
+pub fn page(tx: &mut Tx<'_>, of: &Of, now: Timestamp, limit: u32) -> Result<Vec<Listed>, Fault> {
     let args: [Value; 7] = [
         of.caller.merchant.id.as_str().into(),
         of.caller.mode.as_str().into(),
@@ -238,11 +229,7 @@ pub fn page(
         .collect()
 }
 
-fn one(
-    tx: &mut Tx<'_>,
-    sql: &'static str,
-    args: &[Value],
-) -> Result<Option<Transaction>, Fault> {
+fn one(tx: &mut Tx<'_>, sql: &'static str, args: &[Value]) -> Result<Option<Transaction>, Fault> {
     tx.one(sql, args)?.map(|row| transaction(&row)).transpose()
 }
 
@@ -257,8 +244,7 @@ fn about(row: &Row, column: usize) -> Result<About, Fault> {
 
 fn money(row: &Row, amount: usize, currency: usize) -> Result<Money, Fault> {
     let currency = row.read(currency, Currency::parse_exact)?;
-    Money::from_minor(row.int(amount)?, currency)
-        .map_err(|error| Fault(format!("amount: {error}")))
+    Money::from_minor(row.int(amount)?, currency).map_err(|error| Fault(format!("amount: {error}")))
 }
 
 fn direction(row: &Row, column: usize) -> Result<Direction, Fault> {

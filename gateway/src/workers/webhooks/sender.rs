@@ -110,7 +110,10 @@ async fn secrets(
         Failure::Fault(fault) => fault,
         Failure::Refused(refusal) => Fault(refusal.name().to_owned()),
     };
-    let own = new.endpoint.as_ref().filter(|_| !scheme.signs_with_account());
+    let own = new
+        .endpoint
+        .as_ref()
+        .filter(|_| !scheme.signs_with_account());
     let Some(id) = own else {
         let salt = merchants::salt(app, &new.scheme, &new.merchant, new.mode).await;
         return Ok((vec![salt.map_err(fault)?], delivery.endpoint_wire.clone()));
