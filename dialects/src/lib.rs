@@ -19,6 +19,8 @@ pub mod hitpay;
 pub mod json;
 pub mod numipay;
 pub mod sign;
+pub mod standard;
+pub mod verify;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;

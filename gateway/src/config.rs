@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::http::routes::Routes;
 use crate::logs::{Format, Verbosity};
+use crate::schemes::Scheme;
 
 /// The environment variable that can hold the master key in place of a file.
 pub const MASTER_KEY: &str = "FLORIN_MASTER_KEY";
@@ -46,7 +47,7 @@ pub struct Config {
     /// Other paths for operations: `numipay_hosted = ["/gateway/v1/payments/hosted", "/pay"]`.
     #[serde(default)]
     pub routes: BTreeMap<String, Vec<String>>,
-    /// Delivery rules by dialect.
+    /// Delivery rules by scheme: a dialect's name, or `standard`.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
 }
@@ -89,7 +90,7 @@ pub struct Numipay {
     pub list_days: Option<u32>,
 }
 
-/// `[webhooks.<dialect>]`.
+/// `[webhooks.<scheme>]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhooks {
@@ -206,13 +207,13 @@ impl Config {
         Routes::new(&self.routes)
     }
 
-    /// Delivery rules that differ from the dialects' own.
+    /// Delivery rules that differ from the schemes' own.
     pub fn delivery(&self) -> Result<BTreeMap<&'static str, DeliveryRules>, String> {
         let mut rules = BTreeMap::new();
         for (name, changed) in &self.webhooks {
-            let dialect = dialects::by_name(name)
-                .ok_or_else(|| format!("webhooks.{name}: no dialect is called {name}"))?;
-            let mut rule = dialect.delivery();
+            let scheme = Scheme::by_name(name)
+                .ok_or_else(|| format!("webhooks.{name}: no scheme is called {name}"))?;
+            let mut rule = scheme.delivery();
             if let Some(retries) = &changed.retries {
                 rule.retries = retries
                     .iter()
@@ -222,7 +223,7 @@ impl Config {
             if let Some(timeout) = &changed.timeout {
                 rule.timeout = span(timeout)?;
             }
-            rules.insert(dialect.profile().name, rule);
+            rules.insert(scheme.name(), rule);
         }
         Ok(rules)
     }
@@ -335,6 +336,10 @@ mod tests {
             rules.retries,
             [Span::from_seconds(10), Span::from_minutes(90)]
         );
+        let config = read("[webhooks.standard]\ntimeout = \"5s\"").unwrap();
+        let rules = &config.delivery().unwrap()["standard"];
+        assert_eq!(rules.timeout, Span::from_seconds(5));
+        assert_eq!(rules.retries.len(), 9, "as they were");
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! Who makes and signs webhooks: the dialect an object came through.
+//! Who makes and signs webhooks: the dialect an object came through, and beside it the Standard
+//! Webhooks of Florin's own, which speak about everything.
 //!
 //! The engine asks here and nowhere else, so it knows no scheme by name.
 
-use dialects::{Dialect, Kind, Outgoing, Signing, Unsignable, WebhookBody};
+use dialects::{Dialect, Kind, Outgoing, Signing, Unsignable, WebhookBody, standard};
 use domain::delivery::DeliveryRules;
 use domain::{About, Endpoint, Event, Moment, Secret, WireId};
 
@@ -11,6 +12,8 @@ use domain::{About, Endpoint, Event, Moment, Secret, WireId};
 pub enum Scheme {
     /// The webhooks of a dialect.
     Dialect(&'static dyn Dialect),
+    /// Standard Webhooks.
+    Standard,
 }
 
 impl std::fmt::Debug for Scheme {
@@ -22,7 +25,8 @@ impl std::fmt::Debug for Scheme {
 impl Scheme {
     /// Every scheme.
     pub fn all() -> impl Iterator<Item = Self> {
-        dialects::ALL.iter().copied().map(Self::Dialect)
+        let of_dialects = dialects::ALL.iter().copied().map(Self::Dialect);
+        of_dialects.chain([Self::Standard])
     }
 
     /// The scheme of this name.
@@ -36,19 +40,25 @@ impl Scheme {
             About::Endpoint(endpoint) => Some(endpoint.head.scheme.as_str()),
             About::Bill { .. } | About::Payout(_) => event.dialect(),
         };
-        name.and_then(Self::by_name)
+        let dialect = name.and_then(dialects::by_name);
+        dialect.map(Self::Dialect)
     }
 
     /// The schemes that speak about every event, whatever dialect it came through, if one of the
     /// merchant's endpoints wants to hear them.
-    pub fn of_everything(_event: &Event, _endpoints: &[Endpoint]) -> Option<Self> {
-        None
+    pub fn of_everything(endpoints: &[Endpoint]) -> Option<Self> {
+        // Most merchants have none: then no body is made only to be thrown away.
+        let wanted = endpoints
+            .iter()
+            .any(|endpoint| endpoint.head.scheme == standard::NAME);
+        wanted.then_some(Self::Standard)
     }
 
     /// Its name in the database and in configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dialect(dialect) => dialect.profile().name,
+            Self::Standard => standard::NAME,
         }
     }
 
@@ -56,6 +66,7 @@ impl Scheme {
     pub fn bodies(self, event: &Event) -> Vec<WebhookBody> {
         match self {
             Self::Dialect(dialect) => dialect.webhooks(event),
+            Self::Standard => standard::bodies(event).into_iter().collect(),
         }
     }
 
@@ -63,6 +74,7 @@ impl Scheme {
     pub fn sign(self, signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
         match self {
             Self::Dialect(dialect) => dialect.sign(signing),
+            Self::Standard => standard::sign(signing),
         }
     }
 
@@ -70,6 +82,7 @@ impl Scheme {
     pub fn delivery(self) -> DeliveryRules {
         match self {
             Self::Dialect(dialect) => dialect.delivery(),
+            Self::Standard => standard::delivery(),
         }
     }
 
@@ -77,6 +90,7 @@ impl Scheme {
     pub fn signs_with_account(self) -> bool {
         match self {
             Self::Dialect(dialect) => dialect.signs_with_account(),
+            Self::Standard => false,
         }
     }
 
@@ -84,6 +98,13 @@ impl Scheme {
     pub fn endpoint_secret(self, chance: &[u8; 64]) -> Secret {
         match self {
             Self::Dialect(dialect) => dialect.endpoint_secret(chance),
+            Self::Standard => {
+                let mut half = [0; 32];
+                for (place, byte) in half.iter_mut().zip(chance) {
+                    *place = *byte;
+                }
+                standard::secret::mint(&half)
+            }
         }
     }
 
@@ -91,6 +112,7 @@ impl Scheme {
     pub fn endpoint_id(self, at: &Moment) -> WireId {
         match self {
             Self::Dialect(dialect) => dialect.mint(Kind::Endpoint, at.now, &at.seed),
+            Self::Standard => WireId::from(at.uuid("standard endpoint")),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The commands of `florin`. What they print is for people; bad options exit 2 with the accepted
 //! form, anything that cannot be done exits 1 with one clear line.
 
+mod door;
 mod ledger;
+mod listen;
 mod merchants;
 mod sandbox;
 mod serve;
 mod start;
+mod webhooks;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,6 +23,11 @@ First steps:
   florin sandbox                       the whole gateway in test mode; prints a curl to paste
   florin ledger verify --data florin-data
                                        proves that the books are whole, also while it runs
+  florin webhooks verify --secret … request.txt
+                                       says whether a webhook is genuine, and if not, why
+  florin listen --forward-to http://localhost:3000/hook
+                                       events live, handed on to your own receiver
+  florin trigger bill.paid             makes it happen
 
 In production:
   openssl rand -hex 32 > master.key && chmod 600 master.key
@@ -43,12 +51,19 @@ enum Command {
     Sandbox(SandboxArgs),
     /// Runs the gateway in production, from a configuration file.
     Serve(ConfigArgs),
+    /// Shows events live and hands them on, signed, to an address of yours.
+    Listen(listen::ListenArgs),
+    /// Makes an event really happen in a running sandbox, through the simulator.
+    Trigger(listen::TriggerArgs),
     /// Looks after the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
     /// Looks after merchants and their keys.
     #[command(subcommand)]
     Merchants(MerchantsCommand),
+    /// Looks after webhooks.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
 }
 
 #[derive(Debug, Args)]
@@ -129,9 +144,12 @@ pub fn main() -> ExitCode {
     let done = match florin.command {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Listen(args) => listen::listen(&args),
+        Command::Trigger(args) => listen::trigger(&args),
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(&args),
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
+        Command::Webhooks(command) => webhooks::run(&command),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,

@@ -39,7 +39,7 @@ pub(super) fn announce(tx: &mut Tx<'_>, at: &Moment, event: &Event) -> Result<()
     let mut number = 0;
     let schemes = Scheme::of(event)
         .into_iter()
-        .chain(Scheme::of_everything(event, &known));
+        .chain(Scheme::of_everything(&known));
     for scheme in schemes {
         for webhook in scheme.bodies(event) {
             for (target, endpoint) in receivers(event, scheme, &webhook, &known) {

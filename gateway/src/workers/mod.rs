@@ -6,12 +6,14 @@ pub mod webhooks;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::limits::{IDEMPOTENCY_KEPT, SWEEP_MAX};
+use domain::Timestamp;
+use domain::limits::{ATTEMPT_DEADLINE, IDEMPOTENCY_KEPT, SWEEP_MAX};
+use store::tables::{attempts, bills as bills_table, payouts as payouts_table};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::operations::{Failure, bills, payments, payouts};
+use crate::operations::{Failure, bills, endpoints, payments, payouts};
 
 /// How often due work is looked for.
 const POLL: Duration = Duration::from_millis(500);
@@ -36,11 +38,14 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let _ = webhooks.await;
 }
 
-/// Everything that is due but webhooks: expired bills, payouts, attempts without an answer, old keys.
+/// Everything that is due but webhooks: expired bills, payouts, attempts without an answer, old
+/// keys.
 pub async fn tick(app: &App) -> Result<(), Failure> {
-    bills::expire_due(app).await?;
-    payouts::advance_due(app).await?;
+    // A pass takes a bounded number: those that are left come in the next one.
+    while bills::expire_due(app).await? == SWEEP_MAX as usize {}
+    while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
     payments::resolve_asked(app).await?;
+    while endpoints::empty_removed(app).await? {}
     let before = app.clock.now().minus(IDEMPOTENCY_KEPT);
     let old = app
         .store
@@ -56,6 +61,25 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
             .await?;
     }
     Ok(())
+}
+
+/// When something is due next, later than `after`: what [`tick`] and [`webhooks::tick`] would find
+/// to do then.
+pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let own = app
+        .store
+        .read("next_due", move |tx| {
+            let asked = attempts::next_asked(tx, after.minus(ATTEMPT_DEADLINE))?;
+            let asked = asked.map(|asked| asked.plus(ATTEMPT_DEADLINE));
+            Ok([
+                bills_table::next_due(tx, after)?,
+                payouts_table::next_due(tx, after)?,
+                asked,
+            ])
+        })
+        .await?;
+    let delivery = webhooks::next_due(app, after).await?;
+    Ok(own.into_iter().chain([delivery]).flatten().min())
 }
 
 /// Before the first request, when this process is the only one on its database: whatever a dead

@@ -51,6 +51,12 @@ impl Visit<'_> {
         }
     }
 
+    /// The first provider that takes a card.
+    fn card_provider(&self) -> Option<&Provider> {
+        let mut offered = self.seen.offered.iter();
+        offered.find(|provider| provider.kind == ProviderKind::Card)
+    }
+
     /// What a form of the page asks for is done.
     pub(super) async fn deposit(self, view: BillView, wish: Wish, form: &Form) -> Response {
         if self.seen.transaction.flow == "server" {
@@ -89,7 +95,12 @@ impl Visit<'_> {
         form: &Form,
     ) -> Response {
         let chosen = Some(provider).filter(|id| !id.is_empty());
-        let card = self.provider(chosen).cloned();
+        // A card form that names no provider means the card.
+        let card = match chosen {
+            Some(_) => self.provider(chosen),
+            None => self.card_provider(),
+        };
+        let card = card.cloned();
         let card = card.filter(|provider| provider.kind == ProviderKind::Card);
         let today = display::month_of(self.app.clock.now());
         let (expiry, name) = (form.get("expiry"), form.get("name"));
@@ -271,12 +282,7 @@ impl Visit<'_> {
     /// The page with the card form again after the bank said no.
     pub(super) fn declined(&self, view: &BillView, cause: &domain::payment::Cause) -> Response {
         let page = self.checkout(view).declined("card", cause, "");
-        let card = self
-            .seen
-            .offered
-            .iter()
-            .find(|provider| provider.kind == ProviderKind::Card);
-        let page = self.card_page(view, page, card);
+        let page = self.card_page(view, page, self.card_provider());
         let back = self.deposit_back(view);
         self.answer(StatusCode::UNPROCESSABLE_ENTITY, &page, back.as_deref())
     }
