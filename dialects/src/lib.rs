@@ -17,6 +17,7 @@ pub mod fields;
 pub mod form;
 pub mod hitpay;
 pub mod json;
+pub mod numipay;
 pub mod sign;
 pub mod standard;
 pub mod verify;
@@ -29,7 +30,7 @@ use http::Response;
 use http::request::Parts;
 
 /// Every dialect, in the order in which their paths are asked for.
-pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &vipps::Vipps];
+pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &vipps::Vipps, &numipay::Numipay];
 
 /// What a dialect is, as data.
 #[derive(Debug)]
@@ -60,6 +61,23 @@ pub struct Site {
     pub vipps: vipps::Options,
     /// Times and limits of reservations.
     pub reservations: domain::reservation::Rules,
+    /// Settings of the Numipay dialect.
+    pub numipay: numipay::Options,
+}
+
+impl Site {
+    /// A sandbox at this address: every setting as it is by default, and targets on this machine
+    /// allowed.
+    pub fn sandbox(public_url: &str) -> Self {
+        Self {
+            public_url: public_url.to_owned(),
+            insecure_targets: true,
+            hitpay: hitpay::Options::default(),
+            vipps: vipps::Options::default(),
+            reservations: domain::reservation::Rules::default(),
+            numipay: numipay::Options::default(),
+        }
+    }
 }
 
 /// What one kind of id names.
@@ -190,6 +208,21 @@ pub trait Dialect: Sync {
     /// A new secret for a registered endpoint, in the form the contract gives it, from chance.
     fn endpoint_secret(&self, chance: &[u8; 64]) -> Secret {
         Secret::new(domain::secret::hex(chance.get(..32).unwrap_or_default()))
+    }
+
+    /// Does the account's own secret sign what goes to registered endpoints as well?
+    fn signs_with_account(&self) -> bool {
+        false
+    }
+
+    /// How long each stage of a payout may take.
+    fn payout_stages(&self, _site: &Site) -> domain::payout::Stages {
+        let day = domain::Span::from_minutes(24 * 60);
+        domain::payout::Stages {
+            user: day,
+            approval: day,
+            rail: domain::Span::from_seconds(2),
+        }
     }
 
     /// When deliveries are retried, before configuration changes it.

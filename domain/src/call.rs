@@ -10,6 +10,7 @@ use crate::payment::Payment;
 use crate::reservation::{ReservationCall, ReservationReply};
 use crate::secret::Secret;
 use crate::token::AccessToken;
+use crate::transaction::{TransactionCall, TransactionReply};
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
 /// the dialect; whether the object exists and its state allows this is decided by the operation.
@@ -29,6 +30,8 @@ pub enum Call {
     Reservation(ReservationCall),
     /// Issue an access token to the caller.
     IssueToken,
+    /// Deposits and withdrawals.
+    Transaction(TransactionCall),
     /// Register an endpoint for webhooks of this dialect.
     RegisterEndpoint(Box<EndpointAsk>),
     /// Show one endpoint.
@@ -52,6 +55,7 @@ impl Call {
             Self::WithdrawBill(_) => "withdraw_bill",
             Self::Reservation(call) => call.name(),
             Self::IssueToken => "issue_token",
+            Self::Transaction(call) => call.name(),
             Self::RegisterEndpoint(_) => "register_endpoint",
             Self::ShowEndpoint(_) => "show_endpoint",
             Self::ListEndpoints => "list_endpoints",
@@ -141,6 +145,8 @@ pub enum Reply {
     DefaultLink(Merchant),
     /// A bill was deleted.
     BillWithdrawn,
+    /// Deposits and withdrawals.
+    Transaction(TransactionReply),
     /// An endpoint was registered; its secret is shown with it.
     EndpointRegistered(Box<EndpointView>),
     /// An endpoint, as it is now.

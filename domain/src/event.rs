@@ -8,6 +8,7 @@ use crate::id::{EventId, MerchantId};
 use crate::merchant::Mode;
 use crate::moment::{Moment, Timestamp};
 use crate::payment::Payment;
+use crate::payout::Payout;
 use crate::reservation::Step;
 
 /// What happened.
@@ -35,6 +36,20 @@ pub enum Fact {
     PaymentRefunded,
     /// A payment ended without money.
     PaymentEnded,
+    /// A payout was requested.
+    PayoutCreated,
+    /// The customer said where it goes.
+    PayoutSubmitted,
+    /// The merchant approved it.
+    PayoutApproved,
+    /// It arrived.
+    PayoutPaid,
+    /// The customer or the rail said no.
+    PayoutRejected,
+    /// The merchant said no.
+    PayoutCancelled,
+    /// Nobody acted in time.
+    PayoutExpired,
     /// An endpoint was registered.
     EndpointRegistered,
     /// Somebody asked for a test delivery to an endpoint.
@@ -51,7 +66,7 @@ pub enum Fact {
 
 impl Fact {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::BillCreated,
         Self::BillChanged,
         Self::BillPaid,
@@ -63,6 +78,13 @@ impl Fact {
         Self::PaymentReleased,
         Self::PaymentRefunded,
         Self::PaymentEnded,
+        Self::PayoutCreated,
+        Self::PayoutSubmitted,
+        Self::PayoutApproved,
+        Self::PayoutPaid,
+        Self::PayoutRejected,
+        Self::PayoutCancelled,
+        Self::PayoutExpired,
         Self::EndpointRegistered,
         Self::EndpointTested,
         Self::EndpointFailing,
@@ -85,6 +107,13 @@ impl Fact {
             Self::PaymentReleased => "payment.released",
             Self::PaymentRefunded => "payment.refunded",
             Self::PaymentEnded => "payment.ended",
+            Self::PayoutCreated => "payout.created",
+            Self::PayoutSubmitted => "payout.submitted",
+            Self::PayoutApproved => "payout.approved",
+            Self::PayoutPaid => "payout.paid",
+            Self::PayoutRejected => "payout.rejected",
+            Self::PayoutCancelled => "payout.cancelled",
+            Self::PayoutExpired => "payout.expired",
             Self::EndpointRegistered => "endpoint.registered",
             Self::EndpointTested => "endpoint.tested",
             Self::EndpointFailing => "endpoint.failing",
@@ -121,6 +150,8 @@ pub enum About {
     },
     /// An endpoint for webhooks.
     Endpoint(Box<Endpoint>),
+    /// A payout.
+    Payout(Box<Payout>),
 }
 
 /// A fact with the objects as they were right after it.
@@ -165,6 +196,11 @@ impl Event {
         Self::new(at, fact, About::Endpoint(Box::new(endpoint)))
     }
 
+    /// An event about a payout.
+    pub fn of_payout(at: &Moment, fact: Fact, payout: Payout) -> Self {
+        Self::new(at, fact, About::Payout(Box::new(payout)))
+    }
+
     /// An event at a moment.
     pub fn new(at: &Moment, fact: Fact, about: About) -> Self {
         let object = match &about {
@@ -175,6 +211,7 @@ impl Event {
             About::Step { payment, .. } => payment.head.id.as_str(),
             About::Bill { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
+            About::Payout(payout) => payout.head.id.as_str(),
         };
         let id = EventId::mint(at, &format!("{}/{object}", fact.as_str()));
         let at = at.now;
@@ -191,6 +228,7 @@ impl Event {
         match &self.about {
             About::Bill { bill, .. } | About::Step { bill, .. } => &bill.head.merchant,
             About::Endpoint(endpoint) => &endpoint.head.merchant,
+            About::Payout(payout) => &payout.head.merchant,
         }
     }
 
@@ -199,6 +237,7 @@ impl Event {
         match &self.about {
             About::Bill { bill, .. } | About::Step { bill, .. } => bill.head.mode,
             About::Endpoint(endpoint) => endpoint.head.mode,
+            About::Payout(payout) => payout.head.mode,
         }
     }
 
@@ -207,6 +246,7 @@ impl Event {
         match &self.about {
             About::Bill { bill, .. } | About::Step { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
+            About::Payout(payout) => payout.head.id.as_str(),
         }
     }
 
@@ -215,7 +255,16 @@ impl Event {
     pub fn dialect(&self) -> Option<&str> {
         match &self.about {
             About::Bill { bill, .. } | About::Step { bill, .. } => Some(&bill.head.dialect),
+            About::Payout(payout) => Some(&payout.head.dialect),
             About::Endpoint(_) => None,
+        }
+    }
+
+    /// The payout, if it is about one.
+    pub fn payout(&self) -> Option<&Payout> {
+        match &self.about {
+            About::Payout(payout) => Some(payout),
+            About::Bill { .. } | About::Step { .. } | About::Endpoint(_) => None,
         }
     }
 
@@ -223,7 +272,7 @@ impl Event {
     pub fn bill(&self) -> Option<&Bill> {
         match &self.about {
             About::Bill { bill, .. } | About::Step { bill, .. } => Some(bill),
-            About::Endpoint(_) => None,
+            About::Endpoint(_) | About::Payout(_) => None,
         }
     }
 
@@ -232,7 +281,7 @@ impl Event {
         match &self.about {
             About::Bill { payment, .. } => payment.as_deref(),
             About::Step { payment, .. } => Some(payment),
-            About::Endpoint(_) => None,
+            About::Endpoint(_) | About::Payout(_) => None,
         }
     }
 }

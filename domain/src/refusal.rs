@@ -57,6 +57,10 @@ pub enum Refusal {
     Step(StepProblem),
     /// Nothing that can be paid with is open for this bill.
     NoMethod,
+    /// The caller is known and may not do this; the sentence says what it would take.
+    NotAllowed(String),
+    /// A body of a kind that the call does not take.
+    UnknownMediaType,
     /// We cannot answer now; nothing was changed. Try again after the time given.
     Unavailable(Span),
 }
@@ -111,6 +115,8 @@ impl Refusal {
             Self::KeyReused => "key_reused",
             Self::Step(_) => "step",
             Self::NoMethod => "no_method",
+            Self::NotAllowed(_) => "not_allowed",
+            Self::UnknownMediaType => "unknown_media_type",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -156,6 +162,8 @@ impl Refusal {
             Self::KeyReused,
             Self::Step(StepProblem::CaptureBeforeReserved),
             Self::NoMethod,
+            Self::NotAllowed("Card data is not allowed".to_owned()),
+            Self::UnknownMediaType,
             Self::Unavailable(Span::from_seconds(1)),
         ]
     }

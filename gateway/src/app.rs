@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::auth::KeyCache;
 use crate::http::limits::Limits;
+use crate::http::routes::Routes;
 use crate::outbound::Outbound;
 use crate::schemes::Scheme;
 use crate::vault::Vault;
@@ -55,6 +56,8 @@ pub struct App {
     /// Opened webhook secrets with the time they were looked up, so that each delivery need not
     /// open them again.
     pub secrets: Mutex<BTreeMap<String, (Secret, Timestamp)>>,
+    /// Which operation answers at which paths.
+    pub routes: Routes,
     /// How long a claimed delivery is held.
     pub lease: Span,
     /// Opened secrets of endpoints, newest first, with their ends.
@@ -114,6 +117,7 @@ impl App {
             keys: KeyCache::default(),
             limits: Limits::default(),
             secrets: Mutex::default(),
+            routes: Routes::default(),
             lease,
             endpoint_secrets: Mutex::default(),
             sending: Sending::default(),

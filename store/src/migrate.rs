@@ -35,6 +35,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0003_vipps",
         sql: include_str!("../migrations/0003_vipps.sql"),
     },
+    Migration {
+        version: 4,
+        name: "0004_payouts",
+        sql: include_str!("../migrations/0004_payouts.sql"),
+    },
 ];
 
 impl Migration {

@@ -77,6 +77,8 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::TooMuch(..)
         | Refusal::KeyReused
         | Refusal::Step(_)
+        | Refusal::NotAllowed(_)
+        | Refusal::UnknownMediaType
         | Refusal::NoMethod => {}
     }
     response
@@ -107,6 +109,8 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         | Refusal::TooMuch(..)
         | Refusal::Step(_)
         | Refusal::NoMethod => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NotAllowed(_) => StatusCode::FORBIDDEN,
+        Refusal::UnknownMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::TooManyCalls(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -169,6 +173,8 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         Refusal::NoMethod => {
             "None of the payment methods of this payment request can be used now.".to_owned()
         }
+        Refusal::NotAllowed(text) => format!("{text}."),
+        Refusal::UnknownMediaType => "Send the request body as a form or as JSON.".to_owned(),
         Refusal::Unavailable(wait) => format!(
             "The service cannot answer now and nothing was changed. Try again in {}.",
             wait_text(*wait)

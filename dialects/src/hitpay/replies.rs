@@ -140,7 +140,8 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Endpoints(_)
         | Reply::EndpointRemoved
         | Reply::Reservation(_)
-        | Reply::Token(_) => crate::not_offered(),
+        | Reply::Token(_)
+        | Reply::Transaction(_) => crate::not_offered(),
     }
 }
 

@@ -48,7 +48,14 @@ pub fn callbacks(event: &Event) -> Vec<WebhookBody> {
         | Fact::EndpointFailing
         | Fact::EndpointPaused
         | Fact::EndpointResumed
-        | Fact::EndpointRemoved => return Vec::new(),
+        | Fact::EndpointRemoved
+        | Fact::PayoutCreated
+        | Fact::PayoutSubmitted
+        | Fact::PayoutApproved
+        | Fact::PayoutPaid
+        | Fact::PayoutRejected
+        | Fact::PayoutCancelled
+        | Fact::PayoutExpired => return Vec::new(),
     };
     let Some(bill) = event.bill() else {
         return Vec::new();

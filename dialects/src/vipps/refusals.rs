@@ -80,6 +80,11 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
         ),
         Refusal::Unauthenticated => flaw(Flaw::TokenMissing),
         Refusal::Credential(which) => flaw(*which),
+        Refusal::NotAllowed(text) => plain(StatusCode::FORBIDDEN, text),
+        Refusal::UnknownMediaType => plain(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Send JSON with the header Content-Type: application/json.",
+        ),
         Refusal::TooManyCalls(_) => plain(StatusCode::TOO_MANY_REQUESTS, "Too many calls."),
         Refusal::Unreadable(text) => plain(StatusCode::BAD_REQUEST, text),
         Refusal::Invalid(problems) => invalid(head, problems),

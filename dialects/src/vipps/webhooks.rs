@@ -93,7 +93,9 @@ pub fn bodies(event: &Event) -> Vec<WebhookBody> {
                 test_body(event, endpoint),
             )]
         }
-        (About::Step { .. } | About::Bill { .. } | About::Endpoint(_), _) => Vec::new(),
+        (About::Step { .. } | About::Bill { .. } | About::Endpoint(_) | About::Payout(_), _) => {
+            Vec::new()
+        }
     }
 }
 

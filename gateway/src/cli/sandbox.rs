@@ -44,13 +44,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             entropy,
             outbound: Outbound::new(Policy::open()),
             vault,
-            site: dialects::Site {
-                public_url: base_url.clone(),
-                insecure_targets: true,
-                hitpay: dialects::hitpay::Options::default(),
-                vipps: dialects::vipps::Options::default(),
-                reservations: domain::reservation::Rules::default(),
-            },
+            site: dialects::Site::sandbox(&base_url),
             demo: None,
             delivery: std::collections::BTreeMap::new(),
         });
@@ -125,6 +119,8 @@ Florin sandbox: everything in test mode, no real money.
                      key        {subscription}
                      MSN        {msn}
                      phone      {base}/sandbox/phone
+  Numipay            key  {numipay}
+                     signature password {password}
 
 Make a payment request, then open the \"url\" of the answer and pay with 4242 4242 4242 4242:
 
@@ -133,6 +129,12 @@ Make a payment request, then open the \"url\" of the answer and pay with 4242 42
     -d amount=25.00 -d currency=SGD -d purpose='A pot of tea' -d 'payment_methods[]=card'
 
 {vipps}
+Numipay: a deposit on the cashier; open the \"url\" of the answer:
+
+  curl -sS {base}{hosted} \\
+    -H 'X-Api-Key: {numipay}' -H 'Content-Type: application/json' \\
+    -d '{{\"request\":{{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\"currency\":\"EUR\",\"amount\":\"200.00\"}}}}'
+
 Stop with Ctrl-C; the next start finds everything again.
 ",
         salt = credentials.hitpay.salt,
@@ -140,6 +142,9 @@ Stop with Ctrl-C; the next start finds everything again.
         subscription = credentials.vipps.subscription_key,
         msn = credentials.vipps.merchant_serial_number,
         vipps = vipps_commands(credentials),
+        numipay = credentials.numipay.api_key,
+        password = credentials.numipay.signature_password,
+        hosted = "/gateway/v1/payments/hosted",
     )
 }
 

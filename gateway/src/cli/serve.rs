@@ -33,7 +33,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let key = config.master_key().map_err(Problem::Usage)?;
     let vault = Vault::new(&key).map_err(Problem::Usage)?;
     start::folder(&config.data)?;
-    Ok(App::new(Parts {
+    let mut app = App::new(Parts {
         store: start::open(&config.data, config.database.as_deref())?,
         clock: Clock::System,
         entropy: Entropy::System,
@@ -45,8 +45,11 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
             hitpay: config.hitpay_options(),
             vipps: config.vipps.options(),
             reservations: config.vipps.rules().map_err(Problem::Usage)?,
+            numipay: config.numipay_options().map_err(Problem::Usage)?,
         },
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,
-    }))
+    });
+    app.routes = config.routes().map_err(Problem::Usage)?;
+    Ok(app)
 }

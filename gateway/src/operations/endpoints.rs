@@ -65,7 +65,8 @@ pub async fn execute(
         | Call::ChangeBill(..)
         | Call::WithdrawBill(_)
         | Call::Reservation(_)
-        | Call::IssueToken => Err(Fault("no call about endpoints".to_owned()).into()),
+        | Call::IssueToken
+        | Call::Transaction(_) => Err(Fault("no call about endpoints".to_owned()).into()),
     }
 }
 

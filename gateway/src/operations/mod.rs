@@ -3,15 +3,20 @@
 
 pub mod accounts;
 pub mod bills;
+pub mod cashier;
 pub mod deliveries;
+pub mod deposits;
 pub mod endpoints;
 pub mod ledger;
 pub mod merchants;
 mod outbox;
 pub mod payments;
+pub mod payouts;
+pub mod providers;
 mod repeated;
 pub mod reservations;
 pub mod tokens;
+pub mod transactions;
 
 use dialects::{Dialect, Kind};
 use domain::call::Incoming;
@@ -22,7 +27,7 @@ pub use store::Failure;
 
 use crate::app::App;
 use crate::schemes::Scheme;
-use outbox::record;
+use outbox::{record, record_payout};
 
 /// Does what an authenticated caller asks for.
 pub async fn execute(
@@ -43,6 +48,7 @@ pub async fn execute(
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
         Call::Reservation(call) => reservations::execute(app, dialect, caller, call).await,
         Call::IssueToken => tokens::issue(app, dialect, caller).await,
+        Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
         call @ (Call::RegisterEndpoint(_)
         | Call::ShowEndpoint(_)
         | Call::ListEndpoints
@@ -55,8 +61,12 @@ pub async fn execute(
 
 /// The dialect a bill came through.
 fn dialect_of(bill: &Bill) -> Result<&'static dyn Dialect, Fault> {
-    dialects::by_name(&bill.head.dialect)
-        .ok_or_else(|| Fault(format!("no dialect is called {}", bill.head.dialect)))
+    dialect_called(&bill.head.dialect)
+}
+
+/// The dialect of this name, which an object came through.
+fn dialect_called(name: &str) -> Result<&'static dyn Dialect, Fault> {
+    dialects::by_name(name).ok_or_else(|| Fault(format!("no dialect is called {name}")))
 }
 
 /// A new id on the wire for one purpose of an operation.

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod deliveries;
+pub mod payouts;
 pub mod shop;
 pub mod simulate;
 
@@ -14,13 +15,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use domain::{Caller, Currency, Merchant, Mode, Secret};
+use domain::{Caller, Currency, Merchant, Mode, PaymentSettings, Secret};
 use serde::{Deserialize, Serialize};
 use store::tables::merchants as table;
 
 use crate::app::App;
 use crate::operations::accounts::{self, Account};
-use crate::operations::{Failure, merchants};
+use crate::operations::{Failure, merchants, providers};
 
 /// The demo merchant's name.
 pub const SHOP: &str = "Demo Shop";
@@ -243,8 +244,38 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
         number: vipps.merchant_serial_number.clone(),
     };
     accounts::admit(app, &dialects::vipps::Vipps, &caller, &account).await?;
+    let_numipay_in(app, &caller, &credentials.numipay).await?;
     Ok(Demo {
         caller,
         credentials,
     })
+}
+
+/// Numipay's key and password; card data in calls and payouts without the customer's step, unless
+/// somebody has settled that otherwise.
+async fn let_numipay_in(app: &App, caller: &Caller, known: &Numipay) -> Result<(), Failure> {
+    let name = dialects::numipay::NAME;
+    let key = Secret::new(known.api_key.clone());
+    if merchants::by_key(app, name, &key).await?.is_none() {
+        let (at, digest, owner) = (app.moment(), key.digest(), caller.clone());
+        app.store
+            .write("demo_key", move |tx| {
+                table::revoke_keys(tx, &owner, name, at.now)?;
+                Ok(table::insert_key(tx, &digest, &owner, name, at.now)?)
+            })
+            .await?;
+    }
+    let password = Secret::new(known.signature_password.clone());
+    merchants::put_salt(app, name, caller, &password).await?;
+    let (merchant, mode) = (&caller.merchant.id, caller.mode);
+    let usual = PaymentSettings::usual(mode);
+    if providers::settings(app, merchant, mode).await? != usual {
+        return Ok(());
+    }
+    let everything = PaymentSettings {
+        cards_in_calls: true,
+        payout_user_step: false,
+        ..usual
+    };
+    providers::put_settings(app, merchant, mode, everything).await
 }

@@ -14,8 +14,11 @@ pub mod idempotency;
 pub mod ledger;
 pub mod merchants;
 pub mod payments;
+pub mod payouts;
 pub mod records;
 pub mod reservations;
+pub mod settings;
+pub mod transactions;
 
 use domain::Mode;
 
@@ -36,8 +39,11 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         ledger::STATEMENTS,
         merchants::STATEMENTS,
         payments::STATEMENTS,
+        payouts::STATEMENTS,
         records::STATEMENTS,
         reservations::STATEMENTS,
+        settings::STATEMENTS,
+        transactions::STATEMENTS,
     ]
     .into_iter()
     .flatten()
