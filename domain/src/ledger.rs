@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::currency::Currency;
-use crate::id::{MerchantId, PaymentId};
+use crate::id::{CardId, MerchantId, PaymentId};
 use crate::merchant::Mode;
 use crate::moment::Timestamp;
 use crate::money::{AmountError, Money, PositiveMoney};
@@ -25,6 +25,12 @@ pub enum AccountId {
     Held(PaymentId),
     /// What we owe a merchant.
     Merchant(MerchantId),
+    /// What is left on a gift card and not held: owed to whoever has it.
+    Card(CardId),
+    /// What a merchant took for the gift cards it sold: below zero by all that was ever issued.
+    Issued(MerchantId),
+    /// What was left on gift cards when they expired: a merchant's income.
+    Breakage(MerchantId),
 }
 
 /// The text is not the name of an account.
@@ -41,12 +47,24 @@ impl AccountId {
             "held" => PaymentId::parse(rest)
                 .map(Self::Held)
                 .map_err(|_| UnknownAccount),
-            "merchant" => MerchantId::parse(rest)
-                .map(Self::Merchant)
+            "merchant" => of_merchant(rest, Self::Merchant),
+            "card" => CardId::parse(rest)
+                .map(Self::Card)
                 .map_err(|_| UnknownAccount),
+            "issued" => of_merchant(rest, Self::Issued),
+            "breakage" => of_merchant(rest, Self::Breakage),
             _ => Err(UnknownAccount),
         }
     }
+}
+
+fn of_merchant(
+    text: &str,
+    account: impl Fn(MerchantId) -> AccountId,
+) -> Result<AccountId, UnknownAccount> {
+    MerchantId::parse(text)
+        .map(account)
+        .map_err(|_| UnknownAccount)
 }
 
 impl fmt::Display for AccountId {
@@ -55,6 +73,9 @@ impl fmt::Display for AccountId {
             Self::Clearing(rail) => write!(f, "clearing:{rail}"),
             Self::Held(payment) => write!(f, "held:{payment}"),
             Self::Merchant(merchant) => write!(f, "merchant:{merchant}"),
+            Self::Card(card) => write!(f, "card:{card}"),
+            Self::Issued(merchant) => write!(f, "issued:{merchant}"),
+            Self::Breakage(merchant) => write!(f, "breakage:{merchant}"),
         }
     }
 }
@@ -71,6 +92,12 @@ pub enum Reason {
     Release,
     /// Captured money goes back to the payer.
     Refund,
+    /// A gift card was sold, or money was added to one.
+    Issue,
+    /// A gift card's time was over, and what was left is the merchant's.
+    Expire,
+    /// What was left on one gift card went to another.
+    Transfer,
 }
 
 impl Reason {
@@ -81,14 +108,25 @@ impl Reason {
             Self::Capture => "capture",
             Self::Release => "release",
             Self::Refund => "refund",
+            Self::Issue => "issue",
+            Self::Expire => "expire",
+            Self::Transfer => "transfer",
         }
     }
 
     /// Reads the word back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Authorize, Self::Capture, Self::Release, Self::Refund]
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
+        [
+            Self::Authorize,
+            Self::Capture,
+            Self::Release,
+            Self::Refund,
+            Self::Issue,
+            Self::Expire,
+            Self::Transfer,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == text)
     }
 }
 
@@ -191,6 +229,24 @@ impl ChainHash {
     }
 }
 
+/// What a transfer belongs to. Its prefix tells the kind, so one text names it in the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A payment.
+    Payment(PaymentId),
+    /// A gift card, for what no payment moves: issue, expiry, transfer.
+    Card(CardId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Payment(id) => id.fmt(f),
+            Self::Card(id) => id.fmt(f),
+        }
+    }
+}
+
 /// A transfer as it stands in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -202,8 +258,8 @@ pub struct Entry {
     pub at: Timestamp,
     /// Test or live.
     pub mode: Mode,
-    /// The payment it belongs to.
-    pub payment: PaymentId,
+    /// What it belongs to.
+    pub subject: Subject,
     /// The movement.
     pub transfer: Transfer,
 }
@@ -219,7 +275,7 @@ impl Entry {
             self.place.to_string(),
             self.at.millis().to_string(),
             self.mode.as_str().to_owned(),
-            self.payment.to_string(),
+            self.subject.to_string(),
             self.transfer.debit.to_string(),
             self.transfer.credit.to_string(),
             amount.minor().to_string(),

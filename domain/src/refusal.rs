@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gift_card::CardRefusal;
 use crate::moment::Span;
 
 /// Something a client asked for and does not get, with what would be right.
@@ -49,6 +50,8 @@ pub enum Refusal {
     KeyReused,
     /// Nothing that can be paid with is open for this bill.
     NoMethod,
+    /// A gift card that cannot be used here, and why.
+    Card(CardRefusal),
     /// We cannot answer now; nothing was changed. Try again after the time given.
     Unavailable(Span),
 }
@@ -94,6 +97,7 @@ impl Refusal {
             Self::TooMuch(..) => "too_much",
             Self::KeyReused => "key_reused",
             Self::NoMethod => "no_method",
+            Self::Card(why) => why.name(),
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -104,7 +108,7 @@ impl Refusal {
             field: "amount".to_owned(),
             message: "The amount field is required.".to_owned(),
         };
-        vec![
+        let mut all = vec![
             Self::UnknownRoute,
             Self::UnknownMethod,
             Self::BodyTooLarge(crate::limits::BODY_MAX),
@@ -132,6 +136,8 @@ impl Refusal {
             Self::KeyReused,
             Self::NoMethod,
             Self::Unavailable(Span::from_seconds(1)),
-        ]
+        ];
+        all.extend(CardRefusal::ALL.map(Self::Card));
+        all
     }
 }

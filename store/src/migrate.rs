@@ -19,11 +19,23 @@ pub struct Migration {
 }
 
 /// All migrations, oldest first.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "0001_foundation",
-    sql: include_str!("../migrations/0001_foundation.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "0001_foundation",
+        sql: include_str!("../migrations/0001_foundation.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "0004_payouts",
+        sql: include_str!("../migrations/0004_payouts.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "0005_gift_cards",
+        sql: include_str!("../migrations/0005_gift_cards.sql"),
+    },
+];
 
 impl Migration {
     /// What identifies its text.

@@ -3,8 +3,11 @@
 //! Each writer owns a lane, and each lane is one chain: several writers (nodes on PostgreSQL)
 //! append without waiting for each other, and each chain is checked on its own.
 
-use domain::ledger::{ChainHash, CurrencyTotals, Entry, Reason};
-use domain::{AccountId, Currency, Journal, Mode, Money, Payment, PaymentId, Timestamp, Transfer};
+use domain::ledger::{ChainHash, CurrencyTotals, Entry, Reason, Subject};
+use domain::{
+    AccountId, CardId, Currency, GiftCard, Journal, Mode, Money, Payment, PaymentId, Timestamp,
+    Transfer,
+};
 
 use super::mode;
 use crate::sql::{Row, Value};
@@ -12,12 +15,12 @@ use crate::{Fault, Tx};
 
 const TAIL: &str = "SELECT place, hash FROM transfers WHERE lane = ?1 ORDER BY place DESC LIMIT 1";
 const INSERT: &str = "INSERT INTO transfers \
-    (lane, place, at, mode, payment, debit, credit, amount, currency, reason, hash) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    (lane, place, at, mode, payment, card, debit, credit, amount, currency, reason, hash) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const LANES: &str = "SELECT DISTINCT lane FROM transfers ORDER BY lane";
-const AFTER: &str = "SELECT lane, place, at, mode, payment, debit, credit, amount, currency, \
+const AFTER: &str = "SELECT lane, place, at, mode, COALESCE(payment, card), debit, credit, amount, currency, \
     reason, hash FROM transfers WHERE lane = ?1 AND place > ?2 ORDER BY place LIMIT ?3";
-const OF_PAYMENT: &str = "SELECT lane, place, at, mode, payment, debit, credit, amount, currency, \
+const OF_PAYMENT: &str = "SELECT lane, place, at, mode, COALESCE(payment, card), debit, credit, amount, currency, \
     reason, hash FROM transfers WHERE payment = ?1 ORDER BY lane, place";
 const TOTALS: &str = "SELECT currency, CAST(SUM(amount) AS BIGINT) FROM transfers \
     GROUP BY currency ORDER BY currency";
@@ -56,6 +59,27 @@ pub fn post(
     journal: &Journal,
     now: Timestamp,
 ) -> Result<(), Fault> {
+    let owner = (payment.head.mode, Subject::Payment(payment.head.id.clone()));
+    append(tx, owner, journal, now)
+}
+
+/// Appends what a gift card moved without a payment.
+pub fn post_card(
+    tx: &mut Tx<'_>,
+    card: &GiftCard,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let owner = (card.head.mode, Subject::Card(card.head.id.clone()));
+    append(tx, owner, journal, now)
+}
+
+fn append(
+    tx: &mut Tx<'_>,
+    (mode, subject): (Mode, Subject),
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), Fault> {
     if journal.transfers().is_empty() {
         return Ok(());
     }
@@ -70,8 +94,8 @@ pub fn post(
             lane,
             place,
             at: now,
-            mode: payment.head.mode,
-            payment: payment.head.id.clone(),
+            mode,
+            subject: subject.clone(),
             transfer: transfer.clone(),
         };
         hash = entry.hash(&hash);
@@ -82,12 +106,17 @@ pub fn post(
 
 fn insert(tx: &mut Tx<'_>, entry: &Entry, hash: &ChainHash) -> Result<(), Fault> {
     let amount = entry.transfer.amount();
-    let args: [Value; 11] = [
+    let (payment, card) = match &entry.subject {
+        Subject::Payment(id) => (id.as_str().into(), Value::Null),
+        Subject::Card(id) => (Value::Null, id.as_str().into()),
+    };
+    let args: [Value; 12] = [
         entry.lane.into(),
         entry.place.into(),
         entry.at.into(),
         entry.mode.as_str().into(),
-        entry.payment.as_str().into(),
+        payment,
+        card,
         entry.transfer.debit().to_string().into(),
         entry.transfer.credit().to_string().into(),
         amount.minor().into(),
@@ -153,7 +182,7 @@ pub fn balances(tx: &mut Tx<'_>) -> Result<Vec<Balance>, Fault> {
 fn link(row: &Row) -> Result<Link, Fault> {
     let (lane, place) = (row.int(0)?, row.int(1)?);
     let broken = |what: String| Fault(format!("transfer {lane}/{place}: {what}"));
-    let read = || -> Result<(Mode, PaymentId, Transfer), Fault> {
+    let read = || -> Result<(Mode, Subject, Transfer), Fault> {
         let currency = row.read(8, Currency::parse_exact)?;
         let amount =
             Money::from_minor(row.int(7)?, currency).map_err(|error| Fault(error.to_string()))?;
@@ -162,19 +191,28 @@ fn link(row: &Row) -> Result<Link, Fault> {
         let reason = row.read(9, |text| Reason::parse(text).ok_or("no reason"))?;
         let transfer = Transfer::new(debit, credit, amount, reason)
             .map_err(|error| Fault(error.to_string()))?;
-        Ok((mode(row, 3)?, row.read(4, PaymentId::parse)?, transfer))
+        Ok((mode(row, 3)?, row.read(4, subject)?, transfer))
     };
-    let (mode, payment, transfer) = read().map_err(|fault| broken(fault.0))?;
+    let (mode, subject, transfer) = read().map_err(|fault| broken(fault.0))?;
     let entry = Entry {
         lane,
         place,
         at: row.time(2)?,
         mode,
-        payment,
+        subject,
         transfer,
     };
     Ok(Link {
         entry,
         hash: ChainHash::stored(row.text(10)?.to_owned()),
     })
+}
+
+/// The owner of a transfer, by the prefix of its id.
+fn subject(text: &str) -> Result<Subject, &'static str> {
+    let card = || CardId::parse(text).map(Subject::Card);
+    PaymentId::parse(text)
+        .map(Subject::Payment)
+        .or_else(|_| card())
+        .map_err(|_| "no owner of a transfer")
 }

@@ -7,6 +7,8 @@ pub mod attempts;
 pub mod bills;
 pub mod deliveries;
 pub mod events;
+pub mod gift_cards;
+pub mod guesses;
 pub mod idempotency;
 pub mod ledger;
 pub mod merchants;
@@ -25,6 +27,8 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         bills::STATEMENTS,
         deliveries::STATEMENTS,
         events::STATEMENTS,
+        gift_cards::STATEMENTS,
+        guesses::STATEMENTS,
         idempotency::STATEMENTS,
         ledger::STATEMENTS,
         merchants::STATEMENTS,

@@ -1,0 +1,2 @@
+-- A transfer may belong to a payout.
+ALTER TABLE transfers ADD COLUMN payout TEXT;
