@@ -12,6 +12,7 @@
 //! A new dialect is one folder with the same files as [`hitpay`] and one line in [`ALL`].
 #![deny(clippy::float_arithmetic, clippy::wildcard_enum_match_arm)]
 
+pub mod base64;
 pub mod fields;
 pub mod form;
 pub mod hitpay;

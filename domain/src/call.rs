@@ -6,6 +6,7 @@ use crate::bill::{Ask, Bill};
 use crate::id::WireId;
 use crate::merchant::Merchant;
 use crate::payment::Payment;
+use crate::transaction::{TransactionCall, TransactionReply};
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
 /// the dialect; whether the object exists and its state allows this is decided by the operation.
@@ -21,6 +22,8 @@ pub enum Call {
     ChangeBill(WireId, Box<Ask>),
     /// Delete a bill that was not paid.
     WithdrawBill(WireId),
+    /// Deposits and withdrawals.
+    Transaction(TransactionCall),
 }
 
 impl Call {
@@ -32,6 +35,7 @@ impl Call {
             Self::ListBills(_) => "list_bills",
             Self::ChangeBill(..) => "change_bill",
             Self::WithdrawBill(_) => "withdraw_bill",
+            Self::Transaction(call) => call.name(),
         }
     }
 }
@@ -116,4 +120,6 @@ pub enum Reply {
     DefaultLink(Merchant),
     /// A bill was deleted.
     BillWithdrawn,
+    /// Deposits and withdrawals.
+    Transaction(TransactionReply),
 }

@@ -19,7 +19,7 @@ pub struct Instrument {
 }
 
 /// A card whose parts were read and whose number passes the Luhn check.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
     number: Secret,
     code: Secret,

@@ -32,11 +32,25 @@ pub enum Fact {
     PaymentRefunded,
     /// A payment ended without money.
     PaymentEnded,
+    /// A payout was requested.
+    PayoutCreated,
+    /// The customer said where it goes.
+    PayoutSubmitted,
+    /// The merchant approved it.
+    PayoutApproved,
+    /// It arrived.
+    PayoutPaid,
+    /// The customer or the rail said no.
+    PayoutRejected,
+    /// The merchant said no.
+    PayoutCancelled,
+    /// Nobody acted in time.
+    PayoutExpired,
 }
 
 impl Fact {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::BillCreated,
         Self::BillChanged,
         Self::BillPaid,
@@ -48,6 +62,13 @@ impl Fact {
         Self::PaymentReleased,
         Self::PaymentRefunded,
         Self::PaymentEnded,
+        Self::PayoutCreated,
+        Self::PayoutSubmitted,
+        Self::PayoutApproved,
+        Self::PayoutPaid,
+        Self::PayoutRejected,
+        Self::PayoutCancelled,
+        Self::PayoutExpired,
     ];
 
     /// The name in the database.
@@ -64,6 +85,13 @@ impl Fact {
             Self::PaymentReleased => "payment.released",
             Self::PaymentRefunded => "payment.refunded",
             Self::PaymentEnded => "payment.ended",
+            Self::PayoutCreated => "payout.created",
+            Self::PayoutSubmitted => "payout.submitted",
+            Self::PayoutApproved => "payout.approved",
+            Self::PayoutPaid => "payout.paid",
+            Self::PayoutRejected => "payout.rejected",
+            Self::PayoutCancelled => "payout.cancelled",
+            Self::PayoutExpired => "payout.expired",
         }
     }
 

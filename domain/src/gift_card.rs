@@ -441,7 +441,7 @@ impl GiftCard {
         Ok(self.with_payment(place.now, decision, Deed::Hold, amount))
     }
 
-    /// A payment takes all that it holds: held → merchant. The card's own state does not matter:
+    /// A payment takes all that it holds: held → redeemed. The card's own state does not matter:
     /// what was reserved in time is paid.
     pub fn redeem(mut self, payment: Payment, now: Timestamp) -> Result<CardDecision, Refusal> {
         let payment = self.own(payment)?;
@@ -461,7 +461,7 @@ impl GiftCard {
         Ok(self.with_payment(now, decision, Deed::Free, amount))
     }
 
-    /// A payment gives back: merchant → card, never more than it took. A card whose time is over
+    /// A payment gives back: redeemed → card, never more than it took. A card whose time is over
     /// is good again until `renewed`: money must not come back to where it cannot be used.
     pub fn give_back(
         mut self,

@@ -75,6 +75,9 @@ typed_id!(
     /// A payment: one movement of money.
     PaymentId, "pay_");
 typed_id!(
+    /// A payout: money that leaves a merchant.
+    PayoutId, "out_");
+typed_id!(
     /// One try to move money over a rail.
     AttemptId, "att_");
 typed_id!(

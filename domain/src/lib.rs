@@ -35,9 +35,12 @@ pub mod merchant;
 pub mod moment;
 pub mod money;
 pub mod payment;
+pub mod payout;
 pub mod programme;
+pub mod provider;
 pub mod refusal;
 pub mod secret;
+pub mod transaction;
 
 pub use attempt::{Attempt, AttemptState};
 pub use bill::{Ask, Bill, BillState};
@@ -46,12 +49,17 @@ pub use card::Card;
 pub use currency::Currency;
 pub use event::{Event, Fact};
 pub use gift_card::{CardDecision, CardRefusal, GiftCard};
-pub use id::{AttemptId, BillId, CardId, DeliveryId, EventId, MerchantId, PaymentId, WireId};
+pub use id::{
+    AttemptId, BillId, CardId, DeliveryId, EventId, MerchantId, PaymentId, PayoutId, WireId,
+};
 pub use ledger::{AccountId, Journal, Transfer};
 pub use merchant::{Caller, Credential, Merchant, Mode};
 pub use moment::{Moment, Seed, Span, Timestamp};
 pub use money::{AmountError, Money, PositiveMoney};
 pub use payment::{Decision, Payment, PaymentState};
+pub use payout::{Payout, PayoutState};
 pub use programme::{CardEntry, Programme};
+pub use provider::{Direction, PaymentSettings};
 pub use refusal::{FieldProblem, Object, Refusal};
 pub use secret::Secret;
+pub use transaction::{TransactionCall, TransactionReply, TransactionView};

@@ -319,7 +319,8 @@ impl Payment {
         Ok(self.decide(now, state, journal, Fact::PaymentAuthorized))
     }
 
-    /// Reserved money goes to the merchant, whole or in part: held → merchant.
+    /// Reserved money goes to the merchant, whole or in part: held → merchant, or → redeemed when it
+    /// came from a gift card.
     pub fn capture(self, now: Timestamp, amount: Money) -> Result<Decision, Refusal> {
         let (at, mut sums) = self.sums()?;
         enough(amount, sums.held())?;
@@ -419,8 +420,14 @@ impl Payment {
         AccountId::Held(self.head.id.clone())
     }
 
+    /// Where captured money goes: what we owe the merchant, or, from a gift card, what the merchant
+    /// has had since it sold the card.
     fn merchant(&self) -> AccountId {
-        AccountId::Merchant(self.head.merchant.clone())
+        let merchant = self.head.merchant.clone();
+        match &self.head.gift_card {
+            Some(_) => AccountId::Redeemed(merchant),
+            None => AccountId::Merchant(merchant),
+        }
     }
 }
 

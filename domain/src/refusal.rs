@@ -52,6 +52,10 @@ pub enum Refusal {
     NoMethod,
     /// A gift card that cannot be used here, and why.
     Card(CardRefusal),
+    /// The caller is known and may not do this; the sentence says what it would take.
+    NotAllowed(String),
+    /// A body of a kind that the call does not take.
+    UnknownMediaType,
     /// We cannot answer now; nothing was changed. Try again after the time given.
     Unavailable(Span),
 }
@@ -98,6 +102,8 @@ impl Refusal {
             Self::KeyReused => "key_reused",
             Self::NoMethod => "no_method",
             Self::Card(why) => why.name(),
+            Self::NotAllowed(_) => "not_allowed",
+            Self::UnknownMediaType => "unknown_media_type",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -135,6 +141,8 @@ impl Refusal {
             Self::TooMuch("SGD 5.00".to_owned(), "SGD 4.00".to_owned()),
             Self::KeyReused,
             Self::NoMethod,
+            Self::NotAllowed("Card data is not allowed".to_owned()),
+            Self::UnknownMediaType,
             Self::Unavailable(Span::from_seconds(1)),
         ];
         all.extend(CardRefusal::ALL.map(Self::Card));

@@ -1,5 +1,5 @@
 -- Gift cards, their history, how often they were guessed, and how merchants run them. Payments may
--- draw on a card, and transfers may belong to one.
+-- draw on a card.
 
 CREATE TABLE gift_cards (
     id TEXT NOT NULL PRIMARY KEY,
@@ -63,40 +63,3 @@ CREATE TABLE gift_programmes (
 ALTER TABLE payments ADD COLUMN gift_card TEXT REFERENCES gift_cards (id);
 ALTER TABLE payments ADD COLUMN gift_last5 TEXT;
 CREATE INDEX payments_by_gift_card ON payments (bill, id) WHERE gift_card IS NOT NULL;
-
--- The ledger again, with a third kind of owner. Rows keep their places and hashes: what is hashed
--- is the id of the owner, whichever column it stands in.
-CREATE TABLE transfers_with_cards (
-    lane BIGINT NOT NULL,
-    place BIGINT NOT NULL CHECK (place > 0),
-    at BIGINT NOT NULL,
-    mode TEXT NOT NULL CHECK (mode IN ('test', 'live')),
-    payment TEXT REFERENCES payments (id),
-    payout TEXT,
-    card TEXT REFERENCES gift_cards (id),
-    debit TEXT NOT NULL,
-    credit TEXT NOT NULL,
-    amount BIGINT NOT NULL CHECK (amount > 0),
-    currency TEXT NOT NULL,
-    reason TEXT NOT NULL CHECK (
-        reason IN (
-            'authorize', 'capture', 'release', 'refund', 'issue', 'expire', 'transfer'
-        )
-    ),
-    hash TEXT NOT NULL,
-    PRIMARY KEY (lane, place),
-    CHECK (debit <> credit),
-    CHECK (
-        (CASE WHEN payment IS NULL THEN 0 ELSE 1 END)
-        + (CASE WHEN payout IS NULL THEN 0 ELSE 1 END)
-        + (CASE WHEN card IS NULL THEN 0 ELSE 1 END) = 1
-    )
-);
-INSERT INTO transfers_with_cards
-    (lane, place, at, mode, payment, payout, card, debit, credit, amount, currency, reason, hash)
-    SELECT lane, place, at, mode, payment, payout, NULL, debit, credit, amount, currency, reason,
-        hash FROM transfers;
-DROP TABLE transfers;
-ALTER TABLE transfers_with_cards RENAME TO transfers;
-CREATE INDEX transfers_by_payment ON transfers (payment);
-CREATE INDEX transfers_by_card ON transfers (card) WHERE card IS NOT NULL;

@@ -107,7 +107,7 @@ fn a_card_is_issued_held_redeemed_and_given_back() {
     let redeemed = held.card.redeem(payment, NOW).unwrap();
     assert_eq!(
         moved(&redeemed),
-        one("held", "merchant", 4_000, Reason::Capture)
+        one("held", "redeemed", 4_000, Reason::Capture)
     );
     assert_eq!(
         (redeemed.card.balance(), redeemed.card.held()),
@@ -124,7 +124,7 @@ fn a_card_is_issued_held_redeemed_and_given_back() {
         .unwrap();
     assert_eq!(
         moved(&given),
-        one("merchant", "card", 4_000, Reason::Refund)
+        one("redeemed", "card", 4_000, Reason::Refund)
     );
     assert_eq!(given.card.available(), sgd(10_000));
     assert_eq!(
@@ -425,7 +425,7 @@ proptest! {
             prop_assert_eq!(card.available().minor(), of("card"));
             prop_assert_eq!(card.held().minor(), of("held"));
             prop_assert!(of("card") >= 0 && of("held") >= 0);
-            prop_assert_eq!(-of("issued"), of("card") + of("held") + of("merchant") + of("breakage"));
+            prop_assert_eq!(-of("issued"), of("card") + of("held") + of("redeemed") + of("breakage"));
         }
         prop_assert_eq!(now.values().sum::<i64>(), 0);
     }

@@ -52,6 +52,7 @@ const PERMITTED: [(&str, &[&str]); 3] = [
             "jiff",
             "serde",
             "serde_json",
+            "sha1",
             "sha2",
             "thiserror",
             "url",

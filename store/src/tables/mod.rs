@@ -13,7 +13,10 @@ pub mod idempotency;
 pub mod ledger;
 pub mod merchants;
 pub mod payments;
+pub mod payouts;
 pub mod records;
+pub mod settings;
+pub mod transactions;
 
 use domain::Mode;
 
@@ -33,7 +36,10 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         ledger::STATEMENTS,
         merchants::STATEMENTS,
         payments::STATEMENTS,
+        payouts::STATEMENTS,
         records::STATEMENTS,
+        settings::STATEMENTS,
+        transactions::STATEMENTS,
     ]
     .into_iter()
     .flatten()
