@@ -3,9 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bill::{Ask, Bill};
+use crate::gift_card::Deed;
 use crate::id::WireId;
 use crate::merchant::Merchant;
+use crate::moment::{Span, Timestamp};
+use crate::money::Money;
 use crate::payment::Payment;
+use crate::programme::CardUse;
+use crate::secret::Secret;
 use crate::transaction::{TransactionCall, TransactionReply};
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
@@ -24,6 +29,31 @@ pub enum Call {
     WithdrawBill(WireId),
     /// Deposits and withdrawals.
     Transaction(TransactionCall),
+    /// About gift cards.
+    Cards(CardCall),
+}
+
+/// What can be asked about gift cards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardCall {
+    /// Pay a bill from these cards, all of them or none.
+    Perform(WireId, Vec<CardUse>),
+    /// End an open bill, or give a paid one back in full while it is not older than the time
+    /// given.
+    Undo(WireId, Span),
+    /// What is on the card of this number (its digits).
+    Balance(Secret),
+}
+
+impl CardCall {
+    /// A short name for logs and counters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Perform(..) => "perform",
+            Self::Undo(..) => "undo",
+            Self::Balance(_) => "card_balance",
+        }
+    }
 }
 
 impl Call {
@@ -36,6 +66,7 @@ impl Call {
             Self::ChangeBill(..) => "change_bill",
             Self::WithdrawBill(_) => "withdraw_bill",
             Self::Transaction(call) => call.name(),
+            Self::Cards(call) => call.name(),
         }
     }
 }
@@ -122,4 +153,27 @@ pub enum Reply {
     BillWithdrawn,
     /// Deposits and withdrawals.
     Transaction(TransactionReply),
+    /// What is on a gift card.
+    CardBalance(CardBalance),
+}
+
+/// What is on a gift card, as far as the caller may know: an unknown card, one that cannot be used
+/// and an empty one are the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardBalance {
+    /// What can be used.
+    pub amount: Option<Money>,
+    /// What changed it, newest first.
+    pub lines: Vec<CardLine>,
+}
+
+/// A change of what is on a gift card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardLine {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub deed: Deed,
+    /// By how much.
+    pub amount: Money,
 }

@@ -82,4 +82,23 @@ pub struct Caller {
 pub enum Credential {
     /// One secret key (`X-BUSINESS-API-KEY`, `X-Api-Key`).
     Key(Secret),
+    /// An id and its secret (`x-client-id`, `x-client-secret`).
+    Pair {
+        /// Public.
+        id: String,
+        /// Not.
+        secret: Secret,
+    },
+}
+
+impl Credential {
+    /// What is stored of it and compared: a digest of all its parts.
+    pub fn digest(&self) -> String {
+        match self {
+            Self::Key(key) => key.digest(),
+            Self::Pair { id, secret } => {
+                Secret::new(format!("{}:{id}:{}", id.len(), secret.expose())).digest()
+            }
+        }
+    }
 }
