@@ -16,6 +16,7 @@ pub mod base64;
 pub mod fields;
 pub mod form;
 pub mod hitpay;
+pub mod igivepay;
 pub mod json;
 pub mod sign;
 
@@ -26,7 +27,7 @@ use http::Response;
 use http::request::Parts;
 
 /// Every dialect, in the order in which their paths are asked for.
-pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay];
+pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &igivepay::IGivePay];
 
 /// What a dialect is, as data.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub struct Site {
     pub insecure_targets: bool,
     /// Settings of the HitPay dialect.
     pub hitpay: hitpay::Options,
+    /// Settings of the iGivePay dialect.
+    pub igivepay: igivepay::Options,
 }
 
 /// What one kind of id names.
@@ -128,7 +131,7 @@ pub trait Dialect: Sync {
     fn return_url(&self, view: &domain::BillView, outcome: PageOutcome) -> Option<String>;
 
     /// The path of the page where a bill is paid.
-    fn page_path(&self, view: &domain::BillView) -> String;
+    fn page_path(&self, site: &Site, view: &domain::BillView) -> String;
 }
 
 /// How the payer left the page.

@@ -30,8 +30,6 @@ pub struct Programme {
     pub rest_by: Vec<String>,
     /// Are gift cards offered on the pages of all bills, whichever API made them?
     pub everywhere: bool,
-    /// Where the payer goes after the page if the shop did not say.
-    pub return_url: Option<String>,
 }
 
 impl Default for Programme {
@@ -44,7 +42,6 @@ impl Default for Programme {
             card_present: false,
             rest_by: Vec::new(),
             everywhere: false,
-            return_url: None,
         }
     }
 }

@@ -51,13 +51,12 @@ pub async fn authenticate(
     dialect: &'static dyn Dialect,
     credential: &Credential,
 ) -> Result<Caller, Failure> {
-    let Credential::Key(key) = credential;
     let name = dialect.profile().name;
-    let (digest, now) = (key.digest(), app.clock.now());
+    let (digest, now) = (credential.digest(), app.clock.now());
     if let Some(caller) = app.keys.get(name, &digest, now) {
         return Ok(caller);
     }
-    match merchants::by_key(app, name, key).await? {
+    match merchants::by_key(app, name, &digest).await? {
         Some(caller) => {
             app.keys.put(name, digest, caller.clone(), now);
             Ok(caller)

@@ -276,7 +276,12 @@ pub async fn create_for_link(
     let (merchant, mode) = merchant_by_slug(app, slug).await?;
     match create(app, dialect, &Caller { merchant, mode }, ask).await? {
         Reply::BillCreated(view) => Ok(*view),
-        Reply::Bill(_) | Reply::Bills(_) | Reply::DefaultLink(_) | Reply::BillWithdrawn => {
+        Reply::Bill(_)
+        | Reply::Bills(_)
+        | Reply::DefaultLink(_)
+        | Reply::BillWithdrawn
+        | Reply::Transaction(_)
+        | Reply::CardBalance(_) => {
             Err(Fault("creating a bill answered something else".to_owned()).into())
         }
     }
@@ -359,7 +364,7 @@ pub(super) fn view(
 }
 
 /// Ends the tries of a bill whose payer is still at the bank's page: an answer that comes later
-/// moves no money. While a rail is being asked, nothing about the bill may change.
+/// moves no money; and frees what gift cards hold. While a rail is being asked, nothing about the bill may change.
 fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
     for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
         if *attempt.state() == AttemptState::Asked {
@@ -367,7 +372,7 @@ fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failu
         }
         super::payments::abandon(tx, at, bill, attempt)?;
     }
-    Ok(())
+    super::covering::free_all(tx, at, bill)
 }
 
 fn not_found(id: &WireId) -> Refusal {

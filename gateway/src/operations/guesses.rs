@@ -67,6 +67,11 @@ impl Tried {
         Self { number, cvc }
     }
 
+    /// Was no code given?
+    pub(super) fn is_without_code(&self) -> bool {
+        self.cvc.is_none()
+    }
+
     /// Both hashes as one text, for telling whether a request is the same as an earlier one.
     pub(super) fn text(&self) -> String {
         format!("{}/{}", self.number, self.cvc.as_deref().unwrap_or("-"))

@@ -2,14 +2,18 @@
 //! saves, inside one named transaction. The APIs and the pages call nothing deeper.
 
 pub mod bills;
+pub mod covering;
 pub mod deliveries;
+pub mod gift_cards;
+pub mod guesses;
 pub mod ledger;
 pub mod merchants;
 pub mod payments;
 mod repeated;
+pub mod validity;
 
 use dialects::{Dialect, Kind};
-use domain::call::Incoming;
+use domain::call::{CardCall, Incoming};
 use domain::{
     Bill, Call, Caller, DeliveryId, Event, Fact, Moment, Payment, Refusal, Reply, WireId,
 };
@@ -37,6 +41,22 @@ pub async fn execute(
         Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
+        Call::Transaction(_) => refused(Refusal::UnknownRoute),
+        Call::Cards(call) => cards(app, dialect, caller, call).await,
+    }
+}
+
+/// Does what a caller asks for about gift cards.
+async fn cards(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    call: CardCall,
+) -> Result<Reply, Failure> {
+    match call {
+        CardCall::Perform(id, cards) => covering::perform(app, dialect, caller, id, cards).await,
+        CardCall::Undo(id, within) => covering::undo(app, dialect, caller, id, within).await,
+        CardCall::Balance(number) => gift_cards::balance(app, caller, &number).await,
     }
 }
 
