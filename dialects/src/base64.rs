@@ -12,10 +12,10 @@ pub fn encode(bytes: &[u8]) -> String {
     for group in bytes.chunks(3) {
         let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let letter = ALPHABET.get(((bits >> (18 - 6 * place)) & 63) as usize);
+        for (place, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            let letter = ALPHABET.get(((bits >> shift) & 63) as usize);
             // A group of n bytes fills n + 1 letters.
-            let filled = place as usize <= group.len();
+            let filled = place <= group.len();
             text.push(letter.filter(|_| filled).map_or('=', |l| char::from(*l)));
         }
     }

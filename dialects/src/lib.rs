@@ -19,6 +19,8 @@ pub mod hitpay;
 pub mod igivepay;
 pub mod json;
 pub mod sign;
+pub mod standard;
+pub mod verify;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
@@ -65,6 +67,8 @@ pub enum Kind {
     Bill,
     /// A payment.
     Payment,
+    /// A registered endpoint for webhooks.
+    Endpoint,
 }
 
 /// A webhook as the event made it: stored once, sent as often as needed.
@@ -73,7 +77,7 @@ pub struct WebhookBody {
     /// What it announces, in the dialect's word: `payment_request.completed`.
     pub topic: String,
     /// Where it goes.
-    pub url: String,
+    pub to: Target,
     /// What must arrive in order: deliveries of one subject to one target never overtake.
     pub subject: String,
     /// `Content-Type` of the body.
@@ -81,6 +85,55 @@ pub struct WebhookBody {
     /// The body before signing.
     pub body: String,
 }
+
+/// Where a webhook goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To one address that came with the object.
+    Url(String),
+    /// To every endpoint that is registered for the topic.
+    Endpoints,
+}
+
+/// What a scheme may use to sign one attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Signing<'a> {
+    /// The valid secrets, newest first; never empty. All but the newest are being replaced.
+    pub secrets: &'a [Secret],
+    /// Where it goes.
+    pub url: &'a str,
+    /// The endpoint's id on the wire, if it goes to a registered one.
+    pub endpoint: Option<&'a str>,
+    /// Our id of the delivery: the same on every attempt.
+    pub delivery: &'a str,
+    /// What it announces.
+    pub topic: &'a str,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The stored body.
+    pub body: &'a str,
+    /// The time of this attempt.
+    pub now: Timestamp,
+}
+
+impl Signing<'_> {
+    /// The secret of a scheme that knows one at a time.
+    pub fn secret(&self) -> Result<&Secret, Unsignable> {
+        self.secrets.first().ok_or(Unsignable)
+    }
+}
+
+/// There is no secret to sign with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsignable;
+
+impl std::fmt::Display for Unsignable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("there is no secret to sign with")
+    }
+}
+
+impl std::error::Error for Unsignable {}
 
 /// A webhook ready to be sent: final bytes, and headers besides content type and user agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +174,12 @@ pub trait Dialect: Sync {
     fn webhooks(&self, event: &Event) -> Vec<WebhookBody>;
 
     /// Signs a body; called anew for each attempt.
-    fn sign(&self, secret: &Secret, body: &str, now: Timestamp) -> Outgoing;
+    fn sign(&self, signing: &Signing<'_>) -> Result<Outgoing, Unsignable>;
+
+    /// A new secret for a registered endpoint, in the form the contract gives it, from chance.
+    fn endpoint_secret(&self, chance: &[u8; 64]) -> Secret {
+        Secret::new(domain::secret::hex(chance.get(..32).unwrap_or_default()))
+    }
 
     /// When deliveries are retried, before configuration changes it.
     fn delivery(&self) -> DeliveryRules;
@@ -132,6 +190,17 @@ pub trait Dialect: Sync {
 
     /// The path of the page where a bill is paid.
     fn page_path(&self, site: &Site, view: &domain::BillView) -> String;
+}
+
+/// The answer for a reply that none of a dialect's routes asks for.
+pub fn not_offered() -> Response<Vec<u8>> {
+    let mut response = Response::new(br#"{"message":"Not implemented"}"#.to_vec());
+    *response.status_mut() = http::StatusCode::NOT_IMPLEMENTED;
+    let json = http::HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, json);
+    response
 }
 
 /// How the payer left the page.

@@ -18,7 +18,7 @@ const VIPPS_HEADERS: &str =
     "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=";
 
 /// HMAC-SHA256 of a message, given in parts, under a key: 32 bytes.
-fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         // HMAC takes keys of every length. Were that to change, this is no valid signature.
         return Vec::new();
@@ -47,11 +47,32 @@ pub fn same(expected: &str, received: &str) -> bool {
 /// `x-signature` of Numipay: SHA-1 of the body directly followed by the password, as 40 upper-case
 /// hexadecimal digits. A plain hash, not an HMAC: that is the provider's rule.
 pub fn numipay_signature(body: &[u8], password: &Secret) -> String {
-    let digest = Sha1::new()
-        .chain_update(body)
-        .chain_update(password.expose().as_bytes())
-        .finalize();
-    hex(&digest).to_ascii_uppercase()
+    sha1_hex(&[body, password.expose().as_bytes()])
+}
+
+/// SHA-1 of a message, given in parts, as 40 upper-case hexadecimal digits.
+pub(crate) fn sha1_hex(parts: &[&[u8]]) -> String {
+    let digest = parts
+        .iter()
+        .fold(Sha1::new(), |digest, part| digest.chain_update(part));
+    hex(&digest.finalize()).to_ascii_uppercase()
+}
+
+/// SHA-256 of a message, given in parts, as lower-case hexadecimal digits. No scheme signs so; it
+/// is what senders confuse with an HMAC.
+pub(crate) fn sha256_hex(parts: &[&[u8]]) -> String {
+    let digest = parts
+        .iter()
+        .fold(Sha256::new(), |digest, part| digest.chain_update(part));
+    hex(&digest.finalize())
+}
+
+/// HMAC-SHA1 as lower-case hexadecimal digits. No scheme signs so; senders do by mistake.
+pub(crate) fn hmac_sha1_hex(key: &[u8], message: &[u8]) -> String {
+    Hmac::<Sha1>::new_from_slice(key).map_or_else(
+        |_| String::new(),
+        |mac| hex(&mac.chain_update(message).finalize().into_bytes()),
+    )
 }
 
 /// `x-igive-signature`: `sha256=` and HMAC-SHA256 of the body as lower-case hexadecimal digits.
@@ -121,6 +142,24 @@ pub fn vipps_text(request: &VippsRequest<'_>, content_sha256: &str) -> String {
 /// The value of `Authorization` around a signature.
 pub fn vipps_authorization(signature: &str) -> String {
     format!("{VIPPS_HEADERS}{signature}")
+}
+
+/// Host and path-and-query as Vipps signs them for a registered URL: the host in lower case, with
+/// its port only if that is not the scheme's own; escapes untouched, no fragment, `/` for an empty
+/// path. `None` for what is no http or https URL.
+pub fn vipps_target(url: &str) -> Option<(String, String)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let port = match scheme.to_ascii_lowercase().as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return None,
+    };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let authority = authority.to_ascii_lowercase();
+    let host = authority.strip_suffix(port).unwrap_or(&authority);
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    (!host.is_empty()).then(|| (host.to_owned(), format!("{slash}{target}")))
 }
 
 /// One element of `webhook-signature` of Standard Webhooks: `v1,` and base64 of HMAC-SHA256 over

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bill::{Ask, Bill};
+use crate::endpoint::{Endpoint, EndpointAsk};
 use crate::gift_card::Deed;
 use crate::id::WireId;
 use crate::merchant::Merchant;
@@ -31,6 +32,16 @@ pub enum Call {
     Transaction(TransactionCall),
     /// About gift cards.
     Cards(CardCall),
+    /// Register an endpoint for webhooks of this dialect.
+    RegisterEndpoint(Box<EndpointAsk>),
+    /// Show one endpoint.
+    ShowEndpoint(WireId),
+    /// List the merchant's endpoints of this dialect, oldest first.
+    ListEndpoints,
+    /// Change an endpoint's address, topics or label.
+    ChangeEndpoint(WireId, Box<EndpointAsk>),
+    /// Remove an endpoint: what waits for it is not sent any more.
+    RemoveEndpoint(WireId),
 }
 
 /// What can be asked about gift cards.
@@ -67,6 +78,11 @@ impl Call {
             Self::WithdrawBill(_) => "withdraw_bill",
             Self::Transaction(call) => call.name(),
             Self::Cards(call) => call.name(),
+            Self::RegisterEndpoint(_) => "register_endpoint",
+            Self::ShowEndpoint(_) => "show_endpoint",
+            Self::ListEndpoints => "list_endpoints",
+            Self::ChangeEndpoint(..) => "change_endpoint",
+            Self::RemoveEndpoint(_) => "remove_endpoint",
         }
     }
 }
@@ -155,6 +171,14 @@ pub enum Reply {
     Transaction(TransactionReply),
     /// What is on a gift card.
     CardBalance(CardBalance),
+    /// An endpoint was registered; its secret is shown with it.
+    EndpointRegistered(Box<EndpointView>),
+    /// An endpoint, as it is now.
+    Endpoint(Box<EndpointView>),
+    /// The merchant's endpoints of the dialect, oldest first.
+    Endpoints(Vec<EndpointView>),
+    /// An endpoint was removed.
+    EndpointRemoved,
 }
 
 /// What is on a gift card, as far as the caller may know: an unknown card, one that cannot be used
@@ -176,4 +200,14 @@ pub struct CardLine {
     pub deed: Deed,
     /// By how much.
     pub amount: Money,
+}
+
+/// An endpoint with the secret that signs its deliveries, for dialects that show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointView {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The newest secret, for dialects whose answers show it. It is never kept with an answer.
+    #[serde(skip)]
+    pub secret: Option<Secret>,
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bill::Bill;
-use crate::id::EventId;
+use crate::endpoint::Endpoint;
+use crate::id::{EventId, MerchantId};
+use crate::merchant::Mode;
 use crate::moment::{Moment, Timestamp};
 use crate::payment::Payment;
 
@@ -46,11 +48,23 @@ pub enum Fact {
     PayoutCancelled,
     /// Nobody acted in time.
     PayoutExpired,
+    /// An endpoint was registered.
+    EndpointRegistered,
+    /// Somebody asked for a test delivery to an endpoint.
+    EndpointTested,
+    /// An endpoint has failed for so long that its owner should know.
+    EndpointFailing,
+    /// An endpoint gets nothing until it is resumed.
+    EndpointPaused,
+    /// An endpoint gets what waited for it.
+    EndpointResumed,
+    /// An endpoint was removed.
+    EndpointRemoved,
 }
 
 impl Fact {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::BillCreated,
         Self::BillChanged,
         Self::BillPaid,
@@ -69,6 +83,12 @@ impl Fact {
         Self::PayoutRejected,
         Self::PayoutCancelled,
         Self::PayoutExpired,
+        Self::EndpointRegistered,
+        Self::EndpointTested,
+        Self::EndpointFailing,
+        Self::EndpointPaused,
+        Self::EndpointResumed,
+        Self::EndpointRemoved,
     ];
 
     /// The name in the database.
@@ -92,6 +112,12 @@ impl Fact {
             Self::PayoutRejected => "payout.rejected",
             Self::PayoutCancelled => "payout.cancelled",
             Self::PayoutExpired => "payout.expired",
+            Self::EndpointRegistered => "endpoint.registered",
+            Self::EndpointTested => "endpoint.tested",
+            Self::EndpointFailing => "endpoint.failing",
+            Self::EndpointPaused => "endpoint.paused",
+            Self::EndpointResumed => "endpoint.resumed",
+            Self::EndpointRemoved => "endpoint.removed",
         }
     }
 
@@ -99,6 +125,20 @@ impl Fact {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|fact| fact.as_str() == text)
     }
+}
+
+/// What an event is about: the objects as they were right after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A bill, and the payment concerned if there is one.
+    Bill {
+        /// The bill.
+        bill: Box<Bill>,
+        /// The payment.
+        payment: Option<Box<Payment>>,
+    },
+    /// An endpoint for webhooks.
+    Endpoint(Box<Endpoint>),
 }
 
 /// A fact with the objects as they were right after it.
@@ -110,26 +150,90 @@ pub struct Event {
     pub at: Timestamp,
     /// What.
     pub fact: Fact,
-    /// The bill after it.
-    pub bill: Bill,
-    /// The payment after it, if one was concerned.
-    pub payment: Option<Payment>,
+    /// Of which objects.
+    pub about: About,
 }
 
 impl Event {
-    /// An event at a moment. Its id depends on the fact and its object, so one operation may
+    /// An event about a bill. Its id depends on the fact and its object, so one operation may
     /// announce several.
-    pub fn new(at: &Moment, fact: Fact, bill: Bill, payment: Option<Payment>) -> Self {
-        let object = payment
-            .as_ref()
-            .map_or(bill.head.id.as_str(), |p| p.head.id.as_str());
+    pub fn of_bill(at: &Moment, fact: Fact, bill: Bill, payment: Option<Payment>) -> Self {
+        let payment = payment.map(Box::new);
+        let bill = Box::new(bill);
+        Self::new(at, fact, About::Bill { bill, payment })
+    }
+
+    /// An event about an endpoint.
+    pub fn of_endpoint(at: &Moment, fact: Fact, endpoint: Endpoint) -> Self {
+        Self::new(at, fact, About::Endpoint(Box::new(endpoint)))
+    }
+
+    /// An event at a moment.
+    pub fn new(at: &Moment, fact: Fact, about: About) -> Self {
+        let object = match &about {
+            About::Bill {
+                payment: Some(payment),
+                ..
+            } => payment.head.id.as_str(),
+            About::Bill { bill, .. } => bill.head.id.as_str(),
+            About::Endpoint(endpoint) => endpoint.head.id.as_str(),
+        };
         let id = EventId::mint(at, &format!("{}/{object}", fact.as_str()));
+        let at = at.now;
         Self {
             id,
-            at: at.now,
+            at,
             fact,
-            bill,
-            payment,
+            about,
+        }
+    }
+
+    /// Whose it is.
+    pub fn merchant(&self) -> &MerchantId {
+        match &self.about {
+            About::Bill { bill, .. } => &bill.head.merchant,
+            About::Endpoint(endpoint) => &endpoint.head.merchant,
+        }
+    }
+
+    /// Test or live.
+    pub fn mode(&self) -> Mode {
+        match &self.about {
+            About::Bill { bill, .. } => bill.head.mode,
+            About::Endpoint(endpoint) => endpoint.head.mode,
+        }
+    }
+
+    /// Our id of the object by which the event is found again: the bill, the endpoint.
+    pub fn object(&self) -> &str {
+        match &self.about {
+            About::Bill { bill, .. } => bill.head.id.as_str(),
+            About::Endpoint(endpoint) => endpoint.head.id.as_str(),
+        }
+    }
+
+    /// The name of the dialect that the object came through; `None` for objects that belong to
+    /// no single one.
+    pub fn dialect(&self) -> Option<&str> {
+        match &self.about {
+            About::Bill { bill, .. } => Some(&bill.head.dialect),
+            About::Endpoint(_) => None,
+        }
+    }
+
+    /// The bill, if it is about one.
+    pub fn bill(&self) -> Option<&Bill> {
+        match &self.about {
+            About::Bill { bill, .. } => Some(bill),
+            About::Endpoint(_) => None,
+        }
+    }
+
+    /// The payment, if it is about one.
+    pub fn payment(&self) -> Option<&Payment> {
+        match &self.about {
+            About::Bill { payment, .. } => payment.as_deref(),
+            About::Endpoint(_) => None,
         }
     }
 }

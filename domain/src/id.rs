@@ -89,6 +89,9 @@ typed_id!(
 typed_id!(
     /// One webhook on its way to one target.
     DeliveryId, "dlv_");
+typed_id!(
+    /// A merchant's address for webhooks.
+    EndpointId, "end_");
 
 /// What a dialect calls one of our objects on the wire (a UUID, 15 letters, the merchant's own
 /// reference). Unique per dialect and kind of object.

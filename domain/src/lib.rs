@@ -25,6 +25,7 @@ pub mod call;
 pub mod card;
 pub mod currency;
 pub mod delivery;
+pub mod endpoint;
 pub mod event;
 pub mod gift_card;
 pub mod guess;
@@ -47,10 +48,12 @@ pub use bill::{Ask, Bill, BillState};
 pub use call::{BillView, Call, Reply};
 pub use card::Card;
 pub use currency::Currency;
-pub use event::{Event, Fact};
+pub use endpoint::{Endpoint, EndpointAsk, EndpointState, Topics};
+pub use event::{About, Event, Fact};
 pub use gift_card::{CardDecision, CardRefusal, GiftCard};
 pub use id::{
-    AttemptId, BillId, CardId, DeliveryId, EventId, MerchantId, PaymentId, PayoutId, WireId,
+    AttemptId, BillId, CardId, DeliveryId, EndpointId, EventId, MerchantId, PaymentId, PayoutId,
+    WireId,
 };
 pub use ledger::{AccountId, Journal, Transfer};
 pub use merchant::{Caller, Credential, Merchant, Mode};

@@ -69,6 +69,31 @@ pub const SWEEP_MAX: u32 = 500;
 /// Webhooks on their way at once.
 pub const IN_FLIGHT_MAX: usize = 256;
 
+/// Webhooks on their way to one endpoint at once; it is reached by one more for each success.
+pub const IN_FLIGHT_OF_ONE_MAX: usize = 64;
+
+/// Webhooks on their way to an endpoint that nothing is known of yet.
+pub const IN_FLIGHT_OF_A_NEW_ONE: usize = 8;
+
+/// Webhooks on their way to endpoints that failed last time, all together: half of the places
+/// stay free for those that answer.
+pub const IN_FLIGHT_OF_FAILING_MAX: usize = 128;
+
+/// The longest wait that a receiver may ask for with `Retry-After`.
+pub const RETRY_AFTER_MAX: Span = Span::from_minutes(24 * 60);
+
+/// Endpoints of one merchant, mode and scheme.
+pub const ENDPOINTS_MAX: u32 = 100;
+
+/// Queues of endpoints with something due that one look takes, fairest first.
+pub const QUEUES_MAX: u32 = 1_000;
+
+/// Topics that one endpoint may list.
+pub const TOPICS_MAX: usize = 100;
+
+/// How long the old secret of an endpoint stays valid while it is being replaced.
+pub const ROTATION: Span = Span::from_minutes(24 * 60);
+
 /// How long a stopping process waits for requests under way.
 pub const STOP_MAX: Span = Span::from_seconds(8);
 

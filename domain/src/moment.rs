@@ -109,6 +109,14 @@ impl Moment {
         }
     }
 
+    /// A random UUID (version 4) for one purpose, the same at every call.
+    pub fn random_uuid(&self, label: &str) -> uuid::Uuid {
+        let bytes = self.seed.derive(label);
+        let mut random = [0_u8; 16];
+        random.copy_from_slice(bytes.split_at(16).0);
+        uuid::Builder::from_random_bytes(random).into_uuid()
+    }
+
     /// A time-ordered UUID (version 7) for one purpose, the same at every call.
     pub fn uuid(&self, label: &str) -> uuid::Uuid {
         let bytes = self.seed.derive(label);

@@ -30,6 +30,8 @@ pub enum Refusal {
     Invalid(Vec<FieldProblem>),
     /// No such object, or it belongs to someone else, or to the other mode: one answer for all.
     NotFound(Object, String),
+    /// As many endpoints as may be are registered for one topic already; the number is the limit.
+    TooManyEndpoints(u32),
     /// The bill is paid already.
     AlreadyPaid,
     /// The bill's time is over.
@@ -76,6 +78,10 @@ pub enum Object {
     Bill,
     /// A payment (HitPay: charge).
     Payment,
+    /// A registered endpoint for webhooks.
+    Endpoint,
+    /// A webhook delivery.
+    Delivery,
 }
 
 impl Refusal {
@@ -91,6 +97,7 @@ impl Refusal {
             Self::Unreadable(_) => "unreadable",
             Self::Invalid(_) => "invalid",
             Self::NotFound(..) => "not_found",
+            Self::TooManyEndpoints(_) => "too_many_endpoints",
             Self::AlreadyPaid => "already_paid",
             Self::Expired => "expired",
             Self::Failed => "failed",
@@ -131,6 +138,12 @@ impl Refusal {
                 Object::Payment,
                 "9ef68e2e-3569-4f69-9f68-04c7e4bb007c".to_owned(),
             ),
+            Self::NotFound(
+                Object::Endpoint,
+                "9ef68e2e-3569-4f69-9f68-04c7e4bb007c".to_owned(),
+            ),
+            Self::NotFound(Object::Delivery, "dlv_1".to_owned()),
+            Self::TooManyEndpoints(25),
             Self::AlreadyPaid,
             Self::Expired,
             Self::Failed,

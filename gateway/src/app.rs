@@ -1,20 +1,21 @@
 //! What every part of the server shares.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-use dialects::Site;
+use dialects::{Dialect, Site};
 use domain::delivery::DeliveryRules;
-use domain::{Moment, Secret};
+use domain::{Moment, Secret, Span, Timestamp};
 use store::Store;
-use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::auth::KeyCache;
 use crate::outbound::Outbound;
+use crate::schemes::Scheme;
 use crate::vault::Vault;
+use crate::workers::webhooks::{self, Sending};
 
 /// The running gateway.
 #[derive(Debug)]
@@ -35,14 +36,18 @@ pub struct App {
     pub sandbox: bool,
     /// The demo merchant's credentials, in the sandbox.
     pub demo: Option<crate::sandbox::Demo>,
-    /// Delivery rules by dialect, after configuration.
-    pub delivery: BTreeMap<&'static str, DeliveryRules>,
+    /// Delivery rules by scheme, after configuration.
+    pub delivery: BTreeMap<&'static str, Arc<DeliveryRules>>,
     /// API keys looked up a moment ago.
     pub keys: KeyCache,
     /// Opened webhook secrets, so that each delivery need not open them again.
     pub secrets: Mutex<BTreeMap<String, Secret>>,
-    /// Wakes the webhook worker right after a commit that wrote deliveries.
-    pub deliveries_due: Notify,
+    /// How long a claimed delivery is held.
+    pub lease: Span,
+    /// Opened secrets of endpoints, newest first, with their ends.
+    pub endpoint_secrets: Mutex<BTreeMap<String, Vec<(Secret, Option<Timestamp>)>>>,
+    /// Webhooks under way in this process, and who may take new ones.
+    pub sending: Sending,
     stopping: AtomicBool,
 }
 
@@ -63,19 +68,26 @@ pub struct Parts {
     pub site: Site,
     /// The demo merchant's credentials; with them the sandbox is served.
     pub demo: Option<crate::sandbox::Demo>,
-    /// Delivery rules that differ from the dialects' own, by dialect.
+    /// Delivery rules that differ from the schemes' own, by scheme.
     pub delivery: BTreeMap<&'static str, DeliveryRules>,
 }
 
 impl App {
     /// Puts the parts together.
-    pub fn new(parts: Parts) -> Self {
-        let mut delivery = parts.delivery;
-        for dialect in dialects::ALL {
-            delivery
-                .entry(dialect.profile().name)
-                .or_insert_with(|| dialect.delivery());
-        }
+    pub fn new(mut parts: Parts) -> Self {
+        let mut changed = std::mem::take(&mut parts.delivery);
+        let delivery = Scheme::all()
+            .map(|scheme| {
+                let rules = changed.remove(scheme.name());
+                let rules = rules.unwrap_or_else(|| scheme.delivery());
+                (scheme.name(), Arc::new(rules))
+            })
+            .collect();
+        Self::with_rules(parts, delivery)
+    }
+
+    fn with_rules(parts: Parts, delivery: BTreeMap<&'static str, Arc<DeliveryRules>>) -> Self {
+        let lease = webhooks::lease(delivery.values().map(|rules| &rules.timeout));
         Self {
             store: parts.store,
             clock: parts.clock,
@@ -88,9 +100,20 @@ impl App {
             delivery,
             keys: KeyCache::default(),
             secrets: Mutex::default(),
-            deliveries_due: Notify::new(),
+            lease,
+            endpoint_secrets: Mutex::default(),
+            sending: Sending::default(),
             stopping: AtomicBool::new(false),
         }
+    }
+
+    /// The delivery rules of a scheme; of one that does not exist any more, those of the first.
+    pub fn rules(&self, scheme: &str) -> Arc<DeliveryRules> {
+        let known = self.delivery.get(scheme);
+        let first = || self.delivery.values().next();
+        known
+            .or_else(first)
+            .map_or_else(|| Arc::new(dialects::hitpay::HitPay.delivery()), Arc::clone)
     }
 
     /// The time and a seed for one operation.

@@ -14,6 +14,7 @@ pub mod operations;
 pub mod outbound;
 pub mod rails;
 pub mod sandbox;
+pub mod schemes;
 pub mod vault;
 pub mod web;
 pub mod workers;

@@ -94,6 +94,15 @@ impl Outbound {
         Self::Http(Http { client, guard })
     }
 
+    /// Can something ever be sent to this address? For an address that is being registered; what
+    /// its name resolves to is looked at when something is sent.
+    pub fn admits(&self, url: &str) -> Result<(), String> {
+        match self {
+            Self::Http(http) => http.admits(url),
+            Self::Scripted(_) => Ok(()),
+        }
+    }
+
     /// Sends a POST; an error is one line that may be shown to the merchant.
     pub async fn post(&self, sending: &Sending) -> Result<Received, String> {
         let http = match self {
@@ -110,6 +119,16 @@ impl Outbound {
 }
 
 impl Http {
+    fn admits(&self, url: &str) -> Result<(), String> {
+        let url = url::Url::parse(url).map_err(|error| format!("the URL: {error}"))?;
+        match url.host() {
+            Some(url::Host::Ipv4(ip)) => self.guard.check(IpAddr::V4(ip)),
+            Some(url::Host::Ipv6(ip)) => self.guard.check(IpAddr::V6(ip)),
+            Some(url::Host::Domain(_)) => Ok(()),
+            None => Err("the URL names no host".to_owned()),
+        }
+    }
+
     fn request(&self, sending: &Sending) -> Result<http::Request<Full<Bytes>>, String> {
         let url = url::Url::parse(&sending.url).map_err(|error| format!("the URL: {error}"))?;
         // The connector takes literal addresses without asking the resolver.

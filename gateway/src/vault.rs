@@ -68,6 +68,11 @@ impl Vault {
         })
     }
 
+    /// A key of its own for one kind of tokens: the same for the same master key.
+    pub fn token_key(&self, purpose: &str) -> Secret {
+        Secret::new(self.hashing.of("token key", purpose))
+    }
+
     /// Hashing under the master key.
     pub fn hashing(&self) -> &Hashing {
         &self.hashing

@@ -10,12 +10,14 @@ mod lab;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
-use domain::{Span, WireId};
+use domain::{Span, Timestamp, WireId};
+use gateway::operations::endpoints::Who;
 use gateway::operations::{deliveries, merchants, payments};
 use gateway::outbound::{Received, Sending};
 use gateway::workers;
 use hmac::{Hmac, KeyInit, Mac};
 use lab::{HITPAY, Lab, form};
+use store::tables::deliveries::{self as outbox, Filter};
 
 /// A receiver that answers with one status and keeps what it got.
 struct Receiver {
@@ -56,11 +58,15 @@ async fn paid(status: u16) -> (Lab, Arc<Receiver>, WireId) {
 }
 
 async fn seen(lab: &Lab) -> deliveries::Seen {
-    let (merchant, mode) = (&lab.caller.merchant.id, lab.caller.mode);
-    deliveries::list(&lab.app, merchant, mode, None)
-        .await
-        .unwrap()
-        .remove(0)
+    let newest = Filter {
+        merchant: lab.caller.merchant.id.clone(),
+        mode: lab.caller.mode,
+        endpoint: None,
+        state: None,
+        before: None,
+        limit: 10,
+    };
+    deliveries::list(&lab.app, newest).await.unwrap().remove(0)
 }
 
 #[tokio::test]
@@ -92,7 +98,7 @@ async fn the_bytes_are_signed_as_the_contract_says() {
         .into_iter()
         .map(|(key, value)| key + &value)
         .collect();
-    let salt = merchants::salt(&lab.app, HITPAY, &lab.caller.merchant.id, lab.caller.mode);
+    let salt = merchants::salt(&lab.app, "hitpay", &lab.caller.merchant.id, lab.caller.mode);
     let salt = salt.await.unwrap();
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(salt.expose().as_bytes()).unwrap();
     mac.update(text.as_bytes());
@@ -142,8 +148,11 @@ async fn six_attempts_exactly_on_schedule() {
         assert_eq!(workers::webhooks::tick(&lab.app).await.unwrap(), 0);
         // By hand it goes out again, with the same bytes.
         receiver.status.store(204, Ordering::SeqCst);
-        let (merchant, mode) = (&lab.caller.merchant.id, lab.caller.mode);
-        deliveries::resend(&lab.app, merchant, mode, &seen.delivery.new.id)
+        let who = Who {
+            caller: &lab.caller,
+            actor: "test",
+        };
+        deliveries::resend(&lab.app, &who, &seen.delivery.new.id)
             .await
             .unwrap();
         assert_eq!(workers::webhooks::tick(&lab.app).await.unwrap(), 1);
@@ -159,8 +168,16 @@ async fn a_delivery_of_a_dead_process_goes_out_at_once() {
     let now = lab.clock.now();
     // A worker takes it and dies before it sends.
     let taken = lab.app.store.write("take", move |tx| {
-        let until = now.plus(Span::from_seconds(60));
-        Ok(store::tables::deliveries::claim(tx, now, until, "dead", 10)?.len())
+        let never = Timestamp::from_millis(i64::MIN);
+        let queues = outbox::queues(tx, never, "", 10)?;
+        let claim = outbox::Claim {
+            queue: &queues[0].0,
+            now,
+            until: now.plus(Span::from_seconds(60)),
+            token: "dead",
+            limit: 10,
+        };
+        Ok(outbox::claim(tx, claim)?.len())
     });
     assert_eq!(taken.await.unwrap(), 1);
     assert_eq!(

@@ -19,8 +19,10 @@ pub mod sql;
 pub mod sqlite;
 pub mod tables;
 pub mod tx;
+mod wake;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use domain::{Refusal, Span};
 use tokio::sync::oneshot;
@@ -28,6 +30,7 @@ use tokio::sync::oneshot;
 pub use migrate::{MIGRATIONS, Migration};
 pub use sqlite::{OpenError, Options};
 pub use tx::Tx;
+pub use wake::Wake;
 
 /// Something went wrong on our side. It is logged once, at the edge, and shown as "unavailable".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +84,7 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub struct Store {
     sqlite: sqlite::Sqlite,
+    wake: Arc<Wake>,
 }
 
 impl Store {
@@ -89,6 +93,7 @@ impl Store {
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         Ok(Self {
             sqlite: sqlite::Sqlite::open(path, options)?,
+            wake: Arc::default(),
         })
     }
 
@@ -96,6 +101,7 @@ impl Store {
     pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
         Ok(Self {
             sqlite: sqlite::Sqlite::open_read_only(path)?,
+            wake: Arc::default(),
         })
     }
 
@@ -104,13 +110,18 @@ impl Store {
         false
     }
 
+    /// Queues of deliveries in which a commit of this process made something due.
+    pub fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
     /// Runs a transaction that may change data. The answer comes after the commit is on disk.
     pub async fn write<T, F>(&self, name: &'static str, work: F) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        let (job, answer) = job(name, work);
+        let (job, answer) = job(name, work, Arc::clone(&self.wake));
         self.sqlite.submit_write(job)?;
         answer
             .await
@@ -123,7 +134,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        let (job, answer) = job(name, work);
+        let (job, answer) = job(name, work, Arc::clone(&self.wake));
         self.sqlite.submit_read(job)?;
         answer
             .await
@@ -136,7 +147,11 @@ impl Store {
     }
 }
 
-fn job<T, F>(name: &'static str, work: F) -> (Job, oneshot::Receiver<Result<T, Failure>>)
+fn job<T, F>(
+    name: &'static str,
+    work: F,
+    wake: Arc<Wake>,
+) -> (Job, oneshot::Receiver<Result<T, Failure>>)
 where
     T: Send + 'static,
     F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
@@ -144,18 +159,22 @@ where
     let (sender, receiver) = oneshot::channel();
     let mut sender = Some(sender);
     let mut result = None;
+    let mut woken = Vec::new();
     let step = Box::new(move |step: Step<'_, '_>| match step {
         Step::Run(tx) => {
             let outcome = work(tx).and_then(|value| tx.sound().map(|()| value));
             let keep = outcome.is_ok();
+            woken = if keep { tx.woken() } else { Vec::new() };
             result = Some(outcome);
             keep
         }
         Step::Spoil(fault) => {
             result = Some(Err(fault.into()));
+            woken.clear();
             false
         }
         Step::Answer => {
+            wake.add(std::mem::take(&mut woken));
             if let (Some(sender), Some(result)) = (sender.take(), result.take()) {
                 // A caller that went away does not need the answer.
                 let _ = sender.send(result);

@@ -26,6 +26,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0001_foundation.sql"),
     },
     Migration {
+        version: 2,
+        name: "0002_webhooks",
+        sql: include_str!("../migrations/0002_webhooks.sql"),
+    },
+    Migration {
         version: 4,
         name: "0004_payouts",
         sql: include_str!("../migrations/0004_payouts.sql"),

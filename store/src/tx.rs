@@ -9,6 +9,7 @@ pub struct Tx<'a> {
     sql: &'a mut dyn Sql,
     lane: i64,
     poison: Option<Fault>,
+    woken: Vec<String>,
 }
 
 impl std::fmt::Debug for Tx<'_> {
@@ -27,12 +28,25 @@ impl<'a> Tx<'a> {
             sql,
             lane,
             poison: None,
+            woken: Vec::new(),
         }
     }
 
     /// The ledger chain that this transaction may append to; no other writer does.
     pub fn lane(&self) -> i64 {
         self.lane
+    }
+
+    /// Something is due in this queue of deliveries once the transaction is committed.
+    pub(crate) fn wake(&mut self, queue: &str) {
+        if !self.woken.iter().any(|known| known == queue) {
+            self.woken.push(queue.to_owned());
+        }
+    }
+
+    /// The queues in which something is due after the commit.
+    pub(crate) fn woken(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.woken)
     }
 
     /// Runs a statement; the number of rows it changed.

@@ -12,7 +12,7 @@ mod times;
 pub mod webhooks;
 
 use domain::call::Incoming;
-use domain::delivery::DeliveryRules;
+use domain::delivery::{DeliveryRules, WhenDead};
 use domain::limits::BODY_MAX;
 use domain::{
     BillView, Credential, Event, Moment, Refusal, Reply, Secret, Seed, Span, Timestamp, WireId,
@@ -20,7 +20,9 @@ use domain::{
 use http::Response;
 use http::request::Parts;
 
-use crate::{Dialect, Kind, Outgoing, PageOutcome, Profile, Site, WebhookBody};
+use crate::{
+    Dialect, Kind, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable, WebhookBody,
+};
 
 /// The header that carries the merchant's key.
 pub const KEY_HEADER: &str = "x-business-api-key";
@@ -124,6 +126,7 @@ impl Dialect for HitPay {
         let label = match kind {
             Kind::Bill => "hitpay payment request",
             Kind::Payment => "hitpay charge",
+            Kind::Endpoint => "hitpay webhook event",
         };
         WireId::from(moment.uuid(label))
     }
@@ -132,11 +135,11 @@ impl Dialect for HitPay {
         webhooks::callbacks(event)
     }
 
-    fn sign(&self, secret: &Secret, body: &str, _now: Timestamp) -> Outgoing {
-        Outgoing {
+    fn sign(&self, signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
+        Ok(Outgoing {
             headers: Vec::new(),
-            body: webhooks::signed(body, secret),
-        }
+            body: webhooks::signed(signing.body, signing.secret()?),
+        })
     }
 
     fn delivery(&self) -> DeliveryRules {
@@ -144,6 +147,12 @@ impl Dialect for HitPay {
             retries: [1, 5, 30, 120, 360].map(Span::from_minutes).to_vec(),
             timeout: Span::from_seconds(30),
             user_agent: "Florin (HitPay v1)".to_owned(),
+            jitter_percent: 0,
+            retry_after: true,
+            gone_ends: false,
+            warn_after: Some(Span::from_minutes(60)),
+            dead_after: Some(Span::from_minutes(5 * 24 * 60)),
+            when_dead: WhenDead::Pause,
         }
     }
 
@@ -156,7 +165,7 @@ impl Dialect for HitPay {
         ))
     }
 
-    fn page_path(&self, view: &BillView) -> String {
+    fn page_path(&self, _site: &Site, view: &BillView) -> String {
         replies::page_path(view)
     }
 }

@@ -65,6 +65,7 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::Unreadable(_)
         | Refusal::Invalid(_)
         | Refusal::NotFound(..)
+        | Refusal::TooManyEndpoints(_)
         | Refusal::AlreadyPaid
         | Refusal::Expired
         | Refusal::Failed
@@ -74,7 +75,10 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
         | Refusal::KeyReused
-        | Refusal::NoMethod => {}
+        | Refusal::NoMethod
+        | Refusal::NotAllowed(_)
+        | Refusal::UnknownMediaType
+        | Refusal::Card(_) => {}
     }
     response
 }
@@ -94,6 +98,7 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         Refusal::KeyReused => StatusCode::CONFLICT,
         Refusal::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::Invalid(_)
+        | Refusal::TooManyEndpoints(_)
         | Refusal::AlreadyPaid
         | Refusal::Expired
         | Refusal::Failed
@@ -101,7 +106,10 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         | Refusal::TooManyTries
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
-        | Refusal::NoMethod => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::NoMethod
+        | Refusal::Card(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NotAllowed(_) => StatusCode::FORBIDDEN,
+        Refusal::UnknownMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::TooManyCalls(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -134,6 +142,9 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
             format!("Too many requests. Try again in {}.", wait_text(*wait))
         }
         Refusal::Unreadable(text) => text.clone(),
+        Refusal::TooManyEndpoints(most) => {
+            format!("No more than {most} webhooks can be registered. Delete one first.")
+        }
         Refusal::AlreadyPaid => match head.method {
             Method::DELETE => "A completed payment request cannot be deleted.".to_owned(),
             Method::PUT => "A completed payment request cannot be updated.".to_owned(),
@@ -150,6 +161,9 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         Refusal::WrongState(state) => {
             format!("This is not possible while the payment is {state}.")
         }
+        Refusal::NotAllowed(why) => format!("{why}."),
+        Refusal::UnknownMediaType => "The request body must be a form or JSON.".to_owned(),
+        Refusal::Card(_) => "The gift card cannot be used for this payment request.".to_owned(),
         Refusal::TooMuch(asked, left) => {
             format!("The amount {asked} cannot be used: {left} is left.")
         }
@@ -187,6 +201,8 @@ fn not_found(object: Object, id: &str) -> Problem {
     let model = match object {
         Object::Bill => "PaymentRequest",
         Object::Payment => "Charge",
+        Object::Endpoint => "WebhookEvent",
+        Object::Delivery => "WebhookDelivery",
     };
     let message = format!("No query results for model [App\\Business\\{model}] {id}");
     Problem {

@@ -135,6 +135,12 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
             answer(StatusCode::OK, &List { data, links, meta })
         }
         Reply::BillWithdrawn => answer(StatusCode::OK, &Deleted { success: true }),
+        Reply::EndpointRegistered(_)
+        | Reply::Endpoint(_)
+        | Reply::Endpoints(_)
+        | Reply::EndpointRemoved
+        | Reply::Transaction(_)
+        | Reply::CardBalance(_) => crate::not_offered(),
     }
 }
 

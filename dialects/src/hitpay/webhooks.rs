@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Event, Fact, Secret};
+use domain::{Bill, Event, Fact, Payment, Secret};
 
-use crate::{WebhookBody, sign};
+use crate::{Target, WebhookBody, sign};
 
 const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 
@@ -42,31 +42,47 @@ pub fn callbacks(event: &Event) -> Vec<WebhookBody> {
         | Fact::PaymentCaptured
         | Fact::PaymentReleased
         | Fact::PaymentRefunded
-        | Fact::PaymentEnded => return Vec::new(),
+        | Fact::PaymentEnded
+        | Fact::PayoutCreated
+        | Fact::PayoutSubmitted
+        | Fact::PayoutApproved
+        | Fact::PayoutPaid
+        | Fact::PayoutRejected
+        | Fact::PayoutCancelled
+        | Fact::PayoutExpired
+        | Fact::EndpointRegistered
+        | Fact::EndpointTested
+        | Fact::EndpointFailing
+        | Fact::EndpointPaused
+        | Fact::EndpointResumed
+        | Fact::EndpointRemoved => return Vec::new(),
     };
-    let Some(url) = &event.bill.ask.notify_url else {
+    let Some(bill) = event.bill() else {
+        return Vec::new();
+    };
+    let Some(url) = &bill.ask.notify_url else {
         return Vec::new();
     };
     vec![WebhookBody {
         topic: topic.to_owned(),
-        url: url.clone(),
-        subject: event.bill.head.wire.to_string(),
+        to: Target::Url(url.clone()),
+        subject: bill.head.wire.to_string(),
         content_type: CONTENT_TYPE,
-        body: body(event, status),
+        body: body(bill, event.payment(), status),
     }]
 }
 
 /// Every field is always there; what is not known is empty.
-fn body(event: &Event, status: &str) -> String {
-    let ask = &event.bill.ask;
-    let payment = event.payment.as_ref();
-    let amount = payment.map_or(ask.amount, |payment| payment.head.amount);
+fn body(bill: &Bill, payment: Option<&Payment>, status: &str) -> String {
+    let ask = &bill.ask;
+    // What the request asked for: the payment is only a part of it when gift cards paid the rest.
+    let amount = ask.amount;
     form_urlencoded::Serializer::new(String::new())
         .append_pair(
             "payment_id",
             payment.map_or("", |payment| payment.head.wire.as_str()),
         )
-        .append_pair("payment_request_id", event.bill.head.wire.as_str())
+        .append_pair("payment_request_id", bill.head.wire.as_str())
         .append_pair("phone", ask.payer.phone.as_deref().unwrap_or_default())
         .append_pair("amount", &amount.fixed())
         .append_pair("currency", amount.currency().code())

@@ -10,7 +10,7 @@ pub mod requests;
 pub mod webhooks;
 
 use domain::call::Incoming;
-use domain::delivery::DeliveryRules;
+use domain::delivery::{DeliveryRules, WhenDead};
 use domain::limits::BODY_MAX;
 use domain::{
     BillView, Credential, Currency, Event, Moment, Refusal, Reply, Secret, Seed, Span, Timestamp,
@@ -19,7 +19,9 @@ use domain::{
 use http::Response;
 use http::request::Parts;
 
-use crate::{Dialect, Kind, Outgoing, PageOutcome, Profile, Site, WebhookBody, sign};
+use crate::{
+    Dialect, Kind, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable, WebhookBody, sign,
+};
 
 /// The header with the client's id.
 pub const ID_HEADER: &str = "x-client-id";
@@ -144,6 +146,7 @@ impl Dialect for IGivePay {
         let label = match kind {
             Kind::Bill => "igivepay payment",
             Kind::Payment => "igivepay deduction",
+            Kind::Endpoint => "igivepay endpoint",
         };
         WireId::from(moment.random_uuid(label))
     }
@@ -152,12 +155,12 @@ impl Dialect for IGivePay {
         webhooks::notifications(event)
     }
 
-    fn sign(&self, secret: &Secret, body: &str, _now: Timestamp) -> Outgoing {
-        let signature = sign::igivepay_signature(body.as_bytes(), secret);
-        Outgoing {
+    fn sign(&self, signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
+        let signature = sign::igivepay_signature(signing.body.as_bytes(), signing.secret()?);
+        Ok(Outgoing {
             headers: vec![(SIGNATURE_HEADER.to_owned(), signature)],
-            body: body.to_owned(),
-        }
+            body: signing.body.to_owned(),
+        })
     }
 
     fn delivery(&self) -> DeliveryRules {
@@ -165,6 +168,12 @@ impl Dialect for IGivePay {
             retries: [1, 5, 15, 60, 360].map(Span::from_minutes).to_vec(),
             timeout: Span::from_seconds(10),
             user_agent: "Florin (iGivePay)".to_owned(),
+            jitter_percent: 0,
+            retry_after: true,
+            gone_ends: false,
+            warn_after: Some(Span::from_minutes(60)),
+            dead_after: None,
+            when_dead: WhenDead::Pause,
         }
     }
 

@@ -55,8 +55,7 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
 
 fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, u16, String) {
     let bad = |code: u16, message: &str| (StatusCode::BAD_REQUEST, code, message.to_owned());
-    let as_is =
-        |status: StatusCode, message: &str| (status, MALFORMED, message.to_owned());
+    let as_is = |status: StatusCode, message: &str| (status, MALFORMED, message.to_owned());
     match refusal {
         Refusal::UnknownRoute => as_is(StatusCode::NOT_FOUND, "Not found"),
         Refusal::UnknownMethod => as_is(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
@@ -104,6 +103,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, u16, String) {
             &format!("{wanted} is more than the {left} that are left to pay"),
         ),
         Refusal::TooManyTries => bad(MALFORMED, "The payment has had too many cards"),
+        Refusal::TooManyEndpoints(most) => bad(MALFORMED, &format!("No more than {most}")),
         Refusal::KeyReused => bad(MALFORMED, "Another request was sent with the same key"),
         Refusal::TooManyCalls(wait) => (
             StatusCode::TOO_MANY_REQUESTS,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Options;
-use crate::{PageOutcome, Site};
+use crate::{PageOutcome, Site, not_offered};
 
 /// Asterisks before the last five digits of a number of 19.
 const MASK: &str = "**************";
@@ -120,11 +120,14 @@ pub fn encode(site: &Site, _head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         }
         Reply::Bill(view) => answer(StatusCode::OK, &verified(view)),
         Reply::CardBalance(balance) => answer(StatusCode::OK, &on_card(balance)),
-        // No call of this dialect is answered by these.
         Reply::Bills(_)
         | Reply::DefaultLink(_)
         | Reply::BillWithdrawn
-        | Reply::Transaction(_) => answer(StatusCode::OK, &serde_json::Map::new()),
+        | Reply::Transaction(_)
+        | Reply::EndpointRegistered(_)
+        | Reply::Endpoint(_)
+        | Reply::Endpoints(_)
+        | Reply::EndpointRemoved => not_offered(),
     }
 }
 

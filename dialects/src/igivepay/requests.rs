@@ -298,7 +298,10 @@ fn card(at: &str, members: &Members) -> Result<CardUse, Refusal> {
     let number = fields.get("cardNumber").and_then(Value::as_text);
     let Some(number) = number.and_then(number_digits) else {
         let field = format!("{at}.cardNumber");
-        return problem(&field, &format!("{field} must be a card number of 19 digits"));
+        return problem(
+            &field,
+            &format!("{field} must be a card number of 19 digits"),
+        );
     };
     let cvc = match fields.get("cvc") {
         None => None,

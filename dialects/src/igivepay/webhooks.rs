@@ -6,7 +6,7 @@ use domain::{Bill, Event, Fact, Money};
 use serde::Serialize;
 
 use super::replies::{Deduction, Kroner};
-use crate::WebhookBody;
+use crate::{Target, WebhookBody};
 
 /// What the notification announces.
 pub const TOPIC: &str = "payment.processed";
@@ -26,16 +26,19 @@ pub fn notifications(event: &Event) -> Vec<WebhookBody> {
     if event.fact != Fact::BillPaid {
         return Vec::new();
     }
-    let Some(url) = &event.bill.ask.notify_url else {
+    let Some(bill) = event.bill() else {
         return Vec::new();
     };
-    let Ok(body) = serde_json::to_string(&processed(&event.bill, event.payment.as_ref())) else {
+    let Some(url) = &bill.ask.notify_url else {
+        return Vec::new();
+    };
+    let Ok(body) = serde_json::to_string(&processed(bill, event.payment())) else {
         return Vec::new();
     };
     vec![WebhookBody {
         topic: TOPIC.to_owned(),
-        url: url.clone(),
-        subject: event.bill.head.wire.to_string(),
+        to: Target::Url(url.clone()),
+        subject: bill.head.wire.to_string(),
         content_type: "application/json",
         body,
     }]

@@ -1,12 +1,12 @@
 //! Fixed objects for the tests: one place, one merchant, bills in every state.
 
-use dialects::{Site, hitpay};
+use dialects::{Dialect, Outgoing, Signing, Site, hitpay};
 use domain::bill::{BillHead, Payer};
 use domain::call::BillPage;
 use domain::payment::{Cause, Ended, Means, PaymentHead, Sums};
 use domain::{
-    Ask, Bill, BillId, BillState, BillView, Currency, Event, EventId, Fact, Merchant, MerchantId,
-    Mode, Money, Payment, PaymentId, PaymentState, Reply, Timestamp, WireId,
+    About, Ask, Bill, BillId, BillState, BillView, Currency, Event, EventId, Fact, Merchant,
+    MerchantId, Mode, Money, Payment, PaymentId, PaymentState, Reply, Secret, Timestamp, WireId,
 };
 use http::Request;
 use http::request::Parts;
@@ -173,6 +173,22 @@ pub fn view(ask: Ask, state: BillState, payments: Vec<PaymentState>) -> BillView
     }
 }
 
+/// A body as it is sent.
+pub fn sign(dialect: &dyn Dialect, secret: &Secret, body: &str) -> Outgoing {
+    dialect
+        .sign(&Signing {
+            secrets: std::slice::from_ref(secret),
+            url: "https://shop.example.com/hook",
+            endpoint: None,
+            delivery: "dlv_019bc01e3c007a3bb7c2d1e0f9a8b7c6",
+            topic: "payment_request.completed",
+            attempt: 1,
+            body,
+            now: NOW,
+        })
+        .unwrap()
+}
+
 pub fn events() -> Vec<Event> {
     let mut events = Vec::new();
     for ask in [full(), bare(money("5000", "JPY"))] {
@@ -181,12 +197,15 @@ pub fn events() -> Vec<Event> {
             let payment = payment(&bill, PaymentState::Pending);
             for payment in [None, Some(payment)] {
                 let id = EventId::parse("evt_019bc01e3c007a3bb7c2d1e0f9a8b7c6").unwrap();
+                let about = About::Bill {
+                    bill: Box::new(bill.clone()),
+                    payment: payment.map(Box::new),
+                };
                 events.push(Event {
                     id,
                     at: NOW,
                     fact,
-                    bill: bill.clone(),
-                    payment,
+                    about,
                 });
             }
         }

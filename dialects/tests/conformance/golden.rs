@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use dialects::{ALL, Dialect, Site};
+use dialects::{ALL, Dialect, Site, Target};
 use domain::{Refusal, Secret};
 use http::Response;
 use http::request::Parts;
@@ -217,17 +217,21 @@ fn webhooks(dialect: &dyn Dialect) -> Vec<(String, String)> {
     let salt = Secret::new("salt".to_owned());
     for event in fixtures::events() {
         for hook in dialect.webhooks(&event) {
-            let with = if event.payment.is_some() {
+            let with = if event.payment().is_some() {
                 ""
             } else {
                 "-unpaid"
             };
             let name = format!("webhook-{}{with}", event.fact.as_str().replace('.', "-"));
-            let sent = dialect.sign(&salt, &hook.body, fixtures::NOW);
+            let sent = fixtures::sign(dialect, &salt, &hook.body);
+            let url = match &hook.to {
+                Target::Url(url) => url.as_str(),
+                Target::Endpoints => "(every endpoint registered for the topic)",
+            };
             let text = format!(
                 "topic: {}\nurl: {}\nsubject: {}\ncontent-type: {}\n{:?}\n\n{}\n{}\n",
                 hook.topic,
-                hook.url,
+                url,
                 hook.subject,
                 hook.content_type,
                 sent.headers,

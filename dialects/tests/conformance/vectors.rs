@@ -56,7 +56,7 @@ fn signing_the_fields_gives_the_vectors_signature() {
             webhooks::signed_text(&body),
             vector["signed_text"].as_str().unwrap()
         );
-        let sent = HitPay.sign(&secret(&vector), &body, fixtures::NOW);
+        let sent = fixtures::sign(&HitPay, &secret(&vector), &body);
         assert_eq!(
             sent.body,
             format!("{body}&hmac={hmac}"),

@@ -6,6 +6,7 @@ mod merchants;
 mod sandbox;
 mod serve;
 mod start;
+mod webhooks;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ First steps:
   florin sandbox                       the whole gateway in test mode; prints a curl to paste
   florin ledger verify --data florin-data
                                        proves that the books are whole, also while it runs
+  florin webhooks verify --secret … request.txt
+                                       says whether a webhook is genuine, and if not, why
 
 In production:
   openssl rand -hex 32 > master.key && chmod 600 master.key
@@ -49,6 +52,9 @@ enum Command {
     /// Looks after merchants and their keys.
     #[command(subcommand)]
     Merchants(MerchantsCommand),
+    /// Looks after webhooks.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(&args),
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
+        Command::Webhooks(command) => webhooks::run(&command),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,

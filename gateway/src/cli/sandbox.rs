@@ -37,6 +37,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         let store = start::open(&args.data)?;
         let entropy = Entropy::System;
         let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;
+        let token_key = vault.token_key("igivepay pages");
         let mut app = App::new(Parts {
             store,
             clock: Clock::System,
@@ -47,6 +48,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
                 public_url: base_url.clone(),
                 insecure_targets: true,
                 hitpay: dialects::hitpay::Options::default(),
+                igivepay: dialects::igivepay::Options::new(token_key),
             },
             demo: None,
             delivery: std::collections::BTreeMap::new(),

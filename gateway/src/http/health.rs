@@ -52,6 +52,9 @@ pub fn count() {
     });
 }
 
+/// Waiting deliveries are counted up to this number.
+const WAITING_COUNTED: u32 = 10_000;
+
 /// Folds what was measured since the last time into its sums: without it, measurements would pile
 /// up in memory until somebody asks for them.
 pub fn fold() {
@@ -62,13 +65,16 @@ pub fn fold() {
 
 /// What was counted, as Prometheus reads it.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let totals = app
+    // Counted up to a bound: a scrape must not read a backlog of millions.
+    let waiting = app
         .store
-        .read("metrics", |tx| Ok(store::tables::deliveries::totals(tx)?))
+        .read("metrics", |tx| {
+            Ok(store::tables::deliveries::waiting(tx, WAITING_COUNTED)?)
+        })
         .await;
-    for (state, count) in totals.unwrap_or_default() {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        metrics::gauge!("florin_deliveries", "state" => state).set(f64::from(count));
+    if let Ok(waiting) = waiting {
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        metrics::gauge!("florin_deliveries_waiting").set(f64::from(waiting));
     }
     let text = METRICS
         .get()

@@ -11,8 +11,8 @@ use domain::limits::{CARDS_PER_BILL, PARTS_PER_BILL, PAYMENTS_SHOWN_MAX};
 use domain::payment::{Cause, GIFT_CARD, GiftPart};
 use domain::programme::CardUse;
 use domain::{
-    Bill, BillState, BillView, Caller, CardId, CardRefusal, Decision, Fact, GiftCard, Moment, Money,
-    Payment, PaymentState, Refusal, Reply, Span, WireId,
+    Bill, BillState, BillView, Caller, CardId, CardRefusal, Decision, Fact, GiftCard, Moment,
+    Money, Payment, PaymentState, Refusal, Reply, Span, WireId,
 };
 use serde_json::json;
 use store::tables::{bills, gift_cards as table, payments};
@@ -288,7 +288,11 @@ fn in_card_order(mut parts: Vec<Payment>) -> Vec<Payment> {
 
 /// Takes what gift cards hold for a bill, and writes down on the bill which cards paid how much:
 /// the dialect tells of it when the payments are long past.
-pub(super) fn take_all(tx: &mut Tx<'_>, at: &Moment, bill: &mut Bill) -> Result<Vec<Payment>, Failure> {
+pub(super) fn take_all(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    bill: &mut Bill,
+) -> Result<Vec<Payment>, Failure> {
     let parts = payments::held_parts(tx, &bill.head.id)?;
     let told: Vec<_> = parts
         .iter()
@@ -335,7 +339,6 @@ pub async fn pay(
             Ok(view(tx, bill, merchant, at.now)?)
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(view)
 }
 
@@ -401,7 +404,6 @@ pub async fn perform(
             Ok(Ok(view(tx, bill, caller.merchant.clone(), at.now)?))
         })
         .await?;
-    app.deliveries_due.notify_one();
     let view = told.map_err(Failure::Refused)?;
     Ok(Reply::Bill(Box::new(view)))
 }

@@ -1,14 +1,18 @@
-//! Webhook deliveries, for those who look at them.
+//! Webhook deliveries, for those who look at them, send them again or skip them.
 
-use domain::{BillId, DeliveryId, MerchantId, Mode, Refusal, Timestamp};
-use store::tables::deliveries::{self as outbox, Delivery, Try};
+use domain::endpoint::Pause;
+use domain::limits::SWEEP_MAX;
+use domain::{Caller, DeliveryId, EndpointState, Moment, Object, Refusal, Timestamp};
+use store::tables::deliveries::{self as table, Delivery, Filter, Range, Try, why};
+use store::tables::{audit, endpoints};
 use store::{Failure, Tx};
 
+use super::endpoints::Who;
 use super::refused;
 use crate::app::App;
 
-/// How many of a merchant's deliveries a list shows.
-const SHOWN: u32 = 50;
+/// How many of an object's deliveries a list shows.
+const SHOWN: u32 = 500;
 
 /// A delivery with all its attempts.
 #[derive(Clone, Debug)]
@@ -20,59 +24,215 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// When it is tried next, if it will be.
+    /// When it is tried next, if it will be by itself.
     pub fn next_attempt(&self) -> Option<Timestamp> {
-        self.delivery.next
+        self.delivery.next.filter(|_| !self.delivery.paused)
+    }
+
+    /// `pending`, `delivered`, `failed` or `paused`.
+    pub fn state(&self) -> &str {
+        state(&self.delivery)
     }
 }
 
-/// The deliveries of a bill, or the newest ones of a merchant.
-pub async fn list(
-    app: &App,
-    merchant: &MerchantId,
-    mode: Mode,
-    bill: Option<BillId>,
-) -> Result<Vec<Seen>, Failure> {
-    let merchant = merchant.clone();
+/// `pending`, `delivered`, `failed` or, while it waits for a paused endpoint, `paused`.
+pub fn state(delivery: &Delivery) -> &str {
+    if delivery.paused && delivery.state == "pending" {
+        "paused"
+    } else {
+        &delivery.state
+    }
+}
+
+/// Why a delivery is where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The receiver took it.
+    Delivered,
+    /// It was given up; one of [`why`].
+    GivenUp(String),
+    /// Its endpoint is paused.
+    Paused {
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        why: Pause,
+    },
+    /// It is being sent right now.
+    UnderWay,
+    /// It goes out at this time.
+    Due(Timestamp),
+    /// An earlier delivery of the same subject must go first.
+    Behind(DeliveryId),
+}
+
+/// The deliveries about an object.
+pub async fn about(app: &App, caller: &Caller, object: &str) -> Result<Vec<Seen>, Failure> {
+    let (caller, object) = (caller.clone(), object.to_owned());
+    app.store
+        .read("deliveries_about", move |tx| {
+            let found = table::about(tx, &object, SHOWN)?;
+            let own = found
+                .into_iter()
+                .filter(|delivery| is_of(delivery, &caller));
+            own.map(|delivery| seen(tx, delivery)).collect()
+        })
+        .await
+}
+
+/// The newest deliveries of a merchant, of an endpoint, in a state, with their attempts.
+pub async fn list(app: &App, filter: Filter) -> Result<Vec<Seen>, Failure> {
     app.store
         .read("list_deliveries", move |tx| {
-            let found = match &bill {
-                Some(bill) => outbox::of_bill(tx, bill)?,
-                None => outbox::newest(tx, &merchant, mode, SHOWN)?,
-            };
+            let found = table::newest(tx, &filter)?;
             found
                 .into_iter()
-                .filter(|delivery| delivery.new.merchant == merchant && delivery.new.mode == mode)
+                .filter(|delivery| {
+                    delivery.new.merchant == filter.merchant && delivery.new.mode == filter.mode
+                })
                 .map(|delivery| seen(tx, delivery))
                 .collect()
         })
         .await
 }
 
+/// One delivery, and why it is where it is.
+pub async fn show(
+    app: &App,
+    caller: &Caller,
+    id: &DeliveryId,
+) -> Result<(Seen, Standing), Failure> {
+    let (caller, id) = (caller.clone(), id.clone());
+    app.store
+        .read("delivery", move |tx| {
+            let delivery = of_caller(tx, &caller, &id)?;
+            let standing = standing(tx, &delivery)?;
+            Ok((seen(tx, delivery)?, standing))
+        })
+        .await
+}
+
+/// Why a delivery is where it is.
+pub fn standing(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Standing, Failure> {
+    match delivery.state.as_str() {
+        "delivered" => return Ok(Standing::Delivered),
+        "failed" => {
+            let reason = delivery.why.as_deref().unwrap_or(why::GAVE_UP);
+            return Ok(Standing::GivenUp(reason.to_owned()));
+        }
+        _ => {}
+    }
+    if let Some(id) = &delivery.new.endpoint
+        && let Some(endpoint) = endpoints::by_id(tx, id)?
+        && let EndpointState::Paused { at: since, why } = endpoint.state
+    {
+        return Ok(Standing::Paused { since, why });
+    }
+    match (delivery.leased, delivery.next) {
+        (true, _) => Ok(Standing::UnderWay),
+        (false, Some(at)) => Ok(Standing::Due(at)),
+        (false, None) => match table::ahead(tx, delivery)? {
+            Some(ahead) => Ok(Standing::Behind(ahead.new.id)),
+            None => Ok(Standing::UnderWay),
+        },
+    }
+}
+
 fn seen(tx: &mut Tx<'_>, delivery: Delivery) -> Result<Seen, Failure> {
-    let attempts = outbox::attempts(tx, &delivery.new.id)?;
+    let attempts = table::attempts(tx, &delivery.new.id)?;
     Ok(Seen { delivery, attempts })
 }
 
-/// One more attempt now, in whatever state the delivery is.
-pub async fn resend(
-    app: &App,
-    merchant: &MerchantId,
-    mode: Mode,
-    id: &DeliveryId,
-) -> Result<(), Failure> {
-    let now = app.clock.now();
-    let (merchant, id) = (merchant.clone(), id.clone());
+fn of_caller(tx: &mut Tx<'_>, caller: &Caller, id: &DeliveryId) -> Result<Delivery, Failure> {
+    let found = table::by_id(tx, id)?.filter(|delivery| is_of(delivery, caller));
+    let missing = Refusal::NotFound(Object::Delivery, id.to_string());
+    found.map_or_else(|| refused(missing), Ok)
+}
+
+fn is_of(delivery: &Delivery, caller: &Caller) -> bool {
+    delivery.new.merchant == caller.merchant.id && delivery.new.mode == caller.mode
+}
+
+/// One more attempt now, in whatever state the delivery is. If its endpoint is paused, it goes out
+/// when that is resumed.
+pub async fn resend(app: &App, who: &Who<'_>, id: &DeliveryId) -> Result<(), Failure> {
+    let at = app.moment();
+    let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
     app.store
         .write("resend_delivery", move |tx| {
-            let known = outbox::by_id(tx, &id)?
-                .filter(|delivery| delivery.new.merchant == merchant && delivery.new.mode == mode);
-            if known.is_none() || !outbox::resend(tx, &id, now)? {
-                return refused(Refusal::UnknownRoute);
-            }
-            Ok(())
+            let delivery = of_caller(tx, &caller, &id)?;
+            table::resend(tx, &delivery, at.now)?;
+            entry(tx, &at, &caller, (&actor, "delivery.resent", id.as_str()))
+        })
+        .await
+}
+
+/// Sends again what an endpoint was to get in a time range and is over: what failed, or with
+/// `delivered_too` everything. How many there were.
+pub async fn resend_range(app: &App, who: &Who<'_>, range: Range) -> Result<u64, Failure> {
+    let endpoint = super::endpoints::show(app, who.caller, &range.endpoint).await?;
+    let at = app.moment();
+    let (mut count, mut after) = (0, None);
+    loop {
+        let (range, last) = (range.clone(), after.clone());
+        let batch = app
+            .store
+            .write("resend_range", move |tx| {
+                let batch = table::in_range(tx, &range, last.as_ref(), SWEEP_MAX)?;
+                for id in &batch {
+                    if let Some(delivery) = table::by_id(tx, id)? {
+                        table::resend(tx, &delivery, at.now)?;
+                    }
+                }
+                Ok(batch)
+            })
+            .await?;
+        count += batch.len() as u64;
+        match batch.last() {
+            Some(last) if batch.len() == SWEEP_MAX as usize => after = Some(last.clone()),
+            Some(_) | None => break,
+        }
+    }
+    let at = app.moment();
+    let (caller, actor) = (who.caller.clone(), who.actor.to_owned());
+    let id = endpoint.head.id.to_string();
+    app.store
+        .write("note_resend_range", move |tx| {
+            entry(tx, &at, &caller, (&actor, "endpoint.resent", &id))
         })
         .await?;
-    app.deliveries_due.notify_one();
+    Ok(count)
+}
+
+/// Gives a pending delivery up by hand, so that those behind it can go; one that is over already
+/// is refused.
+pub async fn skip(app: &App, who: &Who<'_>, id: &DeliveryId) -> Result<(), Failure> {
+    let at = app.moment();
+    let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
+    app.store
+        .write("skip_delivery", move |tx| {
+            let delivery = of_caller(tx, &caller, &id)?;
+            if !table::give_up(tx, &delivery, why::SKIPPED, at.now)? {
+                return refused(Refusal::WrongState(delivery.state));
+            }
+            entry(tx, &at, &caller, (&actor, "delivery.skipped", id.as_str()))
+        })
+        .await
+}
+
+fn entry(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    caller: &Caller,
+    (actor, action, about): (&str, &str, &str),
+) -> Result<(), Failure> {
+    let entry = audit::Entry {
+        at: at.now,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        about: about.to_owned(),
+        details: String::new(),
+    };
+    audit::insert(tx, at, (&caller.merchant.id, caller.mode), &entry)?;
     Ok(())
 }

@@ -86,15 +86,16 @@ pub async fn programme(app: &App, of: &Caller) -> Result<Option<Programme>, Fail
 }
 
 /// Sets how a merchant runs its gift cards from now on.
-pub async fn put_programme(
-    app: &App,
-    of: &Caller,
-    programme: Programme,
-) -> Result<(), Failure> {
+pub async fn put_programme(app: &App, of: &Caller, programme: Programme) -> Result<(), Failure> {
     let of = of.clone();
     app.store
         .write("put_gift_programme", move |tx| {
-            Ok(table::put_programme(tx, &of.merchant.id, of.mode, &programme)?)
+            Ok(table::put_programme(
+                tx,
+                &of.merchant.id,
+                of.mode,
+                &programme,
+            )?)
         })
         .await
 }
@@ -249,9 +250,7 @@ pub async fn find(app: &App, of: &Caller, name: &str) -> Result<Vec<GiftCard>, F
                     kept.map(|kept| kept.card).into_iter().collect()
                 }
                 (None, Ok(id)) => table::by_id(tx, &id)?.into_iter().collect(),
-                (None, Err(_)) => {
-                    table::by_last5(tx, &of.merchant.id, of.mode, &name, SWEEP_MAX)?
-                }
+                (None, Err(_)) => table::by_last5(tx, &of.merchant.id, of.mode, &name, SWEEP_MAX)?,
             };
             let own =
                 |card: &GiftCard| card.head.merchant == of.merchant.id && card.head.mode == of.mode;

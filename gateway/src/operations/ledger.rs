@@ -99,7 +99,7 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Verified, Failure> {
         last = end.head.id.to_string();
         for payment in &page {
             verified.payments += 1;
-            let links = ledger::of_payment(tx, &payment.head.id)?;
+            let links = ledger::of(tx, payment.head.id.as_str())?;
             if let Some(problem) = differs(payment, &links) {
                 verified.problem(problem);
             }

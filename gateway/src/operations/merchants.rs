@@ -2,7 +2,6 @@
 
 use std::sync::PoisonError;
 
-use dialects::Dialect;
 use domain::{Caller, Currency, Merchant, MerchantId, Mode, Secret};
 use store::tables::merchants;
 use store::{Failure, Fault};
@@ -113,11 +112,11 @@ pub async fn put_salt(
 /// The secret that signs a dialect's webhooks of a merchant.
 pub async fn salt(
     app: &App,
-    dialect: &dyn Dialect,
+    dialect: &str,
     merchant: &MerchantId,
     mode: Mode,
 ) -> Result<Secret, Failure> {
-    let name = salt_name(dialect.profile().name);
+    let name = salt_name(dialect);
     let bound = context(merchant, mode, &name);
     let known = app
         .secrets

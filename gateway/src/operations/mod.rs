@@ -4,25 +4,26 @@
 pub mod bills;
 pub mod covering;
 pub mod deliveries;
+pub mod endpoints;
 pub mod gift_cards;
 pub mod guesses;
 pub mod ledger;
 pub mod merchants;
+mod outbox;
 pub mod payments;
 mod repeated;
 pub mod validity;
 
 use dialects::{Dialect, Kind};
 use domain::call::{CardCall, Incoming};
-use domain::{
-    Bill, Call, Caller, DeliveryId, Event, Fact, Moment, Payment, Refusal, Reply, WireId,
-};
-use store::tables::{self, deliveries as outbox};
-use store::{Fault, Tx};
+use domain::{Bill, Call, Caller, Moment, Refusal, Reply, WireId};
+use store::Fault;
 
 pub use store::Failure;
 
 use crate::app::App;
+use crate::schemes::Scheme;
+use outbox::record;
 
 /// Does what an authenticated caller asks for.
 pub async fn execute(
@@ -43,6 +44,13 @@ pub async fn execute(
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
         Call::Transaction(_) => refused(Refusal::UnknownRoute),
         Call::Cards(call) => cards(app, dialect, caller, call).await,
+        call @ (Call::RegisterEndpoint(_)
+        | Call::ShowEndpoint(_)
+        | Call::ListEndpoints
+        | Call::ChangeEndpoint(..)
+        | Call::RemoveEndpoint(_)) => {
+            endpoints::execute(app, Scheme::Dialect(dialect), caller, call).await
+        }
     }
 }
 
@@ -58,37 +66,6 @@ async fn cards(
         CardCall::Undo(id, within) => covering::undo(app, dialect, caller, id, within).await,
         CardCall::Balance(number) => gift_cards::balance(app, caller, &number).await,
     }
-}
-
-/// Announces a fact: the event, and one delivery for each webhook that its dialect makes of it,
-/// in the transaction of the change itself.
-fn record(
-    tx: &mut Tx<'_>,
-    at: &Moment,
-    fact: Fact,
-    bill: &Bill,
-    payment: Option<&Payment>,
-) -> Result<(), Fault> {
-    let event = Event::new(at, fact, bill.clone(), payment.cloned());
-    tables::events::insert(tx, &event)?;
-    let dialect = dialect_of(bill)?;
-    for (number, webhook) in dialect.webhooks(&event).into_iter().enumerate() {
-        let new = outbox::New {
-            id: DeliveryId::mint(at, &format!("{}/{number}", event.id)),
-            event: event.id.to_string(),
-            merchant: bill.head.merchant.clone(),
-            mode: bill.head.mode,
-            dialect: bill.head.dialect.clone(),
-            bill: bill.head.id.clone(),
-            target: webhook.url,
-            subject: webhook.subject,
-            topic: webhook.topic,
-            content_type: webhook.content_type.to_owned(),
-            body: webhook.body,
-        };
-        outbox::insert(tx, &new, at.now)?;
-    }
-    Ok(())
 }
 
 /// The dialect a bill came through.

@@ -212,7 +212,6 @@ async fn conclude(app: &App, attempt: &AttemptId, answer: RailAnswer) -> Result<
             record_answer(tx, &at, &attempt, answer.clone())
         })
         .await?;
-    app.deliveries_due.notify_one();
     told.map_err(Failure::Refused)
 }
 
@@ -454,7 +453,6 @@ pub async fn fail_for_good(
             Ok(())
         })
         .await?;
-    app.deliveries_due.notify_one();
     Ok(())
 }
 

@@ -48,11 +48,18 @@ pub(super) async fn execute(
 ) -> Result<Reply, Failure> {
     let ask = match call {
         Call::CreateBill(ask) => *ask,
-        // The other calls can be repeated without harm as they are.
+        // The other calls can be repeated without harm as they are, or have no key.
         call @ (Call::ShowBill(_)
         | Call::ListBills(_)
         | Call::ChangeBill(..)
-        | Call::WithdrawBill(_)) => {
+        | Call::WithdrawBill(_)
+        | Call::RegisterEndpoint(_)
+        | Call::ShowEndpoint(_)
+        | Call::ListEndpoints
+        | Call::ChangeEndpoint(..)
+        | Call::RemoveEndpoint(_)
+        | Call::Transaction(_)
+        | Call::Cards(_)) => {
             let incoming = domain::call::Incoming {
                 call,
                 idempotency_key: None,

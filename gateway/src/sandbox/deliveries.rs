@@ -4,11 +4,15 @@ use domain::{BillId, DeliveryId, Refusal, Timestamp, WireId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::Failure;
-use store::tables::deliveries::Try;
+use store::tables::deliveries::{Filter, Try};
 
 use super::Demo;
 use crate::app::App;
+use crate::operations::endpoints::Who;
 use crate::operations::{bills, deliveries};
+
+/// How many of the demo merchant's deliveries a list shows.
+const SHOWN: u32 = 50;
 
 /// A delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,15 +69,28 @@ pub async fn of_bill(
     bill: Option<BillId>,
 ) -> Result<Vec<DeliveryRow>, Failure> {
     let caller = &demo.caller;
-    let seen = deliveries::list(app, &caller.merchant.id, caller.mode, bill).await?;
+    let seen = match bill {
+        Some(bill) => deliveries::about(app, caller, bill.as_str()).await?,
+        None => {
+            let newest = Filter {
+                merchant: caller.merchant.id.clone(),
+                mode: caller.mode,
+                endpoint: None,
+                state: None,
+                before: None,
+                limit: SHOWN,
+            };
+            deliveries::list(app, newest).await?
+        }
+    };
     Ok(seen
         .into_iter()
         .map(|seen| DeliveryRow {
             next_attempt_at: seen.next_attempt(),
+            state: seen.state().to_owned(),
             id: seen.delivery.new.id,
             event: seen.delivery.new.topic,
             endpoint: seen.delivery.new.target,
-            state: seen.delivery.state,
             attempts: seen.attempts.into_iter().map(AttemptRow::from).collect(),
         })
         .collect())
@@ -93,7 +110,11 @@ async fn find(app: &App, wire: &WireId) -> Result<BillId, Failure> {
 /// One more attempt now.
 pub async fn resend(app: &App, id: &DeliveryId) -> Result<(), Failure> {
     let caller = &demo(app)?.caller;
-    deliveries::resend(app, &caller.merchant.id, caller.mode, id).await
+    let who = Who {
+        caller,
+        actor: "sandbox",
+    };
+    deliveries::resend(app, &who, id).await
 }
 
 fn demo(app: &App) -> Result<&Demo, Failure> {

@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use domain::{Caller, Currency, Merchant, Mode, Secret};
+use domain::{Caller, Credential, Currency, Merchant, Mode, Programme, Secret};
 use serde::{Deserialize, Serialize};
 use store::tables::merchants as table;
 
 use crate::app::App;
-use crate::operations::{Failure, merchants};
+use crate::operations::{self, Failure, merchants};
 
 /// The demo merchant's name.
 pub const SHOP: &str = "Demo Shop";
@@ -221,19 +221,55 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
         mode: Mode::Test,
     };
     let key = Secret::new(credentials.hitpay.api_key.clone());
-    if merchants::by_key(app, "hitpay", &key).await?.is_none() {
-        let (at, digest, owner) = (app.moment(), key.digest(), caller.clone());
-        app.store
-            .write("demo_key", move |tx| {
-                table::revoke_keys(tx, &owner, "hitpay", at.now)?;
-                Ok(table::insert_key(tx, &digest, &owner, "hitpay", at.now)?)
-            })
-            .await?;
-    }
+    let_in(app, &caller, "hitpay", Credential::Key(key)).await?;
     let salt = Secret::new(credentials.hitpay.salt.clone());
     merchants::put_salt(app, "hitpay", &caller, &salt).await?;
+    gift_cards(app, &caller, &credentials.igivepay).await?;
     Ok(Demo {
         caller,
         credentials,
     })
+}
+
+/// Lets a credential of Demo Shop in, in place of what was let in before.
+async fn let_in(
+    app: &App,
+    caller: &Caller,
+    dialect: &'static str,
+    credential: Credential,
+) -> Result<(), Failure> {
+    let digest = credential.digest();
+    if merchants::by_key(app, dialect, &digest).await?.is_some() {
+        return Ok(());
+    }
+    let (at, owner) = (app.moment(), caller.clone());
+    app.store
+        .write("demo_key", move |tx| {
+            table::revoke_keys(tx, &owner, dialect, at.now)?;
+            Ok(table::insert_key(tx, &digest, &owner, dialect, at.now)?)
+        })
+        .await
+}
+
+/// Demo Shop sells gift cards, and takes them for everything.
+async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(), Failure> {
+    let pair = Credential::Pair {
+        id: client.client_id.clone(),
+        secret: Secret::new(client.client_secret.clone()),
+    };
+    let_in(app, caller, "igivepay", pair).await?;
+    let secret = Secret::new(client.client_secret.clone());
+    merchants::put_salt(app, "igivepay", caller, &secret).await?;
+    let known = operations::gift_cards::programme(app, caller).await?;
+    if known.is_none() {
+        let programme = Programme {
+            // The prefix that the provider's own test cards have.
+            prefix: "957841110050".to_owned(),
+            rest_by: vec!["card".to_owned(), "wallet".to_owned()],
+            everywhere: true,
+            ..Programme::default()
+        };
+        operations::gift_cards::put_programme(app, caller, programme).await?;
+    }
+    Ok(())
 }

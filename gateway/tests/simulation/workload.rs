@@ -488,9 +488,8 @@ impl Workload {
                 .await
                 .unwrap()
                 .unwrap();
-            let (merchant, mode) = (&self.caller.merchant.id, self.caller.mode);
-            let listed =
-                operations::deliveries::list(self.app(), merchant, mode, Some(bill.head.id));
+            let about = bill.head.id.as_str();
+            let listed = operations::deliveries::about(self.app(), &self.caller, about);
             let listed = listed.await.unwrap();
             assert!(listed.len() >= self.auditor.callbacks(id) as usize || bill.version > 2);
             for seen in listed {

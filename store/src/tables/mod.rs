@@ -4,8 +4,10 @@
 //! `STATEMENTS`, and a test prepares each of them on every database.
 
 pub mod attempts;
+pub mod audit;
 pub mod bills;
 pub mod deliveries;
+pub mod endpoints;
 pub mod events;
 pub mod gift_cards;
 pub mod guesses;
@@ -27,8 +29,10 @@ use crate::sql::Row;
 pub fn statements() -> impl Iterator<Item = &'static str> {
     [
         attempts::STATEMENTS,
+        audit::STATEMENTS,
         bills::STATEMENTS,
         deliveries::STATEMENTS,
+        endpoints::STATEMENTS,
         events::STATEMENTS,
         gift_cards::STATEMENTS,
         guesses::STATEMENTS,

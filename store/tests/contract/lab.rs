@@ -153,5 +153,5 @@ pub fn payment(bill: &Bill, number: i64) -> Payment {
 /// An event about a bill, at a moment of its own.
 pub fn event(bill: &Bill, fact: Fact, number: i64) -> Event {
     let at = at(number, &format!("{}/event/{number}", bill.head.wire));
-    Event::new(&at, fact, bill.clone(), None)
+    Event::of_bill(&at, fact, bill.clone(), None)
 }

@@ -1,9 +1,11 @@
 use domain::delivery::Outcome;
 use domain::{Bill, DeliveryId, Fact, Span, Timestamp};
-use store::tables::deliveries::{self as outbox, Delivery, New, Try};
+use store::tables::deliveries::{self as outbox, Claim, Delivery, Filter, New, Try, why};
 use store::tables::events;
 
 use crate::lab::{Lab, at, event};
+
+const QUEUE: &str = "a shop's host";
 
 fn new(bill: &Bill, number: i64) -> New {
     let event = event(bill, Fact::BillPaid, number);
@@ -12,8 +14,10 @@ fn new(bill: &Bill, number: i64) -> New {
         event: event.id.to_string(),
         merchant: bill.head.merchant.clone(),
         mode: bill.head.mode,
-        dialect: "hitpay".to_owned(),
-        bill: bill.head.id.clone(),
+        scheme: "hitpay".to_owned(),
+        about: bill.head.id.to_string(),
+        queue: QUEUE.to_owned(),
+        endpoint: None,
         target: "http://127.0.0.1/hook".to_owned(),
         subject: bill.head.wire.to_string(),
         topic: "payment_request.completed".to_owned(),
@@ -34,9 +38,14 @@ fn put(lab: &Lab, bill: &Bill, number: i64) -> DeliveryId {
 }
 
 fn claim(lab: &Lab, now: Timestamp, token: &'static str) -> Vec<Delivery> {
-    let until = now.plus(Span::from_seconds(60));
-    lab.write(move |tx| Ok(outbox::claim(tx, now, until, token, 10)?))
-        .unwrap()
+    let claim = Claim {
+        queue: QUEUE,
+        now,
+        until: now.plus(Span::from_seconds(60)),
+        token,
+        limit: 10,
+    };
+    lab.write(move |tx| Ok(outbox::claim(tx, claim)?)).unwrap()
 }
 
 fn a_try(number: u32, at: Timestamp) -> Try {
@@ -54,8 +63,15 @@ fn a_try(number: u32, at: Timestamp) -> Try {
 }
 
 fn settle(lab: &Lab, id: &DeliveryId, token: &'static str, t: Try, outcome: Outcome) -> bool {
-    let id = id.clone();
-    lab.write(move |tx| Ok(outbox::settle(tx, &id, token, &t, outcome)?))
+    let delivery = found(lab, id);
+    lab.write(move |tx| Ok(outbox::settle(tx, &delivery, token, &t, outcome)?))
+        .unwrap()
+}
+
+/// The queues with something due after so many seconds.
+fn queues(lab: &Lab, after: i64) -> Vec<(String, Option<Timestamp>)> {
+    let after = at(after, "").now;
+    lab.read(move |tx| Ok(outbox::queues(tx, after, "", 10)?))
         .unwrap()
 }
 
@@ -71,10 +87,8 @@ pub fn a_delivery_is_claimed_once(lab: &Lab) {
     let id = put(lab, &bill, 1);
     assert!(claim(lab, at(0, "").now, "early").is_empty());
     let now = at(10, "").now;
-    assert_eq!(
-        lab.read(|tx| Ok(outbox::next_due(tx)?)).unwrap(),
-        Some(at(1, "").now)
-    );
+    assert_eq!(queues(lab, 0), [(QUEUE.to_owned(), Some(at(1, "").now))]);
+    assert_eq!(queues(lab, 5), [(QUEUE.to_owned(), None)], "nothing later");
     let claimed = claim(lab, now, "one");
     assert_eq!(claimed.len(), 1);
     assert_eq!(
@@ -135,10 +149,8 @@ pub fn a_retry_waits_and_a_success_ends(lab: &Lab) {
         (ended.state.as_str(), ended.first, ended.next),
         ("failed", Some(first), None)
     );
-    let (totals, next) = lab
-        .read(|tx| Ok((outbox::totals(tx)?, outbox::next_due(tx)?)))
-        .unwrap();
-    assert_eq!((totals, next), (vec![("failed".to_owned(), 1)], None));
+    assert_eq!(ended.why.as_deref(), Some(why::GAVE_UP));
+    assert_eq!(queues(lab, 0), []);
 }
 
 pub fn one_subject_and_target_stays_in_order(lab: &Lab) {
@@ -164,12 +176,20 @@ pub fn one_subject_and_target_stays_in_order(lab: &Lab) {
     );
     assert!(settle(lab, &first, "t1", a_try(1, now), Outcome::Delivered));
     assert_eq!(ids(claim(lab, now, "t3")), [second]);
-    let (id, merchant, mode) = (bill.head.id, shop.merchant.id, shop.mode);
+    let id = bill.head.id;
+    let newest = Filter {
+        merchant: shop.merchant.id,
+        mode: shop.mode,
+        endpoint: None,
+        state: None,
+        before: None,
+        limit: 10,
+    };
     let (of_bill, newest) = lab
         .read(move |tx| {
             Ok((
-                outbox::of_bill(tx, &id)?,
-                outbox::newest(tx, &merchant, mode, 10)?,
+                outbox::about(tx, id.as_str(), 10)?,
+                outbox::newest(tx, &newest)?,
             ))
         })
         .unwrap();
@@ -194,14 +214,22 @@ pub fn a_delivery_is_sent_again_in_any_state(lab: &Lab) {
     let now = at(10, "").now;
     claim(lab, now, "t1");
     assert!(settle(lab, &id, "t1", a_try(1, now), Outcome::Delivered));
-    let again = id.clone();
+    let delivered = found(lab, &id);
     assert!(
-        lab.write(move |tx| Ok(outbox::resend(tx, &again, now)?))
+        lab.write(move |tx| Ok(outbox::resend(tx, &delivered, now)?))
             .unwrap()
     );
     let claimed = claim(lab, now, "t2");
     assert_eq!((claimed.len(), claimed[0].attempts), (1, 1));
-    let nobody = DeliveryId::mint(&at(1, "nobody"), "x");
+    assert!(settle(lab, &id, "t2", a_try(2, now), Outcome::GivenUp));
+    let after = found(lab, &id);
+    assert_eq!(
+        (after.state.as_str(), after.attempts, after.planned),
+        ("delivered", 2, 1),
+        "what was delivered stays so"
+    );
+    let mut nobody = after;
+    nobody.new.id = DeliveryId::mint(&at(1, "nobody"), "x");
     assert!(
         !lab.write(move |tx| Ok(outbox::resend(tx, &nobody, now)?))
             .unwrap()
@@ -220,7 +248,7 @@ pub fn events_are_listed_in_order(lab: &Lab) {
             .unwrap();
     }
     let lines = lab
-        .read(move |tx| Ok(events::of_bill(tx, &bill.head.id)?))
+        .read(move |tx| Ok(events::about(tx, bill.head.id.as_str(), 10)?))
         .unwrap();
     let facts: Vec<Fact> = lines.iter().map(|line| line.fact).collect();
     assert_eq!(

@@ -162,7 +162,7 @@ pub async fn submit(
     };
     match made {
         Ok(view) => shell
-            .see_other(&dialect.page_path(&view))
+            .see_other(&dialect.page_path(&app.site, &view))
             .unwrap_or_else(|| errors::missing(&shell)),
         Err(Failure::Refused(Refusal::Invalid(problems))) => again(
             problems
@@ -194,9 +194,7 @@ fn ask(app: &App, dialect: &dyn Dialect, amount: Money) -> Result<Ask, Refusal> 
         .call
     {
         Call::CreateBill(ask) => Ok(*ask),
-        Call::ShowBill(_) | Call::ListBills(_) | Call::ChangeBill(..) | Call::WithdrawBill(_) => {
-            Err(Refusal::UnknownRoute)
-        }
+        _ => Err(Refusal::UnknownRoute),
     }
 }
 

@@ -151,7 +151,7 @@ impl<'a> Visit<'a> {
 
     /// The address of the bill's page.
     pub fn path(&self) -> String {
-        self.dialect.page_path(&self.view)
+        self.dialect.page_path(self.shell.site, &self.view)
     }
 
     fn checkout(&self) -> Checkout<'_> {

@@ -1,10 +1,8 @@
-//! The check of a callback's signature, step by step, for people to follow. What the server
-//! itself trusts is checked by the dialect; this only shows how.
+//! The check of a callback's signature, step by step, for people to follow. It is the dialect's own
+//! check; this only names its parts for the page.
 
+use dialects::hitpay::webhooks;
 use domain::Secret;
-use domain::secret::hex;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 /// Every step of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,40 +22,14 @@ pub struct Steps {
 impl Steps {
     /// The steps for a form body and a salt.
     pub fn of(body: &str, salt: &Secret) -> Self {
-        let mut fields: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes())
-            .into_owned()
-            .collect();
-        let received = fields
-            .iter()
-            .find(|(name, _)| name == "hmac")
-            .map(|(_, v)| v.clone());
-        fields.retain(|(name, _)| name != "hmac");
-        fields.sort();
-        let text: String = fields
-            .iter()
-            .flat_map(|(name, value)| [name.as_str(), value.as_str()])
-            .collect();
-        let computed = mac(&text, salt);
-        // Secrets compare in constant time: the page says that this is how it must be done.
-        let genuine = received
-            .as_ref()
-            .is_some_and(|r| Secret::new(r.clone()) == Secret::new(computed.clone()));
+        let check = webhooks::verify(body, salt);
         Self {
-            fields,
-            text,
-            computed,
-            received,
-            genuine,
+            fields: check.fields,
+            text: check.signed_text,
+            computed: check.expected,
+            received: check.received,
+            genuine: check.valid,
         }
-    }
-}
-
-/// HMAC-SHA256 in lower-case hexadecimal digits.
-fn mac(text: &str, salt: &Secret) -> String {
-    // A key of any length is accepted.
-    match Hmac::<Sha256>::new_from_slice(salt.expose().as_bytes()) {
-        Ok(mac) => hex(&mac.chain_update(text.as_bytes()).finalize().into_bytes()),
-        Err(_) => String::new(),
     }
 }
 

@@ -1,0 +1,426 @@
+//! Endpoints for webhooks: register, change, pause, resume, remove, rotate their secrets, test.
+//!
+//! Every change is an event and, if a person made it, an audit entry, in the same transaction.
+
+use std::sync::PoisonError;
+
+use domain::call::EndpointView;
+use domain::endpoint::Pause;
+use domain::limits::{ENDPOINTS_MAX, ROTATION, SWEEP_MAX};
+use domain::{
+    Call, Caller, Endpoint, EndpointAsk, EndpointId, Event, Fact, FieldProblem, MerchantId, Mode,
+    Moment, Object, Refusal, Reply, Secret, Topics, WireId,
+};
+use store::tables::{audit, deliveries as outbox, endpoints as table};
+use store::{Failure, Fault, Tx};
+
+use super::outbox::announce;
+use super::refused;
+use crate::app::App;
+use crate::schemes::Scheme;
+
+/// Does what a dialect's client asks for.
+pub async fn execute(
+    app: &App,
+    scheme: Scheme,
+    caller: &Caller,
+    call: Call,
+) -> Result<Reply, Failure> {
+    let actor = format!("api/{}", scheme.name());
+    let who = Who {
+        caller,
+        actor: &actor,
+    };
+    match call {
+        Call::RegisterEndpoint(ask) => {
+            let view = register(app, scheme, &who, *ask).await?;
+            Ok(Reply::EndpointRegistered(Box::new(view)))
+        }
+        Call::ShowEndpoint(wire) => {
+            let endpoint = by_wire(app, scheme, caller, &wire).await?;
+            Ok(Reply::Endpoint(Box::new(view(app, endpoint).await?)))
+        }
+        Call::ListEndpoints => {
+            let mut views = Vec::new();
+            for endpoint in list(app, &caller.merchant.id, caller.mode).await? {
+                if endpoint.head.scheme == scheme.name() {
+                    views.push(view(app, endpoint).await?);
+                }
+            }
+            Ok(Reply::Endpoints(views))
+        }
+        Call::ChangeEndpoint(wire, ask) => {
+            let id = by_wire(app, scheme, caller, &wire).await?.head.id;
+            let endpoint = change(app, &who, &id, *ask).await?;
+            Ok(Reply::Endpoint(Box::new(view(app, endpoint).await?)))
+        }
+        Call::RemoveEndpoint(wire) => {
+            let id = by_wire(app, scheme, caller, &wire).await?.head.id;
+            remove(app, &who, &id).await?;
+            Ok(Reply::EndpointRemoved)
+        }
+        Call::CreateBill(_)
+        | Call::ShowBill(_)
+        | Call::ListBills(_)
+        | Call::ChangeBill(..)
+        | Call::WithdrawBill(_)
+        | Call::Transaction(_)
+        | Call::Cards(_) => Err(Fault("no call about endpoints".to_owned()).into()),
+    }
+}
+
+/// Who does something: for a merchant, under a name for the audit log.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// The merchant and mode.
+    pub caller: &'a Caller,
+    /// For example `api/vipps`, `operator`, `florin` for automatic rules.
+    pub actor: &'a str,
+}
+
+/// Registers an endpoint; its secret is in the answer.
+pub async fn register(
+    app: &App,
+    scheme: Scheme,
+    who: &Who<'_>,
+    ask: EndpointAsk,
+) -> Result<EndpointView, Failure> {
+    check(app, &ask)?;
+    let at = app.moment();
+    let secret = scheme.endpoint_secret(&chance(app));
+    let wire = scheme.endpoint_id(&at);
+    let endpoint = Endpoint::register(&at, who.caller, scheme.name(), wire, ask.clone());
+    let sealed = seal(app, &endpoint, &secret)?;
+    let (made, actor) = (endpoint.clone(), who.actor.to_owned());
+    app.store
+        .write("register_endpoint", move |tx| {
+            room(tx, &made, &ask)?;
+            table::insert(tx, &made)?;
+            table::put_secret(tx, &made.head.id, &sealed, at.now, at.now)?;
+            let details = made.url.clone();
+            note(tx, &at, &made, Fact::EndpointRegistered, (&actor, &details))
+        })
+        .await?;
+    Ok(EndpointView {
+        endpoint,
+        secret: Some(secret),
+    })
+}
+
+/// Refuses what can be seen to be wrong before anything is sent there.
+fn check(app: &App, ask: &EndpointAsk) -> Result<(), Refusal> {
+    let Err(message) = app.outbound.admits(&ask.url) else {
+        return Ok(());
+    };
+    let field = "url".to_owned();
+    Err(Refusal::Invalid(vec![FieldProblem { field, message }]))
+}
+
+/// Is there room for one more endpoint, of its topics too?
+fn room(tx: &mut Tx<'_>, new: &Endpoint, ask: &EndpointAsk) -> Result<(), Failure> {
+    let head = &new.head;
+    let known = table::of_merchant(tx, &head.merchant, head.mode)?;
+    let same: Vec<_> = known
+        .iter()
+        .filter(|endpoint| endpoint.head.scheme == head.scheme)
+        .collect();
+    let full = |count: usize, most: u32| count >= usize::try_from(most).unwrap_or(usize::MAX);
+    if full(same.len(), ENDPOINTS_MAX) {
+        return refused(Refusal::TooManyEndpoints(ENDPOINTS_MAX));
+    }
+    let (Some(most), Topics::Some(topics)) = (ask.per_topic_max, &ask.topics) else {
+        return Ok(());
+    };
+    for topic in topics {
+        let count = same.iter().filter(|known| known.topics.wants(topic));
+        if full(count.count(), most) {
+            return refused(Refusal::TooManyEndpoints(most));
+        }
+    }
+    Ok(())
+}
+
+/// The endpoints of a merchant in one mode, of every scheme, oldest first.
+pub async fn list(app: &App, merchant: &MerchantId, mode: Mode) -> Result<Vec<Endpoint>, Failure> {
+    let merchant = merchant.clone();
+    app.store
+        .read("list_endpoints", move |tx| {
+            Ok(table::of_merchant(tx, &merchant, mode)?)
+        })
+        .await
+}
+
+/// The endpoint that a scheme calls so, if it is this caller's.
+async fn by_wire(
+    app: &App,
+    scheme: Scheme,
+    caller: &Caller,
+    wire: &WireId,
+) -> Result<Endpoint, Failure> {
+    let (caller, wire) = (caller.clone(), wire.clone());
+    app.store
+        .read("endpoint", move |tx| {
+            let found = table::by_wire(tx, scheme.name(), &wire)?;
+            let found = found.filter(|endpoint| is_of(endpoint, &caller));
+            found.map_or_else(|| refused(not_found(wire.as_str())), Ok)
+        })
+        .await
+}
+
+/// One endpoint of a merchant.
+pub async fn show(app: &App, caller: &Caller, id: &EndpointId) -> Result<Endpoint, Failure> {
+    let (caller, id) = (caller.clone(), id.clone());
+    app.store
+        .read("endpoint", move |tx| of_caller(tx, &caller, &id))
+        .await
+}
+
+fn of_caller(tx: &mut Tx<'_>, caller: &Caller, id: &EndpointId) -> Result<Endpoint, Failure> {
+    let found = table::by_id(tx, id)?.filter(|endpoint| is_of(endpoint, caller));
+    found.map_or_else(|| refused(not_found(id.as_str())), Ok)
+}
+
+fn is_of(endpoint: &Endpoint, caller: &Caller) -> bool {
+    let head = &endpoint.head;
+    head.merchant == caller.merchant.id && head.mode == caller.mode && !endpoint.is_removed()
+}
+
+fn not_found(id: &str) -> Refusal {
+    Refusal::NotFound(Object::Endpoint, id.to_owned())
+}
+
+async fn view(app: &App, endpoint: Endpoint) -> Result<EndpointView, Failure> {
+    let head = &endpoint.head;
+    let secret = secrets(app, (&head.merchant, head.mode, &head.id)).await?;
+    let secret = secret.into_iter().next();
+    Ok(EndpointView { endpoint, secret })
+}
+
+/// Changes an endpoint's address, topics, label and extras.
+pub async fn change(
+    app: &App,
+    who: &Who<'_>,
+    id: &EndpointId,
+    ask: EndpointAsk,
+) -> Result<Endpoint, Failure> {
+    check(app, &ask)?;
+    update(
+        app,
+        who,
+        id,
+        (None, "endpoint.changed"),
+        move |endpoint, _| endpoint.change(ask.clone()),
+    )
+    .await
+}
+
+/// Holds an endpoint's deliveries back.
+pub async fn pause(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Endpoint, Failure> {
+    let announced = (Some(Fact::EndpointPaused), "endpoint.paused");
+    update(app, who, id, announced, |endpoint, at| {
+        endpoint.pause(at.now, Pause::ByHand)
+    })
+    .await
+}
+
+/// Sends what waited for an endpoint.
+pub async fn resume(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Endpoint, Failure> {
+    let announced = (Some(Fact::EndpointResumed), "endpoint.resumed");
+    update(app, who, id, announced, |endpoint, _| endpoint.resume()).await
+}
+
+/// Removes an endpoint: what waits for it is given up, and listed as such.
+pub async fn remove(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Endpoint, Failure> {
+    let announced = (Some(Fact::EndpointRemoved), "endpoint.removed");
+    let removed = update(app, who, id, announced, |endpoint, at| {
+        endpoint.remove(at.now)
+    })
+    .await?;
+    empty_removed(app).await?;
+    Ok(removed)
+}
+
+/// Sends a test event to an endpoint, whatever topics it wants.
+pub async fn test(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Endpoint, Failure> {
+    let announced = (Some(Fact::EndpointTested), "endpoint.tested");
+    update(app, who, id, announced, |endpoint, _| Ok(endpoint)).await
+}
+
+/// One change of an endpoint by somebody, with its event and audit entry.
+async fn update<F>(
+    app: &App,
+    who: &Who<'_>,
+    id: &EndpointId,
+    (fact, action): (Option<Fact>, &'static str),
+    change: F,
+) -> Result<Endpoint, Failure>
+where
+    F: Fn(Endpoint, &Moment) -> Result<Endpoint, Refusal> + Send + 'static,
+{
+    let at = app.moment();
+    let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
+    app.store
+        .write("change_endpoint", move |tx| {
+            let before = of_caller(tx, &caller, &id)?;
+            let version = before.version;
+            let endpoint = change(before.clone(), &at)?;
+            if endpoint.version != version {
+                table::update(tx, &endpoint, version)?;
+            }
+            // What is asked for twice is done and told once.
+            let news = fact == Some(Fact::EndpointTested) || endpoint.state != before.state;
+            if let Some(fact) = fact.filter(|_| news) {
+                announce(tx, &at, &Event::of_endpoint(&at, fact, endpoint.clone()))?;
+            }
+            if fact == Some(Fact::EndpointResumed) {
+                outbox::wake(tx, endpoint.head.id.as_str());
+            }
+            entry(tx, &at, &endpoint, (&actor, action, &endpoint.url))?;
+            Ok(endpoint)
+        })
+        .await
+}
+
+/// An event about an endpoint with its audit entry.
+pub(crate) fn note(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    endpoint: &Endpoint,
+    fact: Fact,
+    (actor, details): (&str, &str),
+) -> Result<(), Failure> {
+    announce(tx, at, &Event::of_endpoint(at, fact, endpoint.clone()))?;
+    entry(tx, at, endpoint, (actor, fact.as_str(), details))
+}
+
+fn entry(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    endpoint: &Endpoint,
+    (actor, action, details): (&str, &str, &str),
+) -> Result<(), Failure> {
+    let head = &endpoint.head;
+    let entry = audit::Entry {
+        at: at.now,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        about: head.id.to_string(),
+        details: details.to_owned(),
+    };
+    audit::insert(tx, at, (&head.merchant, head.mode), &entry)?;
+    Ok(())
+}
+
+/// Gives an endpoint a new secret. The old ones stay valid beside it for [`ROTATION`], so that a
+/// receiver can change over without losing a delivery.
+pub async fn rotate(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Secret, Failure> {
+    let endpoint = show(app, who.caller, id).await?;
+    let scheme = Scheme::by_name(&endpoint.head.scheme)
+        .ok_or_else(|| Fault(format!("no scheme is called {}", endpoint.head.scheme)))?;
+    let at = app.moment();
+    let secret = scheme.endpoint_secret(&chance(app));
+    let sealed = seal(app, &endpoint, &secret)?;
+    let (actor, of) = (who.actor.to_owned(), endpoint.clone());
+    app.store
+        .write("rotate_endpoint_secret", move |tx| {
+            let end = at.now.plus(ROTATION);
+            table::put_secret(tx, &of.head.id, &sealed, at.now, end)?;
+            let action = "endpoint.secret_rotated";
+            entry(tx, &at, &of, (&actor, action, ""))
+        })
+        .await?;
+    forget_secrets(app, &endpoint);
+    Ok(secret)
+}
+
+/// The valid secrets of an endpoint, newest first; opened ones are remembered.
+pub async fn secrets(
+    app: &App,
+    (merchant, mode, id): (&MerchantId, Mode, &EndpointId),
+) -> Result<Vec<Secret>, Failure> {
+    let now = app.clock.now();
+    let bound = context(merchant, mode, id);
+    let known = app
+        .endpoint_secrets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&bound)
+        .cloned();
+    let known = match known {
+        Some(known) => known,
+        None => {
+            let id = id.clone();
+            let sealed = app
+                .store
+                .read("endpoint_secrets", move |tx| {
+                    Ok(table::secrets(tx, &id, now)?)
+                })
+                .await?;
+            let mut opened = Vec::new();
+            for secret in sealed {
+                opened.push((app.vault.open(&secret.sealed, &bound)?, secret.ends));
+            }
+            app.endpoint_secrets
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(bound, opened.clone());
+            opened
+        }
+    };
+    let valid = known
+        .into_iter()
+        .filter(|(_, ends)| ends.is_none_or(|ends| ends > now));
+    Ok(valid.map(|(secret, _)| secret).collect())
+}
+
+fn forget_secrets(app: &App, endpoint: &Endpoint) {
+    app.endpoint_secrets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&context_of(endpoint));
+}
+
+fn seal(app: &App, endpoint: &Endpoint, secret: &Secret) -> Result<String, Fault> {
+    app.vault.seal(secret, &context_of(endpoint), &app.entropy)
+}
+
+/// What sealing an endpoint's secret is bound to.
+fn context(merchant: &MerchantId, mode: Mode, id: &EndpointId) -> String {
+    format!("{merchant}/{}/{id}", mode.as_str())
+}
+
+fn context_of(endpoint: &Endpoint) -> String {
+    let head = &endpoint.head;
+    context(&head.merchant, head.mode, &head.id)
+}
+
+fn chance(app: &App) -> [u8; 64] {
+    let mut chance = [0; 64];
+    let halves = app.entropy.bytes().into_iter().chain(app.entropy.bytes());
+    for (place, byte) in chance.iter_mut().zip(halves) {
+        *place = byte;
+    }
+    chance
+}
+
+/// Gives up, a bounded number at a time, what still waits for removed endpoints; is there more?
+pub async fn empty_removed(app: &App) -> Result<bool, Failure> {
+    let waiting = app
+        .store
+        .read("endpoints_to_empty", |tx| Ok(table::to_empty(tx)?))
+        .await?;
+    if waiting.is_none() {
+        return Ok(false);
+    }
+    app.store
+        .write("empty_removed_endpoint", |tx| {
+            let Some(id) = table::to_empty(tx)? else {
+                return Ok(false);
+            };
+            if outbox::empty(tx, &id, SWEEP_MAX)? < u64::from(SWEEP_MAX) {
+                table::emptied(tx, &id)?;
+            }
+            Ok(true)
+        })
+        .await
+}

@@ -1,0 +1,217 @@
+//! One attempt: sign, send, and what follows from the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialects::{Outgoing, Signing};
+use domain::delivery::{DeliveryRules, Made, Outcome, retry_after_seconds};
+use domain::{Moment, Secret, Span, Timestamp};
+use store::tables::deliveries::{self as outbox, Delivery, Try};
+use store::tables::endpoints as endpoint_table;
+use store::{Failure, Fault, Tx};
+
+use super::desk::Desk;
+use crate::app::App;
+use crate::operations::{endpoints, merchants};
+use crate::outbound::{Received, Sending};
+use crate::schemes::Scheme;
+
+/// An attempt that was made and is to be recorded.
+#[derive(Clone, Debug)]
+pub(super) struct Finished {
+    delivery: Delivery,
+    token: String,
+    attempt: Try,
+    outcome: Outcome,
+    rules: Arc<DeliveryRules>,
+    left: bool,
+}
+
+/// Makes one attempt. It never fails: what went wrong is part of the attempt.
+pub(super) async fn send(app: &App, delivery: Delivery, token: String) -> Finished {
+    let at = app.clock.now();
+    let started = crate::clock::stopwatch();
+    let rules = app.rules(&delivery.new.scheme);
+    let prepared = prepare(app, &delivery, &rules, at).await;
+    let (sending, result) = match prepared {
+        Ok(sending) => {
+            let result = app.outbound.post(&sending).await;
+            (sending, result)
+        }
+        Err(fault) => {
+            tracing::error!(delivery = %delivery.new.id, fault = fault.0, "cannot be signed");
+            let why = "it could not be signed: the gateway has no secret for it".to_owned();
+            (unsigned(&delivery), Err(why))
+        }
+    };
+    let took = crate::clock::stopwatch().saturating_sub(started);
+    let asked = result.as_ref().ok().and_then(retry_after);
+    let attempt = attempt(&delivery, &sending, result, (at, took));
+    let seed = app.entropy.seed();
+    let outcome = rules.after(Made {
+        number: delivery.planned + 1,
+        first: delivery.first.unwrap_or(at),
+        now: app.clock.now(),
+        status: attempt.status,
+        retry_after: asked,
+        seed: &seed,
+    });
+    let delivered = outcome == Outcome::Delivered;
+    metrics::counter!(
+        "florin_delivery_attempts_total",
+        "scheme" => delivery.new.scheme.clone(),
+        "delivered" => if delivered { "yes" } else { "no" }
+    )
+    .increment(1);
+    Finished {
+        delivery,
+        token,
+        attempt,
+        outcome,
+        rules,
+        left: false,
+    }
+}
+
+/// The signed request.
+async fn prepare(
+    app: &App,
+    delivery: &Delivery,
+    rules: &DeliveryRules,
+    at: Timestamp,
+) -> Result<Sending, Fault> {
+    let new = &delivery.new;
+    let scheme = Scheme::by_name(&new.scheme)
+        .ok_or_else(|| Fault(format!("no scheme is called {}", new.scheme)))?;
+    let (secrets, wire) = secrets(app, delivery).await?;
+    let outgoing = scheme
+        .sign(&Signing {
+            secrets: &secrets,
+            url: &new.target,
+            endpoint: wire.as_deref(),
+            delivery: new.id.as_str(),
+            topic: &new.topic,
+            attempt: delivery.attempts + 1,
+            body: &new.body,
+            now: at,
+        })
+        .map_err(|error| Fault(error.to_string()))?;
+    Ok(sending(delivery, rules, outgoing))
+}
+
+/// The secrets that sign a delivery, newest first, and the endpoint's id on the wire.
+async fn secrets(app: &App, delivery: &Delivery) -> Result<(Vec<Secret>, Option<String>), Fault> {
+    let new = &delivery.new;
+    let fault = |failure| match failure {
+        Failure::Fault(fault) => fault,
+        Failure::Refused(refusal) => Fault(refusal.name().to_owned()),
+    };
+    let Some(id) = &new.endpoint else {
+        let salt = merchants::salt(app, &new.scheme, &new.merchant, new.mode).await;
+        return Ok((vec![salt.map_err(fault)?], None));
+    };
+    let secrets = endpoints::secrets(app, (&new.merchant, new.mode, id)).await;
+    Ok((secrets.map_err(fault)?, delivery.endpoint_wire.clone()))
+}
+
+fn sending(delivery: &Delivery, rules: &DeliveryRules, outgoing: Outgoing) -> Sending {
+    let mut headers = vec![
+        ("content-type".to_owned(), delivery.new.content_type.clone()),
+        ("user-agent".to_owned(), rules.user_agent.clone()),
+    ];
+    // A scheme may name its own.
+    headers.retain(|(name, _)| !outgoing.headers.iter().any(|own| own.0 == *name));
+    headers.extend(outgoing.headers);
+    Sending {
+        url: delivery.new.target.clone(),
+        headers,
+        body: outgoing.body,
+        timeout: Duration::from_millis(rules.timeout.millis()),
+    }
+}
+
+/// What is shown of a request that could not be made.
+fn unsigned(delivery: &Delivery) -> Sending {
+    Sending {
+        url: delivery.new.target.clone(),
+        headers: Vec::new(),
+        body: String::new(),
+        timeout: Duration::ZERO,
+    }
+}
+
+/// How long the receiver asks us to wait: a number of seconds. (The other form of the header, a
+/// date, would need the receiver's clock to agree with ours.)
+fn retry_after(answer: &Received) -> Option<Span> {
+    let (_, value) = answer
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    retry_after_seconds(value)
+}
+
+fn attempt(
+    delivery: &Delivery,
+    sending: &Sending,
+    result: Result<Received, String>,
+    (at, took): (Timestamp, Duration),
+) -> Try {
+    let (answer, error) = match result {
+        Ok(answer) => (Some(answer), None),
+        Err(error) => (None, Some(error)),
+    };
+    // Pairs of texts can always be written as JSON.
+    let headers = |headers: &[(String, String)]| serde_json::to_string(headers).unwrap_or_default();
+    Try {
+        number: delivery.attempts + 1,
+        at,
+        took_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+        status: answer.as_ref().map(|answer| answer.status),
+        error,
+        request_headers: headers(&sending.headers),
+        request_body: sending.body.clone(),
+        response_headers: headers(answer.as_ref().map_or(&[][..], |answer| &answer.headers)),
+        response_body: answer.map_or_else(String::new, |answer| answer.body),
+    }
+}
+
+impl Finished {
+    /// Gives its place back, once.
+    pub(super) fn leave(&mut self, desk: &mut Desk) {
+        if !self.left {
+            self.left = true;
+            desk.left(&self.delivery.new.queue, self.outcome == Outcome::Delivered);
+        }
+    }
+
+    /// Records the attempt and what follows from it, for its endpoint too.
+    pub(super) fn record(&self, tx: &mut Tx<'_>, at: &Moment) -> Result<(), Failure> {
+        let (delivery, outcome) = (&self.delivery, self.outcome);
+        if !outbox::settle(tx, delivery, &self.token, &self.attempt, outcome)? {
+            tracing::warn!(delivery = %delivery.new.id, "the lease ran out while sending");
+            return Ok(());
+        }
+        let Some(id) = &delivery.new.endpoint else {
+            return Ok(());
+        };
+        let Some(endpoint) = endpoint_table::by_id(tx, id)?.filter(|known| !known.is_removed())
+        else {
+            return Ok(());
+        };
+        let version = endpoint.version;
+        if outcome == Outcome::Delivered {
+            if endpoint.health.failures > 0 {
+                endpoint_table::update(tx, &endpoint.succeeded(), version)?;
+            }
+            return Ok(());
+        }
+        let gone = self.rules.is_gone(self.attempt.status);
+        let (endpoint, fact) = endpoint.failed(at.now, &self.rules, gone)?;
+        endpoint_table::update(tx, &endpoint, version)?;
+        if let Some(fact) = fact {
+            let details = format!("{} failed attempts", endpoint.health.failures);
+            endpoints::note(tx, at, &endpoint, fact, ("florin", &details))?;
+        }
+        Ok(())
+    }
+}

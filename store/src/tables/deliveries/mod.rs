@@ -1,0 +1,456 @@
+//! The outbox: webhooks on their way, and what each attempt came to.
+//!
+//! Deliveries stand in *queues*: one for each registered endpoint, and for one-off targets one for
+//! each host of a merchant. Within a queue, those of one subject keep their order: only the first
+//! of them has a `next_at`, the others are pending without one until it is over.
+//!
+//! Claiming one sets a lease token and moves `next_at` to the end of the lease: nobody else sees
+//! it until then, and if its holder dies it comes back by itself. Only the holder of the token may
+//! record the outcome.
+//!
+//! No statement here reads the backlog: each looks for the next few rows through an index.
+
+use domain::delivery::Outcome;
+use domain::{DeliveryId, EndpointId, MerchantId, Mode, Timestamp};
+
+pub use self::lists::{Filter, Range, about, attempts, in_range, newest, waiting};
+
+use super::mode;
+use crate::sql::{Row, Value};
+use crate::{Fault, Tx};
+
+macro_rules! columns {
+    () => {
+        "d.id, d.event, d.merchant, d.mode, d.scheme, d.about, d.queue, d.endpoint, \
+         COALESCE(e.url, d.target), d.subject, d.topic, d.content_type, d.body, d.state, d.why, \
+         d.attempts, d.planned, d.first_at, d.next_at, d.again, d.again_at, d.lease, \
+         d.created_at, e.state, e.wire_id FROM deliveries d LEFT JOIN endpoints e ON e.id = d.endpoint"
+    };
+}
+
+// Below the macro, which it uses.
+mod lists;
+
+const LAST_IN_LINE: &str = "SELECT MAX(place) FROM deliveries \
+    WHERE subject = ?1 AND queue = ?2 AND state = 'pending'";
+const INSERT: &str = "INSERT INTO deliveries (id, event, merchant, mode, scheme, about, queue, \
+    endpoint, target, subject, place, topic, content_type, body, state, attempts, planned, \
+    next_at, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
+    'pending', 0, 0, ?15, ?16)";
+/// Walks from queue to queue by the index: it costs what the number of queues costs.
+const QUEUES: &str = "WITH RECURSIVE q (queue) AS (\
+    SELECT (SELECT MIN(queue) FROM deliveries WHERE state = 'pending' AND next_at IS NOT NULL \
+    AND queue > ?2) UNION ALL \
+    SELECT (SELECT MIN(queue) FROM deliveries WHERE state = 'pending' AND next_at IS NOT NULL \
+    AND queue > q.queue) FROM q WHERE q.queue IS NOT NULL) \
+    SELECT q.queue, (SELECT MIN(next_at) FROM deliveries WHERE state = 'pending' \
+    AND next_at IS NOT NULL AND queue = q.queue AND next_at > ?1) FROM q \
+    LEFT JOIN endpoints e ON e.id = q.queue \
+    WHERE q.queue IS NOT NULL AND (e.state IS NULL OR e.state = 'active') LIMIT ?3";
+const DUE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " WHERE d.queue = ?1 AND d.state = 'pending' AND d.next_at IS NOT NULL AND d.next_at <= ?2 \
+     AND (e.state IS NULL OR e.state = 'active') ORDER BY d.next_at, d.id LIMIT ?3 \
+     /*pg for update of d skip locked */"
+);
+const LEASE: &str = "UPDATE deliveries SET lease = ?2, next_at = ?3 WHERE id = ?1";
+const SETTLE: &str = "UPDATE deliveries SET state = ?3, why = ?4, attempts = attempts + 1, \
+    planned = planned + ?5, first_at = COALESCE(first_at, ?6), next_at = ?7, again = NULL, \
+    again_at = NULL, lease = NULL WHERE id = ?1 AND lease = ?2";
+const NEXT_IN_LINE: &str = "UPDATE deliveries SET next_at = ?3 WHERE id = (SELECT id \
+    FROM deliveries WHERE subject = ?1 AND queue = ?2 AND state = 'pending' \
+    AND next_at IS NULL ORDER BY place LIMIT 1) AND NOT EXISTS (SELECT 1 FROM deliveries \
+    WHERE subject = ?1 AND queue = ?2 AND state = 'pending' AND next_at IS NOT NULL)";
+const INSERT_ATTEMPT: &str = "INSERT INTO delivery_attempts (delivery, number, at, took_ms, \
+    status, error, request_headers, request_body, response_headers, response_body) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const BY_ID: &str = concat!("SELECT ", columns!(), " WHERE d.id = ?1");
+const AHEAD: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " WHERE d.subject = ?1 AND d.queue = ?2 AND d.state = 'pending' AND d.next_at IS NOT NULL \
+     ORDER BY d.place LIMIT 1"
+);
+const RESEND: &str = "UPDATE deliveries SET again = COALESCE(again, state), \
+    again_at = CASE WHEN again IS NOT NULL THEN again_at WHEN lease IS NOT NULL THEN ?2 \
+    ELSE next_at END, \
+    state = 'pending', why = NULL, next_at = ?2, lease = NULL WHERE id = ?1";
+const GIVE_UP: &str = "UPDATE deliveries SET state = 'failed', why = ?2, next_at = NULL, \
+    again = NULL, again_at = NULL, lease = NULL WHERE id = ?1 AND state = 'pending'";
+const EMPTY: &str = "UPDATE deliveries SET state = 'failed', why = ?2, next_at = NULL, \
+    again = NULL, again_at = NULL, lease = NULL WHERE id IN (SELECT id FROM deliveries \
+    WHERE endpoint = ?1 AND state = 'pending' LIMIT ?3)";
+const FREE_LEASES: &str = "UPDATE deliveries SET lease = NULL, next_at = ?1 \
+    WHERE lease IS NOT NULL";
+const FREE_LEASE: &str = "UPDATE deliveries SET lease = NULL, next_at = ?3 \
+    WHERE id = ?1 AND lease = ?2";
+/// See [`super::statements`].
+pub const STATEMENTS: &[&str] = &[
+    lists::ATTEMPTS,
+    lists::ABOUT,
+    lists::NEWEST,
+    lists::NEWEST_IN,
+    lists::OF_ENDPOINT,
+    lists::OF_ENDPOINT_IN,
+    lists::OF_ENDPOINT_FROM,
+    lists::WAITING,
+    LAST_IN_LINE,
+    INSERT,
+    QUEUES,
+    DUE,
+    LEASE,
+    SETTLE,
+    NEXT_IN_LINE,
+    INSERT_ATTEMPT,
+    BY_ID,
+    AHEAD,
+    RESEND,
+    GIVE_UP,
+    EMPTY,
+    FREE_LEASES,
+    FREE_LEASE,
+];
+
+/// Why a delivery is failed, as it stands in the database.
+pub mod why {
+    /// Its schedule is over.
+    pub const GAVE_UP: &str = "gave_up";
+    /// The receiver answered 410 Gone.
+    pub const GONE: &str = "gone";
+    /// Somebody skipped it.
+    pub const SKIPPED: &str = "skipped";
+    /// Its endpoint was removed.
+    pub const REMOVED: &str = "endpoint_removed";
+}
+
+/// A delivery as it is written with its event.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// Our id.
+    pub id: DeliveryId,
+    /// The event it announces.
+    pub event: String,
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Test or live.
+    pub mode: Mode,
+    /// Who signs it: a dialect's name, or `standard`.
+    pub scheme: String,
+    /// Our id of the object concerned.
+    pub about: String,
+    /// The queue it stands in: the endpoint's id, or merchant, mode and host of the target.
+    pub queue: String,
+    /// The registered endpoint, if it goes to one.
+    pub endpoint: Option<EndpointId>,
+    /// Where it goes. One for an endpoint goes where the endpoint is when it is sent.
+    pub target: String,
+    /// Deliveries of one subject in one queue stay in order.
+    pub subject: String,
+    /// What it announces, in the scheme's word.
+    pub topic: String,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// The body before signing.
+    pub body: String,
+}
+
+/// A stored delivery.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What was written.
+    pub new: New,
+    /// `pending`, `delivered` or `failed`.
+    pub state: String,
+    /// Why it failed, one of [`why`].
+    pub why: Option<String>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Attempts made on the schedule, without those by hand.
+    pub planned: u32,
+    /// When the first one was made.
+    pub first: Option<Timestamp>,
+    /// When the next one is due (or the lease ends).
+    pub next: Option<Timestamp>,
+    /// Set for an attempt by hand: the state to go back to if it fails, and its next time.
+    pub again: Option<(String, Option<Timestamp>)>,
+    /// Is it under way?
+    pub leased: bool,
+    /// When it was written.
+    pub created: Timestamp,
+    /// Is its endpoint paused?
+    pub paused: bool,
+    /// What its scheme calls its endpoint.
+    pub endpoint_wire: Option<String>,
+}
+
+/// What one attempt came to, both sides in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Try {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it was made.
+    pub at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub took_ms: i64,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What went wrong, if there was no answer.
+    pub error: Option<String>,
+    /// Headers sent, as a JSON array of pairs.
+    pub request_headers: String,
+    /// Bytes sent.
+    pub request_body: String,
+    /// Headers received, as a JSON array of pairs.
+    pub response_headers: String,
+    /// The head of what was received.
+    pub response_body: String,
+}
+
+/// Writes a delivery: due at once, or behind an earlier one of its subject.
+pub fn insert(tx: &mut Tx<'_>, new: &New, now: Timestamp) -> Result<(), Fault> {
+    let line = [new.subject.as_str().into(), new.queue.as_str().into()];
+    let last = match tx.one(LAST_IN_LINE, &line)? {
+        Some(row) => row.int_or_null(0)?,
+        None => None,
+    };
+    let next = last.is_none().then_some(now);
+    let args: [Value; 16] = [
+        new.id.as_str().into(),
+        new.event.as_str().into(),
+        new.merchant.as_str().into(),
+        new.mode.as_str().into(),
+        new.scheme.as_str().into(),
+        new.about.as_str().into(),
+        new.queue.as_str().into(),
+        new.endpoint.as_ref().map(EndpointId::as_str).into(),
+        new.target.as_str().into(),
+        new.subject.as_str().into(),
+        last.map_or(1, |last| last + 1).into(),
+        new.topic.as_str().into(),
+        new.content_type.as_str().into(),
+        new.body.as_str().into(),
+        next.into(),
+        now.into(),
+    ];
+    tx.exec(INSERT, &args)?;
+    if next.is_some() {
+        tx.wake(&new.queue);
+    }
+    Ok(())
+}
+
+/// Queues that may be sent to, with the earliest time after `after` at which something in them is
+/// due (or its lease ends), in the order of their names from `from` on.
+pub fn queues(
+    tx: &mut Tx<'_>,
+    after: Timestamp,
+    from: &str,
+    limit: u32,
+) -> Result<Vec<(String, Option<Timestamp>)>, Fault> {
+    let rows = tx.query(QUEUES, &[after.into(), from.into(), limit.into()])?;
+    rows.iter()
+        .map(|row| Ok((row.text(0)?.to_owned(), row.time_or_null(1)?)))
+        .collect()
+}
+
+/// A claim: whose, when, until when, under which token.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The queue.
+    pub queue: &'a str,
+    /// The time now.
+    pub now: Timestamp,
+    /// When the lease ends.
+    pub until: Timestamp,
+    /// The token of the lease.
+    pub token: &'a str,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// Claims what is due in a queue, the longest waiting first.
+pub fn claim(tx: &mut Tx<'_>, claim: Claim<'_>) -> Result<Vec<Delivery>, Fault> {
+    let args = [claim.queue.into(), claim.now.into(), claim.limit.into()];
+    let rows = tx.query(DUE, &args)?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let args = [row.text(0)?.into(), claim.token.into(), claim.until.into()];
+        tx.exec(LEASE, &args)?;
+        claimed.push(delivery(row)?);
+    }
+    Ok(claimed)
+}
+
+/// Records an attempt of a claimed delivery and what follows from it; `false` if the lease was
+/// lost meanwhile, and then nothing is recorded. When the delivery is over, the next one of its
+/// subject is due.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    claimed: &Delivery,
+    token: &str,
+    attempt: &Try,
+    outcome: Outcome,
+) -> Result<bool, Fault> {
+    let by_hand = claimed.again.is_some();
+    let (state, reason, next) = match (outcome, &claimed.again) {
+        (Outcome::Delivered, _) => ("delivered", None, None),
+        // An attempt by hand that fails changes nothing about what it was made for.
+        (_, Some((before, at))) => {
+            let reason = (before == "failed").then_some(why::GAVE_UP);
+            (before.as_str(), reason, *at)
+        }
+        (Outcome::RetryAt(at), None) => ("pending", None, Some(at)),
+        (Outcome::GivenUp, None) if attempt.status == Some(410) => {
+            ("failed", Some(why::GONE), None)
+        }
+        (Outcome::GivenUp, None) => ("failed", Some(why::GAVE_UP), None),
+    };
+    let args = [
+        claimed.new.id.as_str().into(),
+        token.into(),
+        state.into(),
+        reason.into(),
+        i64::from(!by_hand).into(),
+        attempt.at.into(),
+        next.into(),
+    ];
+    if tx.exec(SETTLE, &args)? == 0 {
+        return Ok(false);
+    }
+    insert_attempt(tx, &claimed.new.id, attempt)?;
+    if next.is_none() {
+        next_in_line(tx, &claimed.new, attempt.at)?;
+    }
+    Ok(true)
+}
+
+fn insert_attempt(tx: &mut Tx<'_>, id: &DeliveryId, attempt: &Try) -> Result<(), Fault> {
+    let args: [Value; 10] = [
+        id.as_str().into(),
+        attempt.number.into(),
+        attempt.at.into(),
+        attempt.took_ms.into(),
+        attempt.status.map(i64::from).into(),
+        attempt.error.clone().into(),
+        attempt.request_headers.as_str().into(),
+        attempt.request_body.as_str().into(),
+        attempt.response_headers.as_str().into(),
+        attempt.response_body.as_str().into(),
+    ];
+    tx.exec(INSERT_ATTEMPT, &args).map(|_| ())
+}
+
+/// Makes the next delivery of a subject due, unless another one is.
+fn next_in_line(tx: &mut Tx<'_>, of: &New, now: Timestamp) -> Result<(), Fault> {
+    let args = [
+        of.subject.as_str().into(),
+        of.queue.as_str().into(),
+        now.into(),
+    ];
+    if tx.exec(NEXT_IN_LINE, &args)? > 0 {
+        tx.wake(&of.queue);
+    }
+    Ok(())
+}
+
+/// One delivery.
+pub fn by_id(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Delivery>, Fault> {
+    tx.one(BY_ID, &[id.as_str().into()])?
+        .map(|row| delivery(&row))
+        .transpose()
+}
+
+/// The delivery that holds up a pending one that has no time of its own.
+pub fn ahead(tx: &mut Tx<'_>, of: &Delivery) -> Result<Option<Delivery>, Fault> {
+    let args = [of.new.subject.as_str().into(), of.new.queue.as_str().into()];
+    tx.one(AHEAD, &args)?.map(|row| delivery(&row)).transpose()
+}
+
+/// Asks for one more attempt now, in whatever state the delivery is; `false` if there is none of
+/// that id. An attempt on the schedule stays where it was if this one fails.
+pub fn resend(tx: &mut Tx<'_>, delivery: &Delivery, now: Timestamp) -> Result<bool, Fault> {
+    let changed = tx.exec(RESEND, &[delivery.new.id.as_str().into(), now.into()])?;
+    tx.wake(&delivery.new.queue);
+    Ok(changed == 1)
+}
+
+/// What waits in a queue is due once the transaction is committed: its endpoint was resumed.
+pub fn wake(tx: &mut Tx<'_>, queue: &str) {
+    tx.wake(queue);
+}
+
+/// Gives a pending delivery up, for a reason of [`why`]; the next one of its subject is due then.
+/// `false` if it was not pending.
+pub fn give_up(
+    tx: &mut Tx<'_>,
+    delivery: &Delivery,
+    reason: &'static str,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let args = [delivery.new.id.as_str().into(), reason.into()];
+    if tx.exec(GIVE_UP, &args)? == 0 {
+        return Ok(false);
+    }
+    next_in_line(tx, &delivery.new, now)?;
+    Ok(true)
+}
+
+/// Gives up deliveries that wait for a removed endpoint; how many of at most `limit`.
+pub fn empty(tx: &mut Tx<'_>, endpoint: &EndpointId, limit: u32) -> Result<u64, Fault> {
+    let args = [endpoint.as_str().into(), why::REMOVED.into(), limit.into()];
+    tx.exec(EMPTY, &args)
+}
+
+/// Frees the leases that a dead process left, when this process is the only one: they are due
+/// again at once. How many there were.
+pub fn free_leases(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, Fault> {
+    tx.exec(FREE_LEASES, &[now.into()])
+}
+
+/// Gives a lease back without an attempt: it is due again at once.
+pub fn free_lease(
+    tx: &mut Tx<'_>,
+    id: &DeliveryId,
+    token: &str,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let args = [id.as_str().into(), token.into(), now.into()];
+    Ok(tx.exec(FREE_LEASE, &args)? == 1)
+}
+
+fn delivery(row: &Row) -> Result<Delivery, Fault> {
+    let again = row.text_or_null(19)?.map(str::to_owned);
+    let again_at = row.time_or_null(20)?;
+    Ok(Delivery {
+        new: New {
+            id: row.read(0, DeliveryId::parse)?,
+            event: row.text(1)?.to_owned(),
+            merchant: row.read(2, MerchantId::parse)?,
+            mode: mode(row, 3)?,
+            scheme: row.text(4)?.to_owned(),
+            about: row.text(5)?.to_owned(),
+            queue: row.text(6)?.to_owned(),
+            endpoint: match row.text_or_null(7)? {
+                Some(_) => Some(row.read(7, EndpointId::parse)?),
+                None => None,
+            },
+            target: row.text(8)?.to_owned(),
+            subject: row.text(9)?.to_owned(),
+            topic: row.text(10)?.to_owned(),
+            content_type: row.text(11)?.to_owned(),
+            body: row.text(12)?.to_owned(),
+        },
+        state: row.text(13)?.to_owned(),
+        why: row.text_or_null(14)?.map(str::to_owned),
+        attempts: u32::try_from(row.int(15)?).unwrap_or(u32::MAX),
+        planned: u32::try_from(row.int(16)?).unwrap_or(u32::MAX),
+        first: row.time_or_null(17)?,
+        next: row.time_or_null(18)?,
+        again: again.map(|state| (state, again_at)),
+        leased: row.text_or_null(21)?.is_some(),
+        created: row.time(22)?,
+        paused: row.text_or_null(23)? == Some("paused"),
+        endpoint_wire: row.text_or_null(24)?.map(str::to_owned),
+    })
+}
