@@ -47,6 +47,7 @@ impl Lab {
                 public_url: "http://127.0.0.1".to_owned(),
                 insecure_targets: true,
                 hitpay: dialects::hitpay::Options::default(),
+                igivepay: dialects::igivepay::Options::new(Secret::new("pages".to_owned())),
             },
             demo: None,
             delivery: BTreeMap::new(),
@@ -100,6 +101,14 @@ impl Lab {
             .iter()
             .filter(|a| a.account.starts_with("merchant:"));
         of.map(|account| account.minor).sum()
+    }
+
+    /// The bytes of every file of the database.
+    pub fn files(&self) -> Vec<Vec<u8>> {
+        std::fs::read_dir(self._folder.path())
+            .unwrap()
+            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+            .collect()
     }
 
     pub async fn ledger_is_whole(&self) {
