@@ -18,6 +18,7 @@ pub mod form;
 pub mod hitpay;
 pub mod igivepay;
 pub mod json;
+pub mod numipay;
 pub mod sign;
 pub mod standard;
 pub mod verify;
@@ -29,7 +30,7 @@ use http::Response;
 use http::request::Parts;
 
 /// Every dialect, in the order in which their paths are asked for.
-pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &igivepay::IGivePay];
+pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &numipay::Numipay, &igivepay::IGivePay];
 
 /// What a dialect is, as data.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub struct Site {
     pub insecure_targets: bool,
     /// Settings of the HitPay dialect.
     pub hitpay: hitpay::Options,
+    /// Settings of the Numipay dialect.
+    pub numipay: numipay::Options,
     /// Settings of the iGivePay dialect.
     pub igivepay: igivepay::Options,
 }
@@ -179,6 +182,21 @@ pub trait Dialect: Sync {
     /// A new secret for a registered endpoint, in the form the contract gives it, from chance.
     fn endpoint_secret(&self, chance: &[u8; 64]) -> Secret {
         Secret::new(domain::secret::hex(chance.get(..32).unwrap_or_default()))
+    }
+
+    /// Does the account's own secret sign what goes to registered endpoints as well?
+    fn signs_with_account(&self) -> bool {
+        false
+    }
+
+    /// How long each stage of a payout may take.
+    fn payout_stages(&self, _site: &Site) -> domain::payout::Stages {
+        let day = domain::Span::from_minutes(24 * 60);
+        domain::payout::Stages {
+            user: day,
+            approval: day,
+            rail: domain::Span::from_seconds(2),
+        }
     }
 
     /// When deliveries are retried, before configuration changes it.

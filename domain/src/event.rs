@@ -8,6 +8,7 @@ use crate::id::{EventId, MerchantId};
 use crate::merchant::Mode;
 use crate::moment::{Moment, Timestamp};
 use crate::payment::Payment;
+use crate::payout::Payout;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -139,6 +140,8 @@ pub enum About {
     },
     /// An endpoint for webhooks.
     Endpoint(Box<Endpoint>),
+    /// A payout.
+    Payout(Box<Payout>),
 }
 
 /// A fact with the objects as they were right after it.
@@ -168,6 +171,11 @@ impl Event {
         Self::new(at, fact, About::Endpoint(Box::new(endpoint)))
     }
 
+    /// An event about a payout.
+    pub fn of_payout(at: &Moment, fact: Fact, payout: Payout) -> Self {
+        Self::new(at, fact, About::Payout(Box::new(payout)))
+    }
+
     /// An event at a moment.
     pub fn new(at: &Moment, fact: Fact, about: About) -> Self {
         let object = match &about {
@@ -177,6 +185,7 @@ impl Event {
             } => payment.head.id.as_str(),
             About::Bill { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
+            About::Payout(payout) => payout.head.id.as_str(),
         };
         let id = EventId::mint(at, &format!("{}/{object}", fact.as_str()));
         let at = at.now;
@@ -193,6 +202,7 @@ impl Event {
         match &self.about {
             About::Bill { bill, .. } => &bill.head.merchant,
             About::Endpoint(endpoint) => &endpoint.head.merchant,
+            About::Payout(payout) => &payout.head.merchant,
         }
     }
 
@@ -201,6 +211,7 @@ impl Event {
         match &self.about {
             About::Bill { bill, .. } => bill.head.mode,
             About::Endpoint(endpoint) => endpoint.head.mode,
+            About::Payout(payout) => payout.head.mode,
         }
     }
 
@@ -209,6 +220,7 @@ impl Event {
         match &self.about {
             About::Bill { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
+            About::Payout(payout) => payout.head.id.as_str(),
         }
     }
 
@@ -217,7 +229,16 @@ impl Event {
     pub fn dialect(&self) -> Option<&str> {
         match &self.about {
             About::Bill { bill, .. } => Some(&bill.head.dialect),
+            About::Payout(payout) => Some(&payout.head.dialect),
             About::Endpoint(_) => None,
+        }
+    }
+
+    /// The payout, if it is about one.
+    pub fn payout(&self) -> Option<&Payout> {
+        match &self.about {
+            About::Payout(payout) => Some(payout),
+            About::Bill { .. } | About::Endpoint(_) => None,
         }
     }
 
@@ -225,7 +246,7 @@ impl Event {
     pub fn bill(&self) -> Option<&Bill> {
         match &self.about {
             About::Bill { bill, .. } => Some(bill),
-            About::Endpoint(_) => None,
+            About::Endpoint(_) | About::Payout(_) => None,
         }
     }
 
@@ -233,7 +254,7 @@ impl Event {
     pub fn payment(&self) -> Option<&Payment> {
         match &self.about {
             About::Bill { payment, .. } => payment.as_deref(),
-            About::Endpoint(_) => None,
+            About::Endpoint(_) | About::Payout(_) => None,
         }
     }
 }

@@ -161,8 +161,6 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         Refusal::WrongState(state) => {
             format!("This is not possible while the payment is {state}.")
         }
-        Refusal::NotAllowed(why) => format!("{why}."),
-        Refusal::UnknownMediaType => "The request body must be a form or JSON.".to_owned(),
         Refusal::Card(_) => "The gift card cannot be used for this payment request.".to_owned(),
         Refusal::TooMuch(asked, left) => {
             format!("The amount {asked} cannot be used: {left} is left.")
@@ -173,6 +171,8 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         Refusal::NoMethod => {
             "None of the payment methods of this payment request can be used now.".to_owned()
         }
+        Refusal::NotAllowed(text) => format!("{text}."),
+        Refusal::UnknownMediaType => "Send the request body as a form or as JSON.".to_owned(),
         Refusal::Unavailable(wait) => format!(
             "The service cannot answer now and nothing was changed. Try again in {}.",
             wait_text(*wait)

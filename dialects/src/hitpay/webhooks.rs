@@ -43,19 +43,19 @@ pub fn callbacks(event: &Event) -> Vec<WebhookBody> {
         | Fact::PaymentReleased
         | Fact::PaymentRefunded
         | Fact::PaymentEnded
+        | Fact::EndpointRegistered
+        | Fact::EndpointTested
+        | Fact::EndpointFailing
+        | Fact::EndpointPaused
+        | Fact::EndpointResumed
+        | Fact::EndpointRemoved
         | Fact::PayoutCreated
         | Fact::PayoutSubmitted
         | Fact::PayoutApproved
         | Fact::PayoutPaid
         | Fact::PayoutRejected
         | Fact::PayoutCancelled
-        | Fact::PayoutExpired
-        | Fact::EndpointRegistered
-        | Fact::EndpointTested
-        | Fact::EndpointFailing
-        | Fact::EndpointPaused
-        | Fact::EndpointResumed
-        | Fact::EndpointRemoved => return Vec::new(),
+        | Fact::PayoutExpired => return Vec::new(),
     };
     let Some(bill) = event.bill() else {
         return Vec::new();

@@ -8,7 +8,7 @@
 use domain::bill::BillState;
 use domain::card::Instrument;
 use domain::payment::{Cause, Ended, PaymentState};
-use domain::{About, Bill, Endpoint, EndpointState, Event, Payment, Timestamp};
+use domain::{About, Bill, Endpoint, EndpointState, Event, Payment, Payout, Timestamp};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -39,6 +39,19 @@ enum AboutPart<'a> {
     Endpoint {
         endpoint: EndpointPart<'a>,
     },
+    Payout {
+        payout: PayoutPart<'a>,
+    },
+}
+
+#[derive(Serialize)]
+struct PayoutPart<'a> {
+    id: &'a str,
+    dialect_id: &'a str,
+    state: &'a str,
+    amount: i64,
+    currency: &'a str,
+    created_at: String,
 }
 
 #[derive(Serialize)]
@@ -119,10 +132,24 @@ pub fn of(event: &Event) -> Option<String> {
                 About::Endpoint(endpoint) => AboutPart::Endpoint {
                     endpoint: endpoint_part(endpoint),
                 },
+                About::Payout(payout) => AboutPart::Payout {
+                    payout: payout_part(payout),
+                },
             },
         },
     };
     serde_json::to_string(&body).ok()
+}
+
+fn payout_part(payout: &Payout) -> PayoutPart<'_> {
+    PayoutPart {
+        id: payout.head.id.as_str(),
+        dialect_id: payout.head.wire.as_str(),
+        state: payout.state().as_str(),
+        amount: payout.order.amount.minor(),
+        currency: payout.order.amount.currency().code(),
+        created_at: time(payout.head.created),
+    }
 }
 
 fn endpoint_part(endpoint: &Endpoint) -> EndpointPart<'_> {

@@ -48,6 +48,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
                 public_url: base_url.clone(),
                 insecure_targets: true,
                 hitpay: dialects::hitpay::Options::default(),
+                numipay: dialects::numipay::Options::default(),
                 igivepay: dialects::igivepay::Options::new(token_key),
             },
             demo: None,

@@ -44,6 +44,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
             hitpay: config.hitpay_options(),
+            numipay: dialects::numipay::Options::default(),
             igivepay: config.igivepay_options(token_key).map_err(Problem::Usage)?,
         },
         demo: None,

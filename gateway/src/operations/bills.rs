@@ -357,8 +357,9 @@ pub(super) fn view(
 }
 
 /// Ends the tries of a bill whose payer is still at the bank's page: an answer that comes later
-/// moves no money; and frees what gift cards hold. While a rail is being asked, nothing about the bill may change.
-fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+/// moves no money; and frees what gift cards hold. While a rail is being
+/// asked, nothing about the bill may change.
+pub(super) fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
     for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
         if *attempt.state() == AttemptState::Asked {
             return refused(Refusal::TryUnderWay);

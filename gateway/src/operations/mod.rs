@@ -2,8 +2,10 @@
 //! saves, inside one named transaction. The APIs and the pages call nothing deeper.
 
 pub mod bills;
+pub mod cashier;
 pub mod covering;
 pub mod deliveries;
+pub mod deposits;
 pub mod endpoints;
 pub mod gift_cards;
 pub mod guesses;
@@ -11,7 +13,10 @@ pub mod ledger;
 pub mod merchants;
 mod outbox;
 pub mod payments;
+pub mod payouts;
+pub mod providers;
 mod repeated;
+pub mod transactions;
 pub mod validity;
 
 use dialects::{Dialect, Kind};
@@ -23,7 +28,7 @@ pub use store::Failure;
 
 use crate::app::App;
 use crate::schemes::Scheme;
-use outbox::record;
+use outbox::{record, record_payout};
 
 /// Does what an authenticated caller asks for.
 pub async fn execute(
@@ -42,7 +47,7 @@ pub async fn execute(
         Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
-        Call::Transaction(_) => refused(Refusal::UnknownRoute),
+        Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
         Call::Cards(call) => cards(app, dialect, caller, call).await,
         call @ (Call::RegisterEndpoint(_)
         | Call::ShowEndpoint(_)
@@ -70,8 +75,12 @@ async fn cards(
 
 /// The dialect a bill came through.
 fn dialect_of(bill: &Bill) -> Result<&'static dyn Dialect, Fault> {
-    dialects::by_name(&bill.head.dialect)
-        .ok_or_else(|| Fault(format!("no dialect is called {}", bill.head.dialect)))
+    dialect_called(&bill.head.dialect)
+}
+
+/// The dialect of this name, which an object came through.
+fn dialect_called(name: &str) -> Result<&'static dyn Dialect, Fault> {
+    dialects::by_name(name).ok_or_else(|| Fault(format!("no dialect is called {name}")))
 }
 
 /// A new id on the wire for one purpose of an operation.

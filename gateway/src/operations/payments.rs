@@ -23,7 +23,7 @@ use store::tables::{attempts, bills, ledger, payments};
 use store::{Failure, Fault, Tx};
 
 use super::bills::{merchant_of, page_bill, page_view};
-use super::{covering, dialect_of, record, refused, wire};
+use super::{covering, deposits, dialect_of, record, refused, wire};
 use crate::app::App;
 use crate::rails::{self, Answer as RailAnswer, simulator};
 
@@ -145,32 +145,43 @@ async fn begin(
             if let Some(attempt) = attempts::by_once(tx, &bill.head.id, &once)? {
                 return Ok(Begun::Before(attempt.id));
             }
-            let since = at.now.minus(DECLINES_WINDOW);
-            let declined = payments::rejected_since(tx, &bill.head.id, since)?;
-            bill.admit_try(at.now, declined)?;
-            let rail = rails::for_mode(bill.head.mode)?;
-            let amount = covering::rest(tx, &bill)?;
-            let offered = bill.ask.methods.contains(&means.method)
-                || covering::terms(tx, &bill)?.rest_by.contains(&means.method);
-            if !offered || amount.is_zero() || means.method == GIFT_CARD {
-                return refused(Refusal::NoMethod);
-            }
-            if !bill.ask.repeatable {
-                replace_open_tries(tx, &at, &bill)?;
-            }
-            let means = Means {
-                rail: rail.to_owned(),
-                ..means.clone()
-            };
-            let charge = wire(dialect, Kind::Payment, &at);
-            let payment = Payment::begin_rest(&at, &bill, charge, means, amount);
-            payments::insert(tx, &payment, dialect.profile().name)?;
-            let attempt_id = AttemptId::mint(&at, "attempt");
-            let attempt = Attempt::ask(attempt_id.clone(), payment.head.id, rail, at.now);
-            attempts::insert(tx, &attempt, &bill.head.id, &once)?;
-            Ok(Begun::New(attempt_id))
+            begin_in(tx, &at, dialect, &bill, (means.clone(), &once)).map(Begun::New)
         })
         .await
+}
+
+/// The same inside a transaction: the payment and its attempt, which is then to be asked.
+pub(super) fn begin_in(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    dialect: &'static dyn Dialect,
+    bill: &Bill,
+    (means, once): (Means, &str),
+) -> Result<AttemptId, Failure> {
+    let since = at.now.minus(DECLINES_WINDOW);
+    let declined = payments::rejected_since(tx, &bill.head.id, since)?;
+    bill.admit_try(at.now, declined)?;
+    let rail = rails::for_mode(bill.head.mode)?;
+    let amount = covering::rest(tx, bill)?;
+    let offered = bill.ask.methods.contains(&means.method)
+        || covering::terms(tx, bill)?.rest_by.contains(&means.method);
+    if !offered || amount.is_zero() || means.method == GIFT_CARD {
+        return refused(Refusal::NoMethod);
+    }
+    if !bill.ask.repeatable {
+        replace_open_tries(tx, at, bill)?;
+    }
+    let means = Means {
+        rail: rail.to_owned(),
+        ..means
+    };
+    let charge = wire(dialect, Kind::Payment, at);
+    let payment = Payment::begin_rest(at, bill, charge, means, amount);
+    payments::insert(tx, &payment, dialect.profile().name)?;
+    let attempt_id = AttemptId::mint(at, "attempt");
+    let attempt = Attempt::ask(attempt_id.clone(), payment.head.id, rail, at.now);
+    attempts::insert(tx, &attempt, &bill.head.id, once)?;
+    Ok(attempt_id)
 }
 
 /// A payer who left the bank's page and tries again replaces the try that waits there; one that
@@ -203,7 +214,11 @@ pub(super) fn abandon(
 
 /// Phase 3: what the rail's answer means. A refusal here is told to the payer after the answer
 /// was recorded, so it travels inside the success.
-async fn conclude(app: &App, attempt: &AttemptId, answer: RailAnswer) -> Result<Paid, Failure> {
+pub(super) async fn conclude(
+    app: &App,
+    attempt: &AttemptId,
+    answer: RailAnswer,
+) -> Result<Paid, Failure> {
     let at = app.moment();
     let attempt = attempt.clone();
     let told = app
@@ -231,6 +246,11 @@ fn record_answer(
             let version = payment.version;
             let decision = payment.end(at.now, Ended::Rejected(cause.clone()))?;
             save(tx, at, &bill, &decision, version)?;
+            let bill = if deposits::decline_is_final(tx, &bill, &decision.payment)? {
+                deposits::close(tx, at, bill, cause.clone(), Some(&decision.payment))?
+            } else {
+                bill
+            };
             let view = Box::new(with_payment(tx, at, bill, decision.payment)?);
             (
                 AttemptState::Declined(cause.clone()),

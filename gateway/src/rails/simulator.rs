@@ -27,6 +27,16 @@ pub fn ask(card: Option<&Card>) -> Answer {
     }
 }
 
+/// What becomes of money that is to be paid out. An amount that ends in `.13` is turned down, so
+/// that a late refusal can be tried.
+pub fn pay_out(amount: domain::Money) -> Answer {
+    if amount.fixed().ends_with(".13") {
+        Answer::Declined(domain::payout::insufficient_funds())
+    } else {
+        Answer::Approved
+    }
+}
+
 /// What the payer's "no" at the bank's page means.
 pub fn refused_by_payer() -> Cause {
     Cause::new("authentication_failed", "The payer declined at the bank")

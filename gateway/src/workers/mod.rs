@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::operations::{Failure, bills, gift_cards, payments};
+use crate::operations::{Failure, bills, gift_cards, payments, payouts};
 
 /// How often due work is looked for.
 const POLL: Duration = Duration::from_millis(500);
@@ -36,10 +36,11 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let _ = webhooks.await;
 }
 
-/// Everything that is due but webhooks: expired bills, attempts without an answer,
-/// gift cards whose time is over, old keys.
+/// Everything that is due but webhooks: expired bills, payouts, attempts without an answer, gift
+/// cards whose time is over, old keys.
 pub async fn tick(app: &App) -> Result<(), Failure> {
     bills::expire_due(app).await?;
+    payouts::advance_due(app).await?;
     payments::resolve_asked(app).await?;
     gift_cards::expire_due(app).await?;
     gift_cards::forget_guesses(app).await?;

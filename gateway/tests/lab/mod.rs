@@ -47,6 +47,7 @@ impl Lab {
                 public_url: "http://127.0.0.1".to_owned(),
                 insecure_targets: true,
                 hitpay: dialects::hitpay::Options::default(),
+                numipay: dialects::numipay::Options::default(),
                 igivepay: dialects::igivepay::Options::new(Secret::new("pages".to_owned())),
             },
             demo: None,

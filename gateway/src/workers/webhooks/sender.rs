@@ -83,7 +83,7 @@ async fn prepare(
     let new = &delivery.new;
     let scheme = Scheme::by_name(&new.scheme)
         .ok_or_else(|| Fault(format!("no scheme is called {}", new.scheme)))?;
-    let (secrets, wire) = secrets(app, delivery).await?;
+    let (secrets, wire) = secrets(app, scheme, delivery).await?;
     let outgoing = scheme
         .sign(&Signing {
             secrets: &secrets,
@@ -100,15 +100,23 @@ async fn prepare(
 }
 
 /// The secrets that sign a delivery, newest first, and the endpoint's id on the wire.
-async fn secrets(app: &App, delivery: &Delivery) -> Result<(Vec<Secret>, Option<String>), Fault> {
+async fn secrets(
+    app: &App,
+    scheme: Scheme,
+    delivery: &Delivery,
+) -> Result<(Vec<Secret>, Option<String>), Fault> {
     let new = &delivery.new;
     let fault = |failure| match failure {
         Failure::Fault(fault) => fault,
         Failure::Refused(refusal) => Fault(refusal.name().to_owned()),
     };
-    let Some(id) = &new.endpoint else {
+    let own = new
+        .endpoint
+        .as_ref()
+        .filter(|_| !scheme.signs_with_account());
+    let Some(id) = own else {
         let salt = merchants::salt(app, &new.scheme, &new.merchant, new.mode).await;
-        return Ok((vec![salt.map_err(fault)?], None));
+        return Ok((vec![salt.map_err(fault)?], delivery.endpoint_wire.clone()));
     };
     let secrets = endpoints::secrets(app, (&new.merchant, new.mode, id)).await;
     Ok((secrets.map_err(fault)?, delivery.endpoint_wire.clone()))
