@@ -133,6 +133,10 @@ pub const CARDS_PER_BILL: usize = 10;
 /// must not be able to make them without end.
 pub const PARTS_PER_BILL: u32 = 50;
 
+/// How long gift cards hold their parts of a bill for a payer who does nothing: the longest time
+/// that a payment page of an API lives.
+pub const HOLD_MAX: Span = Span::from_minutes(60);
+
 /// How long a gift card is good again at least when money comes back to it after its time.
 pub const RENEWED_DAYS: u32 = 90;
 

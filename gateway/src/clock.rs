@@ -12,11 +12,40 @@ use domain::{Span, Timestamp};
 pub enum Clock {
     /// The system's clock.
     System,
+    /// The sandbox's: the system's clock and an offset that only grows. It never goes back.
+    Ahead(Arc<Ahead>),
     /// A clock that tests set, in milliseconds since 1970.
     Manual(Arc<AtomicI64>),
 }
 
+/// How far the sandbox's clock is ahead, and the latest time it has shown.
+#[derive(Debug)]
+pub struct Ahead {
+    offset: AtomicI64,
+    shown: AtomicI64,
+}
+
 impl Clock {
+    /// The sandbox's clock, so many milliseconds ahead of the system's. It goes on no earlier
+    /// than at `shown`, what it has shown before.
+    pub fn ahead(offset: Span, shown: Timestamp) -> Self {
+        Self::Ahead(Arc::new(Ahead {
+            offset: AtomicI64::new(i64::try_from(offset.millis()).unwrap_or(i64::MAX)),
+            shown: AtomicI64::new(shown.millis()),
+        }))
+    }
+
+    /// How far it is ahead of the system's clock.
+    pub fn offset(&self) -> Span {
+        match self {
+            Self::System | Self::Manual(_) => Span::from_millis(0),
+            Self::Ahead(ahead) => {
+                let offset = ahead.offset.load(Ordering::SeqCst);
+                Span::from_millis(u64::try_from(offset).unwrap_or(0))
+            }
+        }
+    }
+
     /// A manual clock that stands at a time.
     pub fn manual(at: Timestamp) -> Self {
         Self::Manual(Arc::new(AtomicI64::new(at.millis())))
@@ -25,23 +54,36 @@ impl Clock {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System => {
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            Self::System => Timestamp::from_millis(system()),
+            Self::Ahead(ahead) => {
+                let now = system().saturating_add(ahead.offset.load(Ordering::SeqCst));
+                Timestamp::from_millis(ahead.shown.fetch_max(now, Ordering::SeqCst).max(now))
             }
             Self::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a manual clock forward; the system's clock moves by itself.
+    /// Moves a manual clock or the sandbox's forward; the system's clock moves by itself.
     pub fn advance(&self, span: Span) {
-        if let Self::Manual(millis) = self {
-            let span = i64::try_from(span.millis()).unwrap_or(i64::MAX);
-            millis.fetch_add(span, Ordering::SeqCst);
+        let span = i64::try_from(span.millis()).unwrap_or(i64::MAX);
+        match self {
+            Self::System => {}
+            Self::Ahead(ahead) => {
+                ahead.offset.fetch_add(span, Ordering::SeqCst);
+            }
+            Self::Manual(millis) => {
+                millis.fetch_add(span, Ordering::SeqCst);
+            }
         }
     }
+}
+
+/// Milliseconds since 1970 by the system's clock.
+fn system() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A clock that only measures: the time since the process first asked.

@@ -18,10 +18,11 @@ use domain::{
     BillState, BillView, Call, Caller, CardEntry, Currency, GiftCard, Money, Programme, Refusal,
     Reply, Secret, Span, WireId,
 };
-use gateway::operations::covering::{self, Cover, GIFT_CARD_IN_CALL};
+use gateway::operations::covering::{self, Cover};
 use gateway::operations::gift_cards::{self, Change, Issued, Order};
 use gateway::operations::guesses::Visitor;
 use gateway::operations::payments::{self, Answer, Paid};
+use gateway::operations::redeeming::{self, GIFT_CARD_IN_CALL};
 use gateway::operations::{self, Failure, bills, ledger};
 use gateway::workers;
 use lab::{Lab, form};
@@ -243,11 +244,11 @@ async fn a_page_holds_several_cards_and_frees_what_is_removed() {
     assert_eq!(cover.covered, nok(20_000));
     assert_eq!(now(&lab, &issued[0]).await.available(), nok(20_000));
     // Paying takes what is covered; the shop sees from the amounts that something is left.
-    let view = covering::pay(&lab.app, IGIVE, &id).await.unwrap();
+    let view = redeeming::pay(&lab.app, IGIVE, &id).await.unwrap();
     assert!(matches!(view.state, BillState::Paid { .. }));
     assert_eq!(now(&lab, &issued[1]).await.balance(), nok(0));
     assert_eq!(
-        told(covering::pay(&lab.app, IGIVE, &id).await),
+        told(redeeming::pay(&lab.app, IGIVE, &id).await),
         Refusal::AlreadyPaid
     );
     assert_eq!(
@@ -367,7 +368,7 @@ async fn guessing_is_hopeless() {
     assert!(matches!(refused, Refusal::TooManyCalls(_)));
     lab.clock.advance(Span::from_minutes(15));
     add(&lab, &id, &issued.entry).await.unwrap();
-    covering::abort(&lab.app, IGIVE, &id).await.unwrap();
+    redeeming::abort(&lab.app, IGIVE, &id).await.unwrap();
     // Twenty in a day: somebody is guessing, and the card is blocked until an operator looks.
     let mut refused = 0;
     while now(&lab, &issued).await.state() == CardState::Active {
@@ -516,7 +517,7 @@ async fn what_is_left_when_time_is_over_is_breakage() {
         .await
         .unwrap();
     assert_eq!(
-        gift_cards::next_due(&lab.app).await.unwrap(),
+        workers::next_due(&lab.app, lab.clock.now()).await.unwrap(),
         Some(issued[0].card.validity.ends)
     );
     let id = payment(&lab, 400).await;

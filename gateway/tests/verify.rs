@@ -61,6 +61,7 @@ fn standard_request(body: &str, now: Timestamp) -> String {
         body,
         now,
     });
+    let sent = sent.unwrap();
     let headers: Vec<(&str, &str)> = sent
         .headers
         .iter()

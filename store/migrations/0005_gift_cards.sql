@@ -62,4 +62,6 @@ CREATE TABLE gift_programmes (
 
 ALTER TABLE payments ADD COLUMN gift_card TEXT REFERENCES gift_cards (id);
 ALTER TABLE payments ADD COLUMN gift_last5 TEXT;
+CREATE INDEX payments_held ON payments (created_at)
+    WHERE gift_card IS NOT NULL AND state = 'authorized' AND captured + released < authorized;
 CREATE INDEX payments_by_gift_card ON payments (bill, id) WHERE gift_card IS NOT NULL;

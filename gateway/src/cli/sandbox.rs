@@ -35,12 +35,13 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         let base_url = public_url.unwrap_or_else(|| format!("http://{address}"));
         start::folder(&args.data)?;
         let store = start::open(&args.data)?;
+        let clock = sandbox::clock::load(&store).await.map_err(failed)?;
         let entropy = Entropy::System;
         let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;
         let token_key = vault.token_key("igivepay pages");
         let mut app = App::new(Parts {
             store,
-            clock: Clock::System,
+            clock,
             entropy,
             outbound: Outbound::new(true),
             vault,
@@ -64,10 +65,10 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             let path = args.data.join(sandbox::FILE);
             Problem::Cannot(format!("cannot write {}: {error}", path.display()))
         })?;
-        say(&greeting(&demo.credentials, &args.data, fresh));
+        say(&greeting(&demo.credentials, &args.data, fresh, &app.clock));
         app.sandbox = true;
         app.demo = Some(demo);
-        start::serve(Arc::new(app), listener).await
+        start::serve(Arc::new(app), listener, &args.data).await
     })
 }
 
@@ -94,7 +95,7 @@ fn master_key(data: &Path, entropy: &Entropy) -> Result<Secret, Problem> {
 }
 
 /// What a newcomer reads first.
-fn greeting(credentials: &Credentials, data: &Path, fresh: bool) -> String {
+fn greeting(credentials: &Credentials, data: &Path, fresh: bool, clock: &Clock) -> String {
     let base = &credentials.base_url;
     let key = &credentials.hitpay.api_key;
     let made = if fresh {
@@ -103,6 +104,11 @@ fn greeting(credentials: &Credentials, data: &Path, fresh: bool) -> String {
         "credentials as before"
     };
     let data = data.display();
+    let now = sandbox::simulate::rfc3339(clock.now());
+    let ahead = match clock.offset().millis() {
+        0 => "move it with POST /sandbox/clock".to_owned(),
+        ahead => format!("{} ahead of the system's", span_text(ahead)),
+    };
     format!(
         "\
 Florin sandbox: everything in test mode, no real money.
@@ -111,6 +117,7 @@ Florin sandbox: everything in test mode, no real money.
   API documents      {base}/docs
   Webhook deliveries {base}/sandbox/deliveries
   Health, metrics    {base}/health/ready  {base}/metrics
+  Clock              {now} ({ahead})
   Data               {data} ({made} in {data}/sandbox.json)
 
   HitPay             key  {key}
@@ -126,4 +133,25 @@ Stop with Ctrl-C; the next start finds everything again.
 ",
         salt = credentials.hitpay.salt,
     )
+}
+
+/// A length of time in words, to the second: `1 d 2 h`.
+fn span_text(millis: u64) -> String {
+    let seconds = millis / 1_000;
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let shown: Vec<_> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    if shown.is_empty() {
+        "less than a second".to_owned()
+    } else {
+        shown.join(" ")
+    }
 }

@@ -24,7 +24,7 @@ pub(super) fn run(args: &ConfigArgs) -> Result<(), Problem> {
             "florin {} serves",
             env!("CARGO_PKG_VERSION")
         );
-        start::serve(Arc::new(app), listener).await
+        start::serve(Arc::new(app), listener, &config.data).await
     })
 }
 

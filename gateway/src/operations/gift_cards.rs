@@ -372,13 +372,6 @@ pub async fn expire_due(app: &App) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// When the next card's time is over.
-pub async fn next_due(app: &App) -> Result<Option<Timestamp>, Failure> {
-    app.store
-        .read("next_due_gift_card", |tx| Ok(table::next_due(tx)?))
-        .await
-}
-
 /// Forgets wrong tries of more than a day ago.
 pub async fn forget_guesses(app: &App) -> Result<(), Failure> {
     // Two days: what counts by the day may have begun late on the first.

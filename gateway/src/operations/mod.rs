@@ -15,6 +15,7 @@ mod outbox;
 pub mod payments;
 pub mod payouts;
 pub mod providers;
+pub mod redeeming;
 mod repeated;
 pub mod transactions;
 pub mod validity;
@@ -67,8 +68,8 @@ async fn cards(
     call: CardCall,
 ) -> Result<Reply, Failure> {
     match call {
-        CardCall::Perform(id, cards) => covering::perform(app, dialect, caller, id, cards).await,
-        CardCall::Undo(id, within) => covering::undo(app, dialect, caller, id, within).await,
+        CardCall::Perform(id, cards) => redeeming::perform(app, dialect, caller, id, cards).await,
+        CardCall::Undo(id, within) => redeeming::undo(app, dialect, caller, id, within).await,
         CardCall::Balance(number) => gift_cards::balance(app, caller, &number).await,
     }
 }

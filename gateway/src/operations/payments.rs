@@ -514,7 +514,7 @@ fn payment_of(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<Payment, Fault> {
         .ok_or_else(|| Fault("an attempt without a payment".to_owned()))
 }
 
-fn bill_of(tx: &mut Tx<'_>, payment: &Payment) -> Result<Bill, Fault> {
+pub(super) fn bill_of(tx: &mut Tx<'_>, payment: &Payment) -> Result<Bill, Fault> {
     bills::by_id(tx, &payment.head.bill)?
         .ok_or_else(|| Fault("a payment without a bill".to_owned()))
 }

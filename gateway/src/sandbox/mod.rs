@@ -1,6 +1,7 @@
 //! The sandbox: one demo merchant with known credentials, a simulator to drive, a demo shop to
 //! look at. None of it exists under `florin serve`.
 
+pub mod clock;
 pub mod deliveries;
 pub mod shop;
 pub mod simulate;
@@ -120,6 +121,7 @@ pub struct Portal {
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/sandbox/simulate", post(simulate::simulate))
+        .route("/sandbox/clock", get(clock::show).post(clock::advance))
         .route("/sandbox/ledger", get(simulate::ledger))
         .route("/sandbox/webhooks", get(simulate::webhooks))
         .route(

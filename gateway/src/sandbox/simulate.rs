@@ -30,7 +30,7 @@ use crate::operations::{self, Failure, bills};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
-const BODY_MAX: usize = 16 * 1024;
+pub(super) const BODY_MAX: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 struct Simulate {
@@ -77,15 +77,22 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
             return plain(StatusCode::BAD_REQUEST, &format!("{form} ({error})"));
         }
     };
-    let done = async {
-        let found = find(&app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
-        let view = act(&app, &found, &wanted).await?;
-        Ok(status(&app, found.dialect, view))
-    };
-    match done.await {
+    match simulated(&app, demo, &wanted).await {
         Ok(body) => Json(body).into_response(),
         Err(failure) => failed(&failure),
     }
+}
+
+async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, Failure> {
+    let found = find(app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
+    let view = act(app, &found, wanted).await?;
+    Ok(status(app, found.dialect, view))
+}
+
+/// The same for a caller inside the process: `wanted` is the body of the call.
+pub async fn act_as_payer(app: &App, demo: &Demo, wanted: Value) -> Result<Value, Failure> {
+    let wanted = serde_json::from_value(wanted).map_err(|error| Fault(error.to_string()))?;
+    simulated(app, demo, &wanted).await
 }
 
 /// Does what the customer would do; gives the bill afterwards.
@@ -293,7 +300,7 @@ pub async fn resend(
 }
 
 /// Lets in the demo merchant by any of its credentials, and anyone on this machine without one.
-fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
+pub(super) fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
     let Some(demo) = &app.demo else {
         return Err(Box::new(plain(StatusCode::NOT_FOUND, "Not Found")));
     };
@@ -338,7 +345,7 @@ fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
     Err(Box::new(plain(StatusCode::UNAUTHORIZED, message)))
 }
 
-fn failed(failure: &Failure) -> Response {
+pub(super) fn failed(failure: &Failure) -> Response {
     match failure {
         Failure::Refused(refusal) => refused(refusal),
         Failure::Fault(fault) => {
@@ -348,7 +355,7 @@ fn failed(failure: &Failure) -> Response {
     }
 }
 
-fn refused(refusal: &Refusal) -> Response {
+pub(super) fn refused(refusal: &Refusal) -> Response {
     let (status, message) = match refusal {
         Refusal::NotFound(_, name) => (
             StatusCode::NOT_FOUND,

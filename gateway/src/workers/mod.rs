@@ -6,12 +6,14 @@ pub mod webhooks;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::limits::{IDEMPOTENCY_KEPT, SWEEP_MAX};
+use domain::Timestamp;
+use domain::limits::{ATTEMPT_DEADLINE, HOLD_MAX, IDEMPOTENCY_KEPT, SWEEP_MAX};
+use store::tables::{attempts, bills as bills_table, payments as payments_table};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::operations::{Failure, bills, gift_cards, payments, payouts};
+use crate::operations::{Failure, bills, covering, endpoints, gift_cards, payments, payouts};
 
 /// How often due work is looked for.
 const POLL: Duration = Duration::from_millis(500);
@@ -39,10 +41,13 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 /// Everything that is due but webhooks: expired bills, payouts, attempts without an answer, gift
 /// cards whose time is over, old keys.
 pub async fn tick(app: &App) -> Result<(), Failure> {
-    bills::expire_due(app).await?;
+    // A pass takes a bounded number: those that are left come in the next one.
+    while bills::expire_due(app).await? == SWEEP_MAX as usize {}
     payouts::advance_due(app).await?;
     payments::resolve_asked(app).await?;
-    gift_cards::expire_due(app).await?;
+    while endpoints::empty_removed(app).await? {}
+    while covering::free_old(app).await? == SWEEP_MAX as usize {}
+    while gift_cards::expire_due(app).await? >= SWEEP_MAX as usize {}
     gift_cards::forget_guesses(app).await?;
     let before = app.clock.now().minus(IDEMPOTENCY_KEPT);
     let old = app
@@ -59,6 +64,27 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
             .await?;
     }
     Ok(())
+}
+
+/// When something is due next, later than `after`: what [`tick`] and [`webhooks::tick`] would find
+/// to do then.
+pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let own = app
+        .store
+        .read("next_due", move |tx| {
+            let asked = attempts::next_asked(tx, after.minus(ATTEMPT_DEADLINE))?;
+            let asked = asked.map(|asked| asked.plus(ATTEMPT_DEADLINE));
+            let held = payments_table::next_hold(tx, after.minus(HOLD_MAX))?;
+            Ok([
+                bills_table::next_due(tx, after)?,
+                asked,
+                held.map(|since| since.plus(HOLD_MAX)),
+                store::tables::gift_cards::next_due(tx, after)?,
+            ])
+        })
+        .await?;
+    let delivery = webhooks::next_due(app, after).await?;
+    Ok(own.into_iter().chain([delivery]).flatten().min())
 }
 
 /// Before the first request, when this process is the only one on its database: whatever a dead

@@ -19,8 +19,19 @@ const OPEN_OF_BILL: &str = "SELECT id, payment, rail, state, cause, asked_at FRO
 const ASKED_BEFORE: &str = "SELECT id, payment, rail, state, cause, asked_at FROM attempts \
     WHERE state = 'asked' AND asked_at <= ?1 ORDER BY asked_at LIMIT ?2";
 
+const NEXT_ASKED: &str = "SELECT MIN(asked_at) FROM attempts \
+    WHERE state = 'asked' AND asked_at > ?1";
+
 /// See [`super::statements`].
-pub const STATEMENTS: &[&str] = &[INSERT, UPDATE, BY_ID, BY_ONCE, OPEN_OF_BILL, ASKED_BEFORE];
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    UPDATE,
+    BY_ID,
+    BY_ONCE,
+    OPEN_OF_BILL,
+    ASKED_BEFORE,
+    NEXT_ASKED,
+];
 
 /// Saves a new attempt. `once` is the token of the form it came from: unique within the bill.
 pub fn insert(tx: &mut Tx<'_>, attempt: &Attempt, bill: &BillId, once: &str) -> Result<(), Fault> {
@@ -74,6 +85,12 @@ pub fn open_of_bill(tx: &mut Tx<'_>, bill: &BillId) -> Result<Vec<Attempt>, Faul
         .iter()
         .map(attempt)
         .collect()
+}
+
+/// When the oldest unanswered attempt that is younger than `after` was made.
+pub fn next_asked(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    tx.one(NEXT_ASKED, &[after.into()])?
+        .map_or(Ok(None), |row| row.time_or_null(0))
 }
 
 /// Attempts that were asked up to `before` and never answered, oldest first.

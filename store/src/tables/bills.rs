@@ -54,6 +54,8 @@ const PAGE_BY_STATE: &str = concat!(
 const COUNT_BY_STATE: &str = "SELECT COUNT(*) FROM bills \
     WHERE merchant = ?1 AND mode = ?2 AND dialect = ?3 AND state <> 'withdrawn' \
     AND (CASE WHEN state = 'open' AND expires_at <= ?5 THEN 'expired' ELSE state END) = ?4";
+const NEXT_DUE: &str = "SELECT MIN(expires_at) FROM bills WHERE state = 'open' \
+    AND expires_at IS NOT NULL AND expires_at > ?1";
 const DUE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -73,6 +75,7 @@ pub const STATEMENTS: &[&str] = &[
     COUNT,
     PAGE_BY_STATE,
     COUNT_BY_STATE,
+    NEXT_DUE,
     DUE,
     TOTALS,
 ];
@@ -226,6 +229,12 @@ pub fn count(tx: &mut Tx<'_>, of: &Of) -> Result<u64, Fault> {
     };
     let count = row.map_or(Ok(0), |row| row.int(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// When an open bill expires next, later than `after`.
+pub fn next_due(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    tx.one(NEXT_DUE, &[after.into()])?
+        .map_or(Ok(None), |row| row.time_or_null(0))
 }
 
 /// Open bills whose time is over, oldest first.

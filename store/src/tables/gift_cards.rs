@@ -43,7 +43,7 @@ const DUE: &str = concat!(
      ORDER BY ends_at, id LIMIT ?2"
 );
 const NEXT_DUE: &str = "SELECT ends_at FROM gift_cards WHERE state NOT IN ('expired', 'closed') \
-    ORDER BY ends_at LIMIT 1";
+    AND ends_at > ?1 ORDER BY ends_at LIMIT 1";
 const LEFT_OVER: &str = concat!(
     "SELECT ",
     columns!(),
@@ -205,9 +205,10 @@ pub fn due(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result<Vec<GiftCard>,
     rows.iter().map(card).collect()
 }
 
-/// When the next card's time is over.
-pub fn next_due(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, Fault> {
-    tx.one(NEXT_DUE, &[])?.map(|row| row.time(0)).transpose()
+/// When the next card's time is over, later than `after`.
+pub fn next_due(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    let row = tx.one(NEXT_DUE, &[after.into()])?;
+    row.map(|row| row.time(0)).transpose()
 }
 
 /// Cards after an id, for walking through all of them.

@@ -46,6 +46,15 @@ const HELD_PARTS: &str = concat!(
     " FROM payments WHERE bill = ?1 AND gift_card IS NOT NULL AND state = 'authorized' \
      AND captured + released < authorized ORDER BY id"
 );
+const OLD_HOLDS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM payments WHERE gift_card IS NOT NULL AND state = 'authorized' \
+     AND captured + released < authorized AND created_at <= ?1 ORDER BY created_at LIMIT ?2"
+);
+const NEXT_HOLD: &str = "SELECT created_at FROM payments WHERE gift_card IS NOT NULL \
+    AND state = 'authorized' AND captured + released < authorized AND created_at > ?1 \
+    ORDER BY created_at LIMIT 1";
 const PARTS: &str = concat!(
     "SELECT ",
     columns!(),
@@ -64,7 +73,8 @@ const PAGE: &str = concat!(
 
 /// See [`super::statements`].
 pub const STATEMENTS: &[&str] = &[
-    INSERT, UPDATE, BY_ID, BY_WIRE, OF_BILL, REJECTED, HELD_PARTS, PARTS, CAPTURED, PAGE,
+    INSERT, UPDATE, BY_ID, BY_WIRE, OF_BILL, REJECTED, HELD_PARTS, OLD_HOLDS, NEXT_HOLD, PARTS,
+    CAPTURED, PAGE,
 ];
 
 /// Saves a new payment of a bill that came through `dialect`.
@@ -142,6 +152,20 @@ pub fn held_parts(tx: &mut Tx<'_>, bill: &BillId) -> Result<Vec<Payment>, Fault>
         .iter()
         .map(payment)
         .collect()
+}
+
+/// What gift cards have held since before a time, oldest first.
+pub fn old_holds(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<Vec<Payment>, Fault> {
+    tx.query(OLD_HOLDS, &[before.into(), limit.into()])?
+        .iter()
+        .map(payment)
+        .collect()
+}
+
+/// Since when the first gift card after a time has held its part.
+pub fn next_hold(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    let row = tx.one(NEXT_HOLD, &[after.into()])?;
+    row.map(|row| row.time(0)).transpose()
 }
 
 /// Every gift-card part that a bill ever had, oldest first.

@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use dialects::base64;
 use dialects::verify::{Delivery, Scheme, Signed, Verdict, verify};
 use domain::Secret;
 use serde_json::json;
 
-use super::{Problem, say};
+use super::super::{Problem, say};
 use crate::clock::Clock;
 
 /// Bytes of the largest request that is read; bodies of webhooks have a few thousand.
@@ -28,17 +28,10 @@ The request is read as logs and tools show it: request line, headers, an empty l
 
 Exit code: 0 genuine, 1 not genuine, 2 not checked.";
 
-/// What can be done about webhooks.
-#[derive(Debug, Subcommand)]
-pub(super) enum WebhooksCommand {
-    /// Says whether a webhook is genuine and, if it is not, which mistake explains it.
-    Verify(CheckArgs),
-}
-
 /// Options of `florin webhooks verify`.
 #[derive(Debug, Args)]
 #[command(after_help = TEACH)]
-pub(super) struct CheckArgs {
+pub(in crate::cli) struct CheckArgs {
     /// `hitpay` (form callbacks), `hitpay-events`, `numipay`, `igivepay`, `vipps`, `standard`, or
     /// `auto` to tell by the headers.
     #[arg(long, default_value = "auto")]
@@ -68,14 +61,8 @@ fn secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text.to_owned()))
 }
 
-/// Does a command of the group.
-pub(super) fn run(command: &WebhooksCommand) -> Result<(), Problem> {
-    match command {
-        WebhooksCommand::Verify(args) => check(args),
-    }
-}
-
-fn check(args: &CheckArgs) -> Result<(), Problem> {
+/// Checks a webhook.
+pub(super) fn check(args: &CheckArgs) -> Result<(), Problem> {
     let delivery = delivery(args)?;
     let scheme = scheme(&args.scheme, &delivery)?;
     let verdict = verify(scheme, &delivery, &args.secret, Some(Clock::System.now()));
