@@ -27,7 +27,7 @@ use crate::app::App;
 pub const GIFT_CARD_IN_CALL: &str = "gift_card_in_call";
 
 /// What a payer's giving up is recorded as.
-const ABORTED: &str = "aborted";
+pub const ABORTED: &str = "aborted";
 
 /// Pays a bill with the gift cards on it and nothing else, also if they cover only a part: then
 /// the shop takes the rest.

@@ -1,8 +1,10 @@
 //! The sandbox: one demo merchant with known credentials, a simulator to drive, a demo shop to
 //! look at. None of it exists under `florin serve`.
 
+pub mod cards;
 pub mod clock;
 pub mod deliveries;
+mod gifts;
 pub mod shop;
 pub mod simulate;
 
@@ -122,6 +124,7 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/sandbox/simulate", post(simulate::simulate))
         .route("/sandbox/clock", get(clock::show).post(clock::advance))
+        .route("/sandbox/gift-cards", post(cards::gift_card))
         .route("/sandbox/ledger", get(simulate::ledger))
         .route("/sandbox/webhooks", get(simulate::webhooks))
         .route(

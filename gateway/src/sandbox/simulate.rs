@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use store::tables::{bills as table, payments as payment_table};
 use store::{Fault, Tx};
 
-use super::{Demo, deliveries};
+use super::{Demo, deliveries, gifts};
 use crate::app::App;
 use crate::http::pipeline::{self, plain};
 use crate::http::server::Peer;
@@ -32,20 +32,23 @@ use crate::rails::Answer;
 /// Bytes of the body of a sandbox call.
 pub(super) const BODY_MAX: usize = 16 * 1024;
 
+/// The body of a call.
 #[derive(Deserialize)]
-struct Simulate {
+pub(super) struct Simulate {
     payment: String,
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     method: Option<String>,
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     #[serde(default, rename = "final")]
-    for_good: bool,
+    pub(super) for_good: bool,
     dialect: Option<String>,
+    pub(super) cards: Option<Vec<gifts::GiftCard>>,
 }
 
+/// What the customer does.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Outcome {
+pub(super) enum Outcome {
     Approve,
     Decline,
     Abort,
@@ -53,9 +56,9 @@ enum Outcome {
 }
 
 /// A bill and the dialect it came through.
-struct Found {
-    dialect: &'static dyn Dialect,
-    bill: Bill,
+pub(super) struct Found {
+    pub(super) dialect: &'static dyn Dialect,
+    pub(super) bill: Bill,
 }
 
 /// `POST /sandbox/simulate`.
@@ -85,7 +88,11 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
 
 async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, Failure> {
     let found = find(app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
-    let view = act(app, &found, wanted).await?;
+    let view = if gifts::concerns(&found.bill, wanted) {
+        gifts::pay(app, demo, &found, wanted).await?
+    } else {
+        act(app, &found, wanted).await?
+    };
     Ok(status(app, found.dialect, view))
 }
 
@@ -96,7 +103,7 @@ pub async fn act_as_payer(app: &App, demo: &Demo, wanted: Value) -> Result<Value
 }
 
 /// Does what the customer would do; gives the bill afterwards.
-async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
+pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
     let (dialect, bill) = (found.dialect, &found.bill);
     let id = &bill.head.wire;
     let method = wanted
@@ -380,6 +387,15 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             "Service unavailable".to_owned(),
         ),
+        Refusal::Card(why) => (
+            StatusCode::CONFLICT,
+            format!("The gift card cannot be used ({})", why.name()),
+        ),
+        Refusal::TooManyCalls(wait) => {
+            let message = "Too many wrong tries";
+            let response = plain(StatusCode::TOO_MANY_REQUESTS, message);
+            return crate::web::shell::retry_after(response, *wait);
+        }
         other => (
             StatusCode::BAD_REQUEST,
             format!("Not possible ({})", other.name()),

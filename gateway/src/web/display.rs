@@ -60,6 +60,7 @@ pub fn amount(money: Money) -> String {
 pub fn method(w: &Words, code: &str) -> String {
     let name = match code {
         "card" => w.method_card.0,
+        "gift_card" => w.method_gift.0,
         "paynow_online" => "PayNow",
         "wechat" | "wechat_pay" => "WeChat Pay",
         "alipay" => "Alipay",
