@@ -129,9 +129,28 @@ Make a payment request, then open the \"url\" of the answer and pay with 4242 42
     -H 'X-BUSINESS-API-KEY: {key}' \\
     -d amount=25.00 -d currency=SGD -d purpose='A pot of tea' -d 'payment_methods[]=card'
 
+{igivepay}
 Stop with Ctrl-C; the next start finds everything again.
 ",
         salt = credentials.hitpay.salt,
+        igivepay = igivepay(credentials),
+    )
+}
+
+/// A first call of iGivePay.
+fn igivepay(credentials: &Credentials) -> String {
+    let (base, client) = (&credentials.base_url, &credentials.igivepay);
+    format!(
+        "\
+Pay with gift cards: make one at {base}/card-gen, then open the \"url\" of the answer:
+
+  curl -sS {base}/api/v1/payments \\
+    -H 'x-client-id: {id}' \\
+    -H 'x-client-secret: {secret}' \\
+    -d '{{\"paymentTotal\":499,\"reference\":\"order-1001\",\"redirectUrl\":\"{base}/\"}}'
+",
+        id = client.client_id,
+        secret = client.client_secret,
     )
 }
 
