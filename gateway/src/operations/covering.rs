@@ -6,6 +6,7 @@
 //! ends in any other way. So from outside a bill is paid whole or nothing has moved.
 
 use dialects::{Dialect, Kind};
+use domain::bill::METHODS_NAMED;
 use domain::gift_card::Place;
 use domain::limits::{CARDS_PER_BILL, HOLD_MAX, PARTS_PER_BILL, SWEEP_MAX};
 use domain::payment::{GIFT_CARD, GiftPart};
@@ -107,7 +108,7 @@ pub(super) struct Terms {
 pub(super) fn terms(tx: &mut Tx<'_>, bill: &Bill) -> Result<Terms, Fault> {
     let programme = table::programme(tx, &bill.head.merchant, bill.head.mode)?;
     let named = bill.ask.methods.iter().any(|method| method == GIFT_CARD);
-    let free = !bill.ask.extras.contains_key("methods_named");
+    let free = !bill.ask.extras.contains_key(METHODS_NAMED);
     let everywhere = programme.as_ref().is_some_and(|p| p.everywhere) && free;
     let programme = programme.unwrap_or_default();
     Ok(Terms {
