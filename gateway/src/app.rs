@@ -12,6 +12,7 @@ use store::Store;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::auth::KeyCache;
+use crate::http::routes::Routes;
 use crate::outbound::Outbound;
 use crate::schemes::Scheme;
 use crate::vault::Vault;
@@ -42,6 +43,8 @@ pub struct App {
     pub keys: KeyCache,
     /// Opened webhook secrets, so that each delivery need not open them again.
     pub secrets: Mutex<BTreeMap<String, Secret>>,
+    /// Which operation answers at which paths.
+    pub routes: Routes,
     /// How long a claimed delivery is held.
     pub lease: Span,
     /// Opened secrets of endpoints, newest first, with their ends.
@@ -100,6 +103,7 @@ impl App {
             delivery,
             keys: KeyCache::default(),
             secrets: Mutex::default(),
+            routes: Routes::default(),
             lease,
             endpoint_secrets: Mutex::default(),
             sending: Sending::default(),

@@ -9,7 +9,9 @@ use domain::delivery::DeliveryRules;
 use domain::{Secret, Span};
 use serde::Deserialize;
 
+use crate::http::routes::Routes;
 use crate::logs::{Format, Verbosity};
+use crate::schemes::Scheme;
 
 /// The environment variable that can hold the master key in place of a file.
 pub const MASTER_KEY: &str = "FLORIN_MASTER_KEY";
@@ -42,7 +44,13 @@ pub struct Config {
     /// Settings of the iGivePay dialect.
     #[serde(default)]
     pub igivepay: IGivePay,
-    /// Delivery rules by dialect.
+    /// Settings of the Numipay dialect.
+    #[serde(default)]
+    pub numipay: Numipay,
+    /// Other paths for operations: `numipay_hosted = ["/gateway/v1/payments/hosted", "/pay"]`.
+    #[serde(default)]
+    pub routes: BTreeMap<String, Vec<String>>,
+    /// Delivery rules by scheme: a dialect's name, or `standard`.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
 }
@@ -73,7 +81,35 @@ pub struct IGivePay {
     pub return_url: Option<String>,
 }
 
-/// `[webhooks.<dialect>]`.
+/// `[numipay]`: what the contract leaves to configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numipay {
+    /// How long a deposit can be paid: `"24h"`.
+    pub deposit_lifetime: Option<String>,
+    /// How long a customer may take to say where a payout goes: `"24h"`.
+    pub cashier_lifetime: Option<String>,
+    /// How long a payout waits for approval: `"30d"`.
+    pub approval_lifetime: Option<String>,
+    /// How long the simulator takes for a payout: `"2s"`.
+    pub payout_delay: Option<String>,
+    /// Digits of an amount before its point.
+    pub amount_digits: Option<usize>,
+    /// Characters of `user_id`.
+    pub user_id_max: Option<usize>,
+    /// Characters of `description`.
+    pub description_max: Option<usize>,
+    /// Characters of an address.
+    pub url_max: Option<usize>,
+    /// Characters of a name.
+    pub name_max: Option<usize>,
+    /// Characters of a telephone number.
+    pub phone_max: Option<usize>,
+    /// Days between the first and the last day of a list.
+    pub list_days: Option<u32>,
+}
+
+/// `[webhooks.<scheme>]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhooks {
@@ -118,6 +154,8 @@ impl Config {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
         self.igivepay_options(Secret::new(String::new()))?;
+        self.numipay_options()?;
+        self.routes()?;
         self.delivery().map(|_| ())
     }
 
@@ -180,13 +218,54 @@ impl Config {
         Ok(options)
     }
 
-    /// Delivery rules that differ from the dialects' own.
+    /// Settings of the Numipay dialect.
+    pub fn numipay_options(&self) -> Result<dialects::numipay::Options, String> {
+        let (usual, own) = (dialects::numipay::Options::default(), &self.numipay);
+        let time = |text: &Option<String>, name: &str, usual: Span| match text {
+            None => Ok(usual),
+            Some(text) => match span(text) {
+                Ok(span) if span.millis() > 0 => Ok(span),
+                Ok(_) => Err(format!("numipay.{name}: it must be more than nothing")),
+                Err(error) => Err(format!("numipay.{name}: {error}")),
+            },
+        };
+        Ok(dialects::numipay::Options {
+            deposit_life: time(
+                &own.deposit_lifetime,
+                "deposit_lifetime",
+                usual.deposit_life,
+            )?,
+            payout: domain::payout::Stages {
+                user: time(&own.cashier_lifetime, "cashier_lifetime", usual.payout.user)?,
+                approval: time(
+                    &own.approval_lifetime,
+                    "approval_lifetime",
+                    usual.payout.approval,
+                )?,
+                rail: time(&own.payout_delay, "payout_delay", usual.payout.rail)?,
+            },
+            amount_digits: own.amount_digits.unwrap_or(usual.amount_digits),
+            user_max: own.user_id_max.unwrap_or(usual.user_max),
+            description_max: own.description_max.unwrap_or(usual.description_max),
+            url_max: own.url_max.unwrap_or(usual.url_max),
+            name_max: own.name_max.unwrap_or(usual.name_max),
+            phone_max: own.phone_max.unwrap_or(usual.phone_max),
+            list_days: own.list_days.unwrap_or(usual.list_days),
+        })
+    }
+
+    /// The table of routes.
+    pub fn routes(&self) -> Result<Routes, String> {
+        Routes::new(&self.routes)
+    }
+
+    /// Delivery rules that differ from the schemes' own.
     pub fn delivery(&self) -> Result<BTreeMap<&'static str, DeliveryRules>, String> {
         let mut rules = BTreeMap::new();
         for (name, changed) in &self.webhooks {
-            let dialect = dialects::by_name(name)
-                .ok_or_else(|| format!("webhooks.{name}: no dialect is called {name}"))?;
-            let mut rule = dialect.delivery();
+            let scheme = Scheme::by_name(name)
+                .ok_or_else(|| format!("webhooks.{name}: no scheme is called {name}"))?;
+            let mut rule = scheme.delivery();
             if let Some(retries) = &changed.retries {
                 rule.retries = retries
                     .iter()
@@ -196,7 +275,7 @@ impl Config {
             if let Some(timeout) = &changed.timeout {
                 rule.timeout = span(timeout)?;
             }
-            rules.insert(dialect.profile().name, rule);
+            rules.insert(scheme.name(), rule);
         }
         Ok(rules)
     }
@@ -284,6 +363,13 @@ mod tests {
             ("log_level = \"loud\"", "loud"),
             ("[hitpay]\nbad_key_status = 500", "bad_key_status"),
             ("[webhooks.nobody]", "nobody"),
+            ("[numipay]\ndeposit_lifetime = \"soon\"", "deposit_lifetime"),
+            ("[numipay]\npayout_delay = \"0s\"", "payout_delay"),
+            ("[routes]\nnumipay_hosted = [\"pay\"]", "numipay_hosted"),
+            (
+                "[routes]\nnumipay_hosted = [\"/p\"]\nnumipay_direct = [\"/p\"]",
+                "numipay_direct",
+            ),
             ("[webhooks.hitpay]\nretries = [\"5 min\"]", "5 min"),
         ] {
             let error = read(more).unwrap_err();
@@ -302,6 +388,10 @@ mod tests {
             rules.retries,
             [Span::from_seconds(10), Span::from_minutes(90)]
         );
+        let config = read("[webhooks.standard]\ntimeout = \"5s\"").unwrap();
+        let rules = &config.delivery().unwrap()["standard"];
+        assert_eq!(rules.timeout, Span::from_seconds(5));
+        assert_eq!(rules.retries.len(), 9, "as they were");
     }
 
     #[test]

@@ -60,8 +60,8 @@ fn standard_request(body: &str, now: Timestamp) -> String {
         attempt: 1,
         body,
         now,
-    });
-    let sent = sent.unwrap();
+    })
+    .unwrap();
     let headers: Vec<(&str, &str)> = sent
         .headers
         .iter()

@@ -122,6 +122,8 @@ Florin sandbox: everything in test mode, no real money.
 
   HitPay             key  {key}
                      salt {salt}
+  Numipay            key  {numipay}
+                     signature password {password}
 
 Make a payment request, then open the \"url\" of the answer and pay with 4242 4242 4242 4242:
 
@@ -129,10 +131,19 @@ Make a payment request, then open the \"url\" of the answer and pay with 4242 42
     -H 'X-BUSINESS-API-KEY: {key}' \\
     -d amount=25.00 -d currency=SGD -d purpose='A pot of tea' -d 'payment_methods[]=card'
 
+Numipay: a deposit on the cashier; open the \"url\" of the answer:
+
+  curl -sS {base}{hosted} \\
+    -H 'X-Api-Key: {numipay}' -H 'Content-Type: application/json' \\
+    -d '{{\"request\":{{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\"currency\":\"EUR\",\"amount\":\"200.00\"}}}}'
+
 {igivepay}
 Stop with Ctrl-C; the next start finds everything again.
 ",
         salt = credentials.hitpay.salt,
+        numipay = credentials.numipay.api_key,
+        password = credentials.numipay.signature_password,
+        hosted = "/gateway/v1/payments/hosted",
         igivepay = igivepay(credentials),
     )
 }

@@ -34,7 +34,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let vault = Vault::new(&key).map_err(Problem::Usage)?;
     let token_key = vault.token_key("igivepay pages");
     start::folder(&config.data)?;
-    Ok(App::new(Parts {
+    let mut app = App::new(Parts {
         store: start::open(&config.data)?,
         clock: Clock::System,
         entropy: Entropy::System,
@@ -49,5 +49,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
         },
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,
-    }))
+    });
+    app.routes = config.routes().map_err(Problem::Usage)?;
+    Ok(app)
 }

@@ -3,7 +3,9 @@
 pub mod auth;
 pub mod health;
 pub mod pipeline;
+pub mod routes;
 pub mod server;
+pub mod stream;
 
 use std::sync::Arc;
 

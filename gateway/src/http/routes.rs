@@ -14,7 +14,14 @@ use serde_json::Value;
 
 /// Beginnings of paths that belong to the gateway's own pages and calls.
 const OWN: [&str; 8] = [
-    "assets", "docs", "health", "landing", "metrics", "portal", "sandbox", "simulator",
+    "assets",
+    "docs",
+    "health",
+    "landing",
+    "metrics",
+    "portal",
+    "sandbox",
+    "simulator",
 ];
 
 /// One segment of a path.
@@ -43,11 +50,13 @@ impl Pattern {
         let mut segments = Vec::new();
         for part in rest.split('/') {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~@".contains(&b);
-            segments.push(match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
-                Some(name) if !name.is_empty() => Segment::Any(name.to_owned()),
-                None if part.bytes().all(plain) => Segment::Text(part.to_owned()),
-                _ => return wrong("has a character that a path does not need"),
-            });
+            segments.push(
+                match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+                    Some(name) if !name.is_empty() => Segment::Any(name.to_owned()),
+                    None if part.bytes().all(plain) => Segment::Text(part.to_owned()),
+                    _ => return wrong("has a character that a path does not need"),
+                },
+            );
         }
         Ok(Self(segments))
     }
@@ -149,7 +158,9 @@ impl Routes {
             let Some(operation) = all.iter_mut().find(|operation| operation.name == *name) else {
                 let known: Vec<&str> = all.iter().map(|o| o.name.as_str()).collect();
                 let known = known.join(", ");
-                return Err(format!("routes.{name}: no such operation; there are {known}"));
+                return Err(format!(
+                    "routes.{name}: no such operation; there are {known}"
+                ));
             };
             if paths.is_empty() {
                 return Err(format!("routes.{name}: name at least one path"));
@@ -358,7 +369,10 @@ mod tests {
             "numipay_list",
             "hitpay_create_payment_request",
         ] {
-            assert!(names.iter().any(|known| known == name), "{name} of {names:?}");
+            assert!(
+                names.iter().any(|known| known == name),
+                "{name} of {names:?}"
+            );
         }
         assert!(table(&[]).is_ok());
     }
@@ -366,12 +380,19 @@ mod tests {
     #[test]
     fn another_path_leads_to_the_same_operation() {
         let routes = table(&[
-            ("numipay_hosted", &["/gateway/v1/payments/hosted", "/payments/hosted"]),
+            (
+                "numipay_hosted",
+                &["/gateway/v1/payments/hosted", "/payments/hosted"],
+            ),
             ("numipay_status", &["/tx/{id}/status"]),
         ])
         .unwrap();
         let hosted = Some(("numipay", "/gateway/v1/payments/hosted".to_owned()));
-        for path in ["/payments/hosted", "/payments/hosted/", "/gateway/v1/payments/hosted"] {
+        for path in [
+            "/payments/hosted",
+            "/payments/hosted/",
+            "/gateway/v1/payments/hosted",
+        ] {
             assert_eq!(seen(&routes, Method::POST, path), hosted, "{path}");
         }
         assert_eq!(
@@ -399,7 +420,10 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         let error = table(&[("numipay_status", &["/v1/payment-requests/{id}"])]).unwrap_err();
-        assert!(error.contains("hitpay_") && error.contains("numipay_status"), "{error}");
+        assert!(
+            error.contains("hitpay_") && error.contains("numipay_status"),
+            "{error}"
+        );
         // The same path with another method is another request.
         assert!(table(&[("numipay_hosted", &["/gateway/v1/transactions"])]).is_ok());
         // A literal segment wins over a place: both may stand.

@@ -5,11 +5,11 @@ use domain::payment::{Cause, Means};
 use domain::provider::{ProviderKind, Question};
 use domain::transaction::{CANCELLED_BY_USER, Flow, Opened, Page, Standing, Tracking};
 use domain::{
-    Ask, AttemptId, Bill, BillState, Caller, Card, Direction, Fact, Moment, Payment,
-    PaymentSettings, Refusal, WireId,
+    Ask, AttemptId, Bill, Caller, Card, Direction, Fact, Moment, Payment, PaymentSettings, Refusal,
+    WireId,
 };
+use store::tables::bills;
 use store::tables::transactions::{self, About};
-use store::tables::{bills, payments as payment_table};
 use store::{Failure, Fault, Tx};
 
 use super::payments::{self, Paid};
@@ -279,14 +279,4 @@ pub async fn challenge_of(app: &App, bill: &Bill) -> Result<Option<AttemptId>, F
                 .map(|attempt| attempt.id))
         })
         .await
-}
-
-/// The last payment of a bill, for its page.
-pub(super) fn last_payment(tx: &mut Tx<'_>, bill: &Bill) -> Result<Option<Payment>, Fault> {
-    Ok(payment_table::of_bill(tx, &bill.head.id, 1)?.pop())
-}
-
-/// Can it still be paid?
-pub fn is_open(state: &BillState) -> bool {
-    *state == BillState::Open
 }

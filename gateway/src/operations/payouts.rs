@@ -267,13 +267,6 @@ pub async fn advance_due(app: &App) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// When [`advance_due`] has something to do next.
-pub async fn next_due(app: &App) -> Result<Option<Timestamp>, Failure> {
-    app.store
-        .read("next_payout", |tx| Ok(payouts::next_due(tx)?))
-        .await
-}
-
 async fn advance(app: &App, payout: Payout) -> Result<(), Failure> {
     // Outside the transaction, by the payout's id: asked again, a rail says the same again.
     let answer = (*payout.state() == PayoutState::Processing)

@@ -5,6 +5,7 @@ pub mod cards;
 pub mod clock;
 pub mod deliveries;
 mod gifts;
+pub mod payouts;
 pub mod shop;
 pub mod simulate;
 
@@ -16,12 +17,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use domain::{Caller, Credential, Currency, Merchant, Mode, Programme, Secret};
+use domain::{Caller, Credential, Currency, Merchant, Mode, PaymentSettings, Programme, Secret};
 use serde::{Deserialize, Serialize};
 use store::tables::merchants as table;
 
 use crate::app::App;
-use crate::operations::{self, Failure, merchants};
+use crate::operations::{self, Failure, merchants, providers};
 
 /// The demo merchant's name.
 pub const SHOP: &str = "Demo Shop";
@@ -229,6 +230,7 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
     let_in(app, &caller, "hitpay", Credential::Key(key)).await?;
     let salt = Secret::new(credentials.hitpay.salt.clone());
     merchants::put_salt(app, "hitpay", &caller, &salt).await?;
+    let_numipay_in(app, &caller, &credentials.numipay).await?;
     gift_cards(app, &caller, &credentials.igivepay).await?;
     Ok(Demo {
         caller,
@@ -277,4 +279,25 @@ async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(),
         operations::gift_cards::put_programme(app, caller, programme).await?;
     }
     Ok(())
+}
+
+/// Numipay's key and password; card data in calls and payouts without the customer's step, unless
+/// somebody has settled that otherwise.
+async fn let_numipay_in(app: &App, caller: &Caller, known: &Numipay) -> Result<(), Failure> {
+    let name = dialects::numipay::NAME;
+    let key = Secret::new(known.api_key.clone());
+    let_in(app, caller, name, Credential::Key(key)).await?;
+    let password = Secret::new(known.signature_password.clone());
+    merchants::put_salt(app, name, caller, &password).await?;
+    let (merchant, mode) = (&caller.merchant.id, caller.mode);
+    let usual = PaymentSettings::usual(mode);
+    if providers::settings(app, merchant, mode).await? != usual {
+        return Ok(());
+    }
+    let everything = PaymentSettings {
+        cards_in_calls: true,
+        payout_user_step: false,
+        ..usual
+    };
+    providers::put_settings(app, merchant, mode, everything).await
 }

@@ -21,12 +21,13 @@ use serde_json::{Value, json};
 use store::tables::{bills as table, payments as payment_table};
 use store::{Fault, Tx};
 
+use super::payouts::{self, Wish};
 use super::{Demo, deliveries, gifts};
 use crate::app::App;
 use crate::http::pipeline::{self, plain};
 use crate::http::server::Peer;
 use crate::operations::payments::{self, Paid};
-use crate::operations::{self, Failure, bills};
+use crate::operations::{self, Failure, bills, deposits};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
@@ -54,6 +55,22 @@ pub(super) enum Outcome {
     Abort,
     Expire,
 }
+
+impl Simulate {
+    /// What is wanted of a payout.
+    fn wish(&self) -> Wish {
+        let reason = self.reason.as_deref().unwrap_or(NO_FUNDS);
+        match self.outcome {
+            Outcome::Approve => Wish::Approve,
+            Outcome::Decline => Wish::Decline(reason.to_owned()),
+            Outcome::Abort => Wish::Abort,
+            Outcome::Expire => Wish::Expire,
+        }
+    }
+}
+
+/// Why a Numipay provider says no if nobody gives a reason.
+const NO_FUNDS: &str = "Insufficient funds";
 
 /// A bill and the dialect it came through.
 pub(super) struct Found {
@@ -87,7 +104,20 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
 }
 
 async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, Failure> {
-    let found = find(app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
+    let only = wanted.dialect.as_deref();
+    let payout = payouts::named(app, demo, &wanted.payment, only).await?;
+    let found = find(app, demo, &wanted.payment, only).await;
+    if let Some(payout) = payout {
+        // Of a payout and a payment of one name the newer one is meant.
+        let newer = match &found {
+            Ok(found) => found.bill.head.created > payout.head.created,
+            Err(_) => false,
+        };
+        if !newer {
+            return payouts::simulate(app, &payout, wanted.wish()).await;
+        }
+    }
+    let found = found?;
     let view = if gifts::concerns(&found.bill, wanted) {
         gifts::pay(app, demo, &found, wanted).await?
     } else {
@@ -106,24 +136,28 @@ pub async fn act_as_payer(app: &App, demo: &Demo, wanted: Value) -> Result<Value
 pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
     let (dialect, bill) = (found.dialect, &found.bill);
     let id = &bill.head.wire;
-    let method = wanted
-        .method
-        .as_deref()
-        .unwrap_or_else(|| usual(&bill.ask.methods));
+    let method = method(&bill.ask.methods, wanted.method.as_deref());
+    let numipay = dialect.profile().name == dialects::numipay::NAME;
     match wanted.outcome {
         Outcome::Approve => {
             let paid = payments::simulate(app, dialect, id, method, Answer::Approved).await?;
             after(app, dialect, id, paid).await
         }
         Outcome::Decline => {
-            let text = wanted.reason.as_deref().unwrap_or("Do not honor");
+            let usual = if numipay { NO_FUNDS } else { "Do not honor" };
+            let text = wanted.reason.as_deref().unwrap_or(usual);
             let cause = Cause::new("card_declined", text);
             let answer = Answer::Declined(cause.clone());
             let declined = payments::simulate(app, dialect, id, method, answer).await?;
-            if !wanted.for_good {
+            // A provider's no is final for Numipay by itself.
+            if numipay || !wanted.for_good {
                 return after(app, dialect, id, declined).await;
             }
             payments::fail_for_good(app, dialect, id, cause).await?;
+            bills::for_page(app, dialect, id).await
+        }
+        Outcome::Abort if numipay => {
+            deposits::cancel(app, dialect, id).await?;
             bills::for_page(app, dialect, id).await
         }
         // The payer leaves; the bill stays as it is, if it can still be paid.
@@ -139,11 +173,17 @@ pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<B
     }
 }
 
-/// The method a payer would use if nobody says which.
-fn usual(methods: &[String]) -> &str {
-    let card = methods.iter().find(|method| *method == "card");
-    card.or_else(|| methods.first())
-        .map_or("card", String::as_str)
+/// The method that is meant: as it is named, or the simulated provider of that kind; if nobody
+/// says which, the one a payer would use.
+fn method<'a>(methods: &'a [String], wanted: Option<&'a str>) -> &'a str {
+    let known = |name: &str| methods.iter().find(|method| *method == name);
+    let usual = || known("card").or_else(|| methods.first());
+    match wanted {
+        None => usual().map_or("card", String::as_str),
+        Some(wanted) => known(wanted)
+            .or_else(|| known(&format!("sim-{wanted}")))
+            .map_or(wanted, String::as_str),
+    }
 }
 
 /// The bill after a try.
@@ -271,11 +311,14 @@ pub async fn webhooks(
         Err(response) => return *response,
     };
     let listed = async {
-        let bill = match &which.payment {
-            Some(name) => Some(find(&app, demo, name, None).await?.bill.head.id),
+        let object = match &which.payment {
+            Some(name) => match payouts::named(&app, demo, name, None).await? {
+                Some(payout) => Some(payout.head.id.to_string()),
+                None => Some(find(&app, demo, name, None).await?.bill.head.id.to_string()),
+            },
             None => None,
         };
-        deliveries::of_bill(&app, demo, bill).await
+        deliveries::about(&app, demo, object.as_deref()).await
     };
     match listed.await {
         Ok(rows) => {
@@ -373,6 +416,10 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
         Refusal::Expired => (StatusCode::CONFLICT, "The payment has expired".to_owned()),
         Refusal::Failed => (StatusCode::CONFLICT, "The payment has failed".to_owned()),
         Refusal::Withdrawn => (StatusCode::CONFLICT, "The payment was deleted".to_owned()),
+        Refusal::WrongState(state) => (
+            StatusCode::CONFLICT,
+            format!("Not possible: it is {}", state.replace('_', " ")),
+        ),
         Refusal::TryUnderWay => (StatusCode::CONFLICT, "A try is under way".to_owned()),
         Refusal::TooManyTries => (StatusCode::CONFLICT, "Too many declined tries".to_owned()),
         Refusal::NoMethod => (

@@ -5,6 +5,7 @@
 //! somebody typed is ever markup; a page asks `operations` and decides nothing itself.
 
 pub mod assets;
+pub mod cashier;
 pub mod checkout;
 pub mod display;
 pub mod docs;
@@ -45,6 +46,11 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/docs-v1", get(docs::igivepay))
         .route("/docs-v1/", get(docs::igivepay))
         .route("/simulator/challenge/{attempt}", challenge)
+        .route("/cashier/{token}", get(cashier::show).post(cashier::submit))
+        .route(
+            "/3ds/{token}",
+            get(cashier::secure::show).post(cashier::secure::submit),
+        )
         .route("/docs", get(docs::list))
         .route("/docs/{dialect}", get(docs::show))
         .route("/docs/{dialect}/openapi.json", get(docs::raw))

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::limits::{ATTEMPT_DEADLINE, HOLD_MAX, IDEMPOTENCY_KEPT, SWEEP_MAX};
-use store::tables::{attempts, bills as bills_table, payments as payments_table};
+use store::tables::{
+    attempts, bills as bills_table, payments as payments_table, payouts as payouts_table,
+};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -43,7 +45,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}
-    payouts::advance_due(app).await?;
+    while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
     payments::resolve_asked(app).await?;
     while endpoints::empty_removed(app).await? {}
     while covering::free_old(app).await? == SWEEP_MAX as usize {}
@@ -77,6 +79,7 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
             let held = payments_table::next_hold(tx, after.minus(HOLD_MAX))?;
             Ok([
                 bills_table::next_due(tx, after)?,
+                payouts_table::next_due(tx, after)?,
                 asked,
                 held.map(|since| since.plus(HOLD_MAX)),
                 store::tables::gift_cards::next_due(tx, after)?,

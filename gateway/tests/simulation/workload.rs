@@ -516,6 +516,7 @@ fn open(path: &Path, clock: &Clock, shop: &Arc<Shop>, seed: u64) -> App {
             public_url: "http://127.0.0.1".to_owned(),
             insecure_targets: true,
             hitpay: dialects::hitpay::Options::default(),
+            numipay: dialects::numipay::Options::default(),
         },
         demo: None,
         delivery: BTreeMap::new(),

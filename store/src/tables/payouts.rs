@@ -34,8 +34,8 @@ const DUE: &str = concat!(
     columns!(),
     " FROM payouts WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2"
 );
-const NEXT_DUE: &str =
-    "SELECT due_at FROM payouts WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+const NEXT_DUE: &str = "SELECT due_at FROM payouts WHERE due_at IS NOT NULL AND due_at > ?1 \
+    ORDER BY due_at LIMIT 1";
 const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -118,9 +118,11 @@ pub fn due(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result<Vec<Payout>, F
         .collect()
 }
 
-/// When the next stage is over by itself.
-pub fn next_due(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, Fault> {
-    tx.one(NEXT_DUE, &[])?.map(|row| row.time(0)).transpose()
+/// When the next stage after a time is over by itself.
+pub fn next_due(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    tx.one(NEXT_DUE, &[after.into()])?
+        .map(|row| row.time(0))
+        .transpose()
 }
 
 /// Payouts after an id, for walking through all of them.

@@ -172,6 +172,11 @@ impl Checkout<'_> {
         }
     }
 
+    /// The card form, whatever else is offered.
+    pub fn card_form(self) -> CheckoutPage {
+        self.card(CardForm::default(), None)
+    }
+
     /// The card form with problems at its fields.
     pub fn mend(self, problems: &[CardProblem], expiry: &str, name: &str) -> CheckoutPage {
         let w = self.w;

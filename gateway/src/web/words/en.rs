@@ -141,6 +141,52 @@ words! {
     cards_inactive = "Not activated";
     cards_button = "Make gift cards";
     cards_nothing = "Nothing can be made for this client id.";
+    method_wallet = "Wallet";
+    method_bank = "Bank transfer";
+    provider_bank_text = "You confirm at your bank";
+
+    // The cashier: deposits and withdrawals.
+    cashier_none =
+        "No provider can be used just now. Nothing was charged. Try again in a few minutes.";
+    cashier_cancel = "Cancel the payment";
+    cashier_leave = "Leave this page and go back to {name}";
+    withdraw_from = "Get your money from {name}";
+    withdraw_summary = "What you get";
+    withdraw_heading = "Where should the money go?";
+    withdraw_cancel = "Cancel the payout";
+    withdraw_others = "Choose another way";
+    withdraw_unknown = "That way to get your money is not offered here. Choose one below.";
+    payout_waiting_heading = "Your payout is being checked";
+    payout_waiting_text =
+        "{name} has to approve it. Then {amount} go out. You have nothing more to do.";
+    payout_way_heading = "Your money is on its way";
+    payout_way_text = "{name} has approved the payout. The bank is sending {amount}.";
+    payout_paid_heading = "Your money was sent";
+    payout_paid_text = "{amount} went out from {name}.";
+    payout_rejected_heading = "This payout did not go through";
+    payout_rejected_text = "{amount} stay with {name}. Ask there what to do next.";
+    payout_expired_heading = "The time for this payout is over";
+    payout_expired_text =
+        "Nobody acted in time, so {amount} stay with {name}. Ask there for a new payout.";
+
+    // A provider's own page, in test mode.
+    provider_name = "{name} (simulated)";
+    provider_heading = "Pay at the provider";
+    provider_text =
+        "This page stands for the provider's own. What you press here is what the provider says \
+         about {amount} for {name}.";
+    provider_approve = "Successful";
+    provider_payout_heading = "Confirm where the money goes";
+    provider_payout_text =
+        "This page stands for the provider's own. Confirm that {amount} from {name} should come \
+         to your account here.";
+    provider_payout_approve = "Confirm";
+    provider_decline = "Rejected";
+    provider_leave = "Leave it pending";
+    provider_expire = "Expire it now";
+    provider_reason = "Reason, if it is rejected";
+    provider_reason_usual = "Insufficient funds";
+    provider_transaction = "Transaction";
 
     // Problems with the form.
     problem_title = "There is a problem";
