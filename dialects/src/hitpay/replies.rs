@@ -141,7 +141,8 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::EndpointRemoved
         | Reply::Reservation(_)
         | Reply::Token(_)
-        | Reply::Transaction(_) => crate::not_offered(),
+        | Reply::Transaction(_)
+        | Reply::CardBalance(_) => crate::not_offered(),
     }
 }
 

@@ -77,6 +77,7 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         | Refusal::NoMethod
         | Refusal::NotAllowed(_)
         | Refusal::UnknownMediaType
+        | Refusal::Card(_)
         | Refusal::TooManyEndpoints(_) => {}
     }
     response
@@ -126,6 +127,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
         Refusal::Failed | Refusal::Withdrawn => conflict("it is rejected"),
         Refusal::TryUnderWay => conflict("a payment of it is under way"),
         Refusal::TooManyTries => conflict("too many cards were declined"),
+        Refusal::Card(_) => conflict("the gift card cannot be used for it"),
         Refusal::TooMuch(asked, left) => {
             conflict(&format!("{asked} was asked for and {left} is left"))
         }

@@ -164,7 +164,7 @@ impl Dialect for Vipps {
         view.bill.ask.return_url.clone()
     }
 
-    fn page_path(&self, view: &BillView) -> String {
+    fn page_path(&self, _site: &Site, view: &BillView) -> String {
         format!("{LANDING}?token={}", view.bill.head.wire)
     }
 }

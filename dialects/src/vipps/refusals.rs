@@ -106,6 +106,7 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
             problem.extra.push(Detail::new("events", reason));
             problem
         }
+        Refusal::Card(_) => codes::problem(5070, "A gift card does not pay for this."),
         Refusal::NoMethod => codes::problem(5070, "Nothing that can be paid with is open."),
         Refusal::Unavailable(wait) => codes::problem(
             3010,

@@ -153,6 +153,7 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Bills(_)
         | Reply::DefaultLink(_)
         | Reply::Transaction(_)
+        | Reply::CardBalance(_)
         | Reply::BillWithdrawn => refusals::refuse(head, &domain::Refusal::UnknownRoute),
         Reply::EndpointRegistered(view) => registered(view),
         Reply::Endpoint(view) => json(StatusCode::OK, JSON, &Registration::of(&view.endpoint)),

@@ -38,13 +38,17 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         let clock = sandbox::clock::load(&store).await.map_err(failed)?;
         let entropy = Entropy::System;
         let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;
+        let token_key = vault.token_key("igivepay pages");
         let mut app = App::new(Parts {
             store,
             clock,
             entropy,
             outbound: Outbound::new(Policy::open()),
             vault,
-            site: dialects::Site::sandbox(&base_url),
+            site: dialects::Site {
+                igivepay: dialects::igivepay::Options::new(token_key),
+                ..dialects::Site::sandbox(&base_url)
+            },
             demo: None,
             delivery: std::collections::BTreeMap::new(),
         });
@@ -135,6 +139,7 @@ Numipay: a deposit on the cashier; open the \"url\" of the answer:
     -H 'X-Api-Key: {numipay}' -H 'Content-Type: application/json' \\
     -d '{{\"request\":{{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\"currency\":\"EUR\",\"amount\":\"200.00\"}}}}'
 
+{igivepay}
 Stop with Ctrl-C; the next start finds everything again.
 ",
         salt = credentials.hitpay.salt,
@@ -145,6 +150,24 @@ Stop with Ctrl-C; the next start finds everything again.
         numipay = credentials.numipay.api_key,
         password = credentials.numipay.signature_password,
         hosted = "/gateway/v1/payments/hosted",
+        igivepay = igivepay(credentials),
+    )
+}
+
+/// A first call of iGivePay.
+fn igivepay(credentials: &Credentials) -> String {
+    let (base, client) = (&credentials.base_url, &credentials.igivepay);
+    format!(
+        "\
+Pay with gift cards: make one at {base}/card-gen, then open the \"url\" of the answer:
+
+  curl -sS {base}/api/v1/payments \\
+    -H 'x-client-id: {id}' \\
+    -H 'x-client-secret: {secret}' \\
+    -d '{{\"paymentTotal\":499,\"reference\":\"order-1001\",\"redirectUrl\":\"{base}/\"}}'
+",
+        id = client.client_id,
+        secret = client.client_secret,
     )
 }
 

@@ -66,7 +66,8 @@ pub async fn execute(
         | Call::WithdrawBill(_)
         | Call::Reservation(_)
         | Call::IssueToken
-        | Call::Transaction(_) => Err(Fault("no call about endpoints".to_owned()).into()),
+        | Call::Transaction(_)
+        | Call::Cards(_) => Err(Fault("no call about endpoints".to_owned()).into()),
     }
 }
 

@@ -98,6 +98,14 @@ impl Lab {
         of.map(|account| account.minor).sum()
     }
 
+    /// The bytes of every file of the database.
+    pub fn files(&self) -> Vec<Vec<u8>> {
+        std::fs::read_dir(self._folder.path())
+            .unwrap()
+            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+            .collect()
+    }
+
     pub async fn ledger_is_whole(&self) {
         let verified = self.app.store.read("verify", ledger::verify).await.unwrap();
         assert_eq!(verified.problems, Vec::<String>::new());
