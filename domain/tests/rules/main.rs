@@ -10,5 +10,7 @@ mod bill;
 mod ledger;
 mod money;
 mod payment;
+mod payout;
+mod provider;
 mod samples;
 mod values;

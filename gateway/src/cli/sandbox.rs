@@ -92,6 +92,10 @@ fn master_key(data: &Path, entropy: &Entropy) -> Result<Secret, Problem> {
     Ok(Secret::new(key))
 }
 
+/// The body of a newcomer's first Numipay call.
+const FIRST: &str = "{\"request\":{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\
+                     \"currency\":\"EUR\",\"amount\":\"200.00\"}}";
+
 /// What a newcomer reads first.
 fn greeting(credentials: &Credentials, data: &Path, fresh: bool, clock: &Clock) -> String {
     let base = &credentials.base_url;
@@ -133,7 +137,7 @@ Numipay: a deposit on the cashier; open the \"url\" of the answer:
 
   curl -sS {base}{hosted} \\
     -H 'X-Api-Key: {numipay}' -H 'Content-Type: application/json' \\
-    -d '{{\"request\":{{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\"currency\":\"EUR\",\"amount\":\"200.00\"}}}}'
+    -d '{first}'
 
 Stop with Ctrl-C; the next start finds everything again.
 ",
@@ -141,6 +145,7 @@ Stop with Ctrl-C; the next start finds everything again.
         numipay = credentials.numipay.api_key,
         password = credentials.numipay.signature_password,
         hosted = "/gateway/v1/payments/hosted",
+        first = FIRST,
     )
 }
 

@@ -447,28 +447,6 @@ async fn walk_away(app: &App, attempt: &AttemptId) -> Result<(), Failure> {
         .await
 }
 
-/// Closes a bill by a final failure: `decline` with `final` in the simulator.
-pub async fn fail_for_good(
-    app: &App,
-    dialect: &'static dyn Dialect,
-    id: &WireId,
-    cause: Cause,
-) -> Result<(), Failure> {
-    let at = app.moment();
-    let id = id.clone();
-    app.store
-        .write("fail_bill", move |tx| {
-            let bill = page_bill(tx, dialect, &id)?;
-            let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
-            let bill = bill.failed(at.now, cause.clone())?;
-            bills::update(tx, &bill)?;
-            record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
-            Ok(())
-        })
-        .await?;
-    Ok(())
-}
-
 /// Asks the rail what became of attempts that were never answered; how many there were.
 pub async fn resolve_asked(app: &App) -> Result<usize, Failure> {
     let before = app.clock.now().minus(ATTEMPT_DEADLINE);

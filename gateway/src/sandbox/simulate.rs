@@ -146,7 +146,7 @@ async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Fa
             if numipay || !wanted.for_good {
                 return after(app, dialect, id, declined).await;
             }
-            payments::fail_for_good(app, dialect, id, cause).await?;
+            bills::fail_for_good(app, dialect, id, cause).await?;
             bills::for_page(app, dialect, id).await
         }
         Outcome::Abort if numipay => {

@@ -378,7 +378,7 @@ impl Workload {
         let Some(id) = self.some_bill() else { return };
         let payable = self.auditor.payable(&id, self.now());
         let cause = Cause::new("fraud", "Suspected fraud");
-        let done = payments::fail_for_good(self.app(), HITPAY, &wire(&id), cause).await;
+        let done = bills::fail_for_good(self.app(), HITPAY, &wire(&id), cause).await;
         assert_eq!(done.is_ok(), payable, "{done:?}");
         if payable {
             self.auditor.bills.get_mut(&id).unwrap().state = Standing::Failed;
