@@ -21,6 +21,7 @@ pub mod numipay;
 pub mod sign;
 pub mod standard;
 pub mod verify;
+pub mod vipps;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
@@ -29,7 +30,7 @@ use http::Response;
 use http::request::Parts;
 
 /// Every dialect, in the order in which their paths are asked for.
-pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &numipay::Numipay];
+pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &vipps::Vipps, &numipay::Numipay];
 
 /// What a dialect is, as data.
 #[derive(Debug)]
@@ -58,6 +59,10 @@ pub struct Site {
     pub hitpay: hitpay::Options,
     /// Settings of the Numipay dialect.
     pub numipay: numipay::Options,
+    /// Settings of the Vipps MobilePay dialect.
+    pub vipps: vipps::Options,
+    /// Times and limits of reservations.
+    pub reservations: domain::reservation::Rules,
 }
 
 /// What one kind of id names.
@@ -149,6 +154,15 @@ pub trait Dialect: Sync {
     /// What it is, as data.
     fn profile(&self) -> &'static Profile;
 
+    /// Does this path belong to it? By the rule of [`Profile::prefixes`], unless it reads paths
+    /// more loosely.
+    fn owns(&self, path: &str) -> bool {
+        self.profile().prefixes.iter().any(|prefix| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
     /// The credential in the head or the body; a request without one is refused.
     fn credential(&self, head: &Parts, body: &[u8]) -> Result<Credential, Refusal>;
 
@@ -229,12 +243,7 @@ pub enum PageOutcome {
 
 /// The dialect that owns a path, if any does.
 pub fn owner(path: &str) -> Option<&'static dyn Dialect> {
-    ALL.iter().copied().find(|dialect| {
-        dialect.profile().prefixes.iter().any(|prefix| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    })
+    ALL.iter().copied().find(|dialect| dialect.owns(path))
 }
 
 /// The dialect of this name, if there is one.

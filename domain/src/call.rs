@@ -7,7 +7,9 @@ use crate::endpoint::{Endpoint, EndpointAsk};
 use crate::id::WireId;
 use crate::merchant::Merchant;
 use crate::payment::Payment;
+use crate::reservation::{ReservationCall, ReservationReply};
 use crate::secret::Secret;
+use crate::token::AccessToken;
 use crate::transaction::{TransactionCall, TransactionReply};
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
@@ -26,6 +28,10 @@ pub enum Call {
     WithdrawBill(WireId),
     /// Deposits and withdrawals.
     Transaction(TransactionCall),
+    /// Do something with a reservation.
+    Reservation(ReservationCall),
+    /// Issue an access token to the caller.
+    IssueToken,
     /// Register an endpoint for webhooks of this dialect.
     RegisterEndpoint(Box<EndpointAsk>),
     /// Show one endpoint.
@@ -48,6 +54,8 @@ impl Call {
             Self::ChangeBill(..) => "change_bill",
             Self::WithdrawBill(_) => "withdraw_bill",
             Self::Transaction(call) => call.name(),
+            Self::Reservation(call) => call.name(),
+            Self::IssueToken => "issue_token",
             Self::RegisterEndpoint(_) => "register_endpoint",
             Self::ShowEndpoint(_) => "show_endpoint",
             Self::ListEndpoints => "list_endpoints",
@@ -147,6 +155,10 @@ pub enum Reply {
     Endpoints(Vec<EndpointView>),
     /// An endpoint was removed.
     EndpointRemoved,
+    /// What became of a reservation.
+    Reservation(Box<ReservationReply>),
+    /// An access token.
+    Token(AccessToken),
 }
 
 /// An endpoint with the secret that signs its deliveries, for dialects that show it.

@@ -37,7 +37,9 @@ pub mod payment;
 pub mod payout;
 pub mod provider;
 pub mod refusal;
+pub mod reservation;
 pub mod secret;
+pub mod token;
 pub mod transaction;
 
 pub use attempt::{Attempt, AttemptState};
@@ -58,5 +60,9 @@ pub use payment::{Decision, Payment, PaymentState};
 pub use payout::{Payout, PayoutState};
 pub use provider::{Direction, PaymentSettings};
 pub use refusal::{FieldProblem, Object, Refusal};
+pub use reservation::{
+    ReservationCall, ReservationReply, ReservationView, Step, StepKind, StepProblem,
+};
 pub use secret::Secret;
+pub use token::{AccessToken, AccountProof, Flaw, Proof};
 pub use transaction::{TransactionCall, TransactionReply, TransactionView};

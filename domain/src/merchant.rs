@@ -82,4 +82,6 @@ pub struct Caller {
 pub enum Credential {
     /// One secret key (`X-BUSINESS-API-KEY`, `X-Api-Key`).
     Key(Secret),
+    /// An account's proof of several parts (Vipps MobilePay).
+    Account(Box<crate::token::AccountProof>),
 }

@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::moment::Span;
+use crate::reservation::StepProblem;
+use crate::token::Flaw;
 
 /// Something a client asked for and does not get, with what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub enum Refusal {
     TooSlow,
     /// No credential, an unknown one, or one of another dialect.
     Unauthenticated,
+    /// A credential of several parts, of which this one is wrong.
+    Credential(Flaw),
     /// Too many calls; come back after the time given.
     TooManyCalls(Span),
     /// The body cannot be read at all: broken JSON, bytes that are not UTF-8, too many fields.
@@ -49,6 +53,8 @@ pub enum Refusal {
     TooMuch(String, String),
     /// The same idempotency key came with another request.
     KeyReused,
+    /// A reservation does not allow this step.
+    Step(StepProblem),
     /// Nothing that can be paid with is open for this bill.
     NoMethod,
     /// The caller is known and may not do this; the sentence says what it would take.
@@ -75,6 +81,8 @@ pub enum Object {
     Bill,
     /// A payment (HitPay: charge).
     Payment,
+    /// A reservation, by the merchant's reference.
+    Reservation,
     /// A registered endpoint for webhooks.
     Endpoint,
     /// A webhook delivery.
@@ -90,6 +98,7 @@ impl Refusal {
             Self::BodyTooLarge(_) => "body_too_large",
             Self::TooSlow => "too_slow",
             Self::Unauthenticated => "unauthenticated",
+            Self::Credential(_) => "credential",
             Self::TooManyCalls(_) => "too_many_calls",
             Self::Unreadable(_) => "unreadable",
             Self::Invalid(_) => "invalid",
@@ -104,6 +113,7 @@ impl Refusal {
             Self::WrongState(_) => "wrong_state",
             Self::TooMuch(..) => "too_much",
             Self::KeyReused => "key_reused",
+            Self::Step(_) => "step",
             Self::NoMethod => "no_method",
             Self::NotAllowed(_) => "not_allowed",
             Self::UnknownMediaType => "unknown_media_type",
@@ -123,6 +133,7 @@ impl Refusal {
             Self::BodyTooLarge(crate::limits::BODY_MAX),
             Self::TooSlow,
             Self::Unauthenticated,
+            Self::Credential(Flaw::TokenExpired),
             Self::TooManyCalls(Span::from_seconds(1)),
             Self::Unreadable("The request body is not valid JSON.".to_owned()),
             Self::Invalid(vec![problem]),
@@ -149,6 +160,7 @@ impl Refusal {
             Self::WrongState("pending".to_owned()),
             Self::TooMuch("SGD 5.00".to_owned(), "SGD 4.00".to_owned()),
             Self::KeyReused,
+            Self::Step(StepProblem::CaptureBeforeReserved),
             Self::NoMethod,
             Self::NotAllowed("Card data is not allowed".to_owned()),
             Self::UnknownMediaType,

@@ -139,7 +139,9 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Endpoint(_)
         | Reply::Endpoints(_)
         | Reply::EndpointRemoved
-        | Reply::Transaction(_) => crate::not_offered(),
+        | Reply::Transaction(_)
+        | Reply::Reservation(_)
+        | Reply::Token(_) => crate::not_offered(),
     }
 }
 

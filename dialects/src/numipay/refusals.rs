@@ -72,6 +72,8 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
         | Refusal::KeyReused
+        | Refusal::Credential(_)
+        | Refusal::Step(_)
         | Refusal::NoMethod
         | Refusal::NotAllowed(_)
         | Refusal::UnknownMediaType
@@ -97,7 +99,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
             StatusCode::REQUEST_TIMEOUT,
             "The request took too long to arrive. Send it again.",
         ),
-        Refusal::Unauthenticated => unauthenticated(head),
+        Refusal::Unauthenticated | Refusal::Credential(_) => unauthenticated(head),
         Refusal::NotAllowed(text) => not_allowed(head, text),
         Refusal::TooManyCalls(wait) => plain(
             StatusCode::TOO_MANY_REQUESTS,
@@ -118,6 +120,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
         Refusal::KeyReused => {
             conflict("the tracking_id was used before, with another type, amount, currency or user")
         }
+        Refusal::Step(_) => conflict("its state does not allow this"),
         Refusal::AlreadyPaid => conflict("it is paid"),
         Refusal::Expired => conflict("it has expired"),
         Refusal::Failed | Refusal::Withdrawn => conflict("it is rejected"),

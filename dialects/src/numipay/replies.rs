@@ -119,7 +119,9 @@ pub fn encode(site: &Site, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::EndpointRegistered(_)
         | Reply::Endpoint(_)
         | Reply::Endpoints(_)
-        | Reply::EndpointRemoved => crate::not_offered(),
+        | Reply::EndpointRemoved
+        | Reply::Reservation(_)
+        | Reply::Token(_) => crate::not_offered(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Fixed objects for the tests: one place, one merchant, bills in every state.
 
-use dialects::{Dialect, Outgoing, Signing, Site, hitpay, numipay};
+use dialects::{Dialect, Outgoing, Signing, Site, hitpay, numipay, vipps};
 use domain::bill::{BillHead, Payer};
 use domain::call::BillPage;
 use domain::payment::{Cause, Ended, Means, PaymentHead, Sums};
@@ -27,6 +27,8 @@ pub fn site() -> Site {
         insecure_targets: true,
         hitpay: hitpay::Options::default(),
         numipay: numipay::Options::default(),
+        vipps: vipps::Options::default(),
+        reservations: domain::reservation::Rules::default(),
     }
 }
 

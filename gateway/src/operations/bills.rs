@@ -3,6 +3,7 @@
 use dialects::{Dialect, Kind};
 use domain::call::{BillPage, BillQuery};
 use domain::limits::{PAGE_MAX, PAYMENTS_SHOWN_MAX, SEARCH_MAX};
+use domain::payment::Cause;
 use domain::{
     Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, Merchant, Mode, Moment, Object,
     Refusal, Reply, Timestamp, WireId,
@@ -309,6 +310,9 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
             let Some(bill) = bills::by_id(tx, &bill.head.id)? else {
                 return Ok(());
             };
+            if super::reservations::expire_in(tx, &at, &bill.head.id)? {
+                return Ok(());
+            }
             if *bill.state() != BillState::Open {
                 return Ok(());
             }

@@ -1,6 +1,7 @@
 //! What the gateway can do: one file per noun. Each operation loads, lets the rules decide, and
 //! saves, inside one named transaction. The APIs and the pages call nothing deeper.
 
+pub mod accounts;
 pub mod bills;
 pub mod cashier;
 pub mod deliveries;
@@ -13,6 +14,8 @@ pub mod payments;
 pub mod payouts;
 pub mod providers;
 mod repeated;
+pub mod reservations;
+pub mod tokens;
 pub mod transactions;
 
 use dialects::{Dialect, Kind};
@@ -44,6 +47,8 @@ pub async fn execute(
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
         Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
+        Call::Reservation(call) => reservations::execute(app, dialect, caller, call).await,
+        Call::IssueToken => tokens::issue(app, dialect, caller).await,
         call @ (Call::RegisterEndpoint(_)
         | Call::ShowEndpoint(_)
         | Call::ListEndpoints

@@ -11,9 +11,7 @@
 //! open attempt at most, so it cannot be paid twice at once.
 
 use dialects::{Dialect, Kind};
-use domain::limits::{
-    ATTEMPT_DEADLINE, CHALLENGE_MAX, DECLINES_WINDOW, PAYMENTS_SHOWN_MAX, SWEEP_MAX,
-};
+use domain::limits::{ATTEMPT_DEADLINE, CHALLENGE_MAX, DECLINES_WINDOW, SWEEP_MAX};
 use domain::payment::{Cause, Ended, Means};
 use domain::{
     Attempt, AttemptId, AttemptState, Bill, BillView, Card, Decision, Fact, Moment, Payment,

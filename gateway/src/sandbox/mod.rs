@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use store::tables::merchants as table;
 
 use crate::app::App;
+use crate::operations::accounts::{self, Account};
 use crate::operations::{Failure, merchants, providers};
 
 /// The demo merchant's name.
@@ -236,6 +237,14 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
     let salt = Secret::new(credentials.hitpay.salt.clone());
     merchants::put_salt(app, "hitpay", &caller, &salt).await?;
     let_numipay_in(app, &caller, &credentials.numipay).await?;
+    let vipps = &credentials.vipps;
+    let account = Account {
+        id: vipps.client_id.clone(),
+        secret: Secret::new(vipps.client_secret.clone()),
+        keys: vec![Secret::new(vipps.subscription_key.clone())],
+        number: vipps.merchant_serial_number.clone(),
+    };
+    accounts::admit(app, &dialects::vipps::Vipps, &caller, &account).await?;
     Ok(Demo {
         caller,
         credentials,

@@ -48,6 +48,8 @@ impl Lab {
                 insecure_targets: true,
                 hitpay: dialects::hitpay::Options::default(),
                 numipay: dialects::numipay::Options::default(),
+                vipps: dialects::vipps::Options::default(),
+                reservations: domain::reservation::Rules::default(),
             },
             demo: None,
             delivery: BTreeMap::new(),

@@ -517,6 +517,8 @@ fn open(path: &Path, clock: &Clock, shop: &Arc<Shop>, seed: u64) -> App {
             insecure_targets: true,
             hitpay: dialects::hitpay::Options::default(),
             numipay: dialects::numipay::Options::default(),
+            vipps: dialects::vipps::Options::default(),
+            reservations: domain::reservation::Rules::default(),
         },
         demo: None,
         delivery: BTreeMap::new(),
