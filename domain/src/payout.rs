@@ -302,7 +302,12 @@ impl Payout {
                 self.progress.due = Some(now.plus(stages.approval));
             }
             PayoutState::AwaitingApproval if self.progress.provider.is_none() => {}
-            state => return Err(wrong(&state)),
+            state @ (PayoutState::AwaitingApproval
+            | PayoutState::Processing
+            | PayoutState::Paid { .. }
+            | PayoutState::Rejected { .. }
+            | PayoutState::Cancelled { .. }
+            | PayoutState::Expired { .. }) => return Err(wrong(&state)),
         }
         self.progress.provider = Some(provider.to_owned());
         let state = PayoutState::AwaitingApproval;

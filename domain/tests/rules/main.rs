@@ -11,5 +11,7 @@ mod gift_card;
 mod ledger;
 mod money;
 mod payment;
+mod payout;
+mod provider;
 mod samples;
 mod values;

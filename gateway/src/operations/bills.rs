@@ -3,6 +3,7 @@
 use dialects::{Dialect, Kind};
 use domain::call::{BillPage, BillQuery};
 use domain::limits::{PAGE_MAX, PAYMENTS_SHOWN_MAX, SEARCH_MAX};
+use domain::payment::Cause;
 use domain::{
     Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, Merchant, Mode, Moment, Object,
     Refusal, Reply, Timestamp, WireId,
@@ -326,6 +327,28 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
             Ok(())
         })
         .await
+}
+
+/// Closes a bill by a final failure: `decline` with `final` in the simulator.
+pub async fn fail_for_good(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+    cause: Cause,
+) -> Result<(), Failure> {
+    let at = app.moment();
+    let id = id.clone();
+    app.store
+        .write("fail_bill", move |tx| {
+            let bill = page_bill(tx, dialect, &id)?;
+            let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
+            let bill = bill.failed(at.now, cause.clone())?;
+            bills::update(tx, &bill)?;
+            record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
+            Ok(())
+        })
+        .await?;
+    Ok(())
 }
 
 /// The bill that this caller may see; a foreign, deleted or missing one is the same answer.

@@ -23,6 +23,17 @@ use crate::rails::simulator;
 const NO_CARDS: &str = "This account may not send card data: it needs the permission for \
                         server-to-server payments";
 
+/// What a merchant wants to be paid.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The merchant's side.
+    pub tracking: Tracking,
+    /// What is asked for.
+    pub ask: Ask,
+    /// How it is paid.
+    pub flow: Flow,
+}
+
 /// What came of the first transaction.
 enum Begun {
     /// It is answered: a page, or a copy of an earlier call.
@@ -38,9 +49,11 @@ pub async fn open(
     app: &App,
     dialect: &'static dyn Dialect,
     caller: &Caller,
-    tracking: Tracking,
-    ask: Ask,
-    flow: Flow,
+    Wanted {
+        tracking,
+        ask,
+        flow,
+    }: Wanted,
 ) -> Result<Opened, Failure> {
     let at = app.moment();
     let (owner, plan) = (caller.clone(), Plan::of(&flow));

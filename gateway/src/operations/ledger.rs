@@ -203,7 +203,8 @@ fn payout_differs(payout: &Payout, links: &[Link]) -> Option<String> {
     };
     (!fits).then(|| {
         format!(
-            "payout {}: it is {} over {amount} but its transfers reserved, paid, returned {found:?}",
+            "payout {}: it is {} over {amount} but its transfers reserved, paid and returned \
+             {found:?}",
             payout.head.id,
             payout.state().as_str()
         )

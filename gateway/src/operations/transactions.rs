@@ -39,7 +39,12 @@ pub async fn execute(
             ask,
             flow,
         } => {
-            let opened = deposits::open(app, dialect, caller, tracking, *ask, flow).await?;
+            let wanted = deposits::Wanted {
+                tracking,
+                ask: *ask,
+                flow,
+            };
+            let opened = deposits::open(app, dialect, caller, wanted).await?;
             TransactionReply::Opened(Box::new(opened))
         }
         TransactionCall::Withdraw {

@@ -24,7 +24,8 @@ const OF: &str = "SELECT lane, place, at, mode, about, debit, credit, amount, cu
 const NEXT_LANE: &str = "SELECT MIN(lane) FROM transfers WHERE lane > ?1";
 const SNAPSHOT: &str = "SELECT place, minor FROM balances \
     WHERE account = ?1 AND mode = ?2 AND currency = ?3 AND lane = ?4";
-const MOVED: &str = "SELECT CAST(SUM(CASE WHEN credit = ?1 THEN amount ELSE -amount END) AS BIGINT) \
+const MOVED: &str = "SELECT \
+    CAST(SUM(CASE WHEN credit = ?1 THEN amount ELSE -amount END) AS BIGINT) \
     FROM transfers WHERE lane = ?4 AND place > ?5 AND place <= ?6 \
     AND mode = ?2 AND currency = ?3 AND (credit = ?1 OR debit = ?1)";
 const PUT_SNAPSHOT: &str = "INSERT INTO balances (account, mode, currency, lane, place, minor) \

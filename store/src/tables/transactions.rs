@@ -53,7 +53,8 @@ const ONE: &str = concat!(listed!(), "WHERE t.id = ?1");
 const PAGE: &str = concat!(
     listed!(),
     "WHERE t.merchant = ?1 AND t.mode = ?2 AND t.dialect = ?3 \
-     AND t.created_at >= ?4 AND t.created_at <= ?5 AND (t.created_at < ?5 OR (t.created_at = ?5 AND t.id < ?6)) \
+     AND t.created_at >= ?4 AND t.created_at <= ?5 \
+     AND (t.created_at < ?5 OR (t.created_at = ?5 AND t.id < ?6)) \
      ORDER BY t.created_at DESC, t.id DESC LIMIT ?7"
 );
 

@@ -17,6 +17,7 @@ mod merchants;
 mod migrations;
 mod outbox;
 mod payments;
+mod payouts;
 mod records;
 mod servers;
 
@@ -92,6 +93,18 @@ suite! {
         a_key_is_remembered_with_its_answer,
         a_refused_attempt_leaves_only_what_came_around_it,
         old_keys_are_forgotten,
+    ]
+    payouts: [
+        every_state_of_a_payout_comes_back,
+        an_update_of_a_payout_needs_the_version_that_was_read,
+        due_payouts_are_those_whose_stage_is_over,
+        the_schema_refuses_states_that_no_rule_reaches,
+        an_id_of_the_merchant_is_used_once,
+        a_list_is_newest_first_whole_and_without_repeats,
+        a_balance_is_the_sum_of_all_lanes_and_remembered,
+        two_requests_cannot_spend_the_same_money,
+        settings_are_kept_for_each_mode,
+        old_transfers_keep_their_hashes,
     ]
     records: [an_object_is_kept_and_replaced, objects_are_listed_by_the_start_of_their_id]
     concurrency: [
