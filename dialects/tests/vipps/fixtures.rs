@@ -104,6 +104,7 @@ pub fn view(ask: Ask, state: PaymentState) -> ReservationView {
         payment,
         state,
         until: reserved.then(|| later(60 + 180 * 86_400)),
+        phone: None,
         steps: Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod merchants;
 mod outbox;
 pub mod payments;
+pub mod phones;
 mod repeated;
 pub mod reservations;
 pub mod tokens;

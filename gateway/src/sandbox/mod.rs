@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod deliveries;
+pub mod phones;
 pub mod shop;
 pub mod simulate;
 
@@ -123,6 +124,10 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/sandbox/simulate", post(simulate::simulate))
         .route("/sandbox/clock", get(clock::show).post(clock::advance))
+        .route(
+            "/sandbox/phones/{number}",
+            get(phones::show).put(phones::set),
+        )
         .route("/sandbox/ledger", get(simulate::ledger))
         .route("/sandbox/webhooks", get(simulate::webhooks))
         .route(

@@ -2,5 +2,6 @@
 
 pub mod deliveries;
 pub mod home;
+pub mod phone;
 pub mod shop;
 pub mod signature;
