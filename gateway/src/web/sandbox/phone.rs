@@ -1,5 +1,5 @@
 //! The phones of the sandbox: every number is one, and whoever runs the sandbox holds them all.
-//! Programs //! use the calls in [`crate::sandbox::phones`].
+//! Programs use the calls in [`crate::sandbox::phones`].
 
 use std::sync::Arc;
 
