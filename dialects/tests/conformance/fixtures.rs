@@ -1,6 +1,6 @@
 //! Fixed objects for the tests: one place, one merchant, bills in every state.
 
-use dialects::{Dialect, Outgoing, Signing, Site, hitpay, numipay};
+use dialects::{Dialect, Outgoing, Signing, Site, hitpay, igivepay, numipay};
 use domain::bill::{BillHead, Payer};
 use domain::call::BillPage;
 use domain::payment::{Cause, Ended, Means, PaymentHead, Sums};
@@ -27,6 +27,7 @@ pub fn site() -> Site {
         insecure_targets: true,
         hitpay: hitpay::Options::default(),
         numipay: numipay::Options::default(),
+        igivepay: igivepay::Options::new(Secret::new("pages".to_owned())),
     }
 }
 
@@ -135,6 +136,7 @@ pub fn payment(bill: &Bill, state: PaymentState) -> Payment {
         method: means.method,
         rail: means.rail,
         instrument: None,
+        gift_card: None,
         created: later(60),
     };
     Payment::restore(head, later(65), 2, state)

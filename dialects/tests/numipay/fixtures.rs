@@ -1,6 +1,6 @@
 //! Fixed objects: one merchant, deposits and withdrawals in every state.
 
-use dialects::{Dialect, Outgoing, Signing, Site, hitpay, numipay};
+use dialects::{Dialect, Outgoing, Signing, Site, hitpay, igivepay, numipay};
 use domain::bill::{BillHead, Payer};
 use domain::payment::Cause;
 use domain::payout::{Order, PayoutHead, Progress};
@@ -34,6 +34,7 @@ pub fn site() -> Site {
         insecure_targets: true,
         hitpay: hitpay::Options::default(),
         numipay: numipay::Options::default(),
+        igivepay: igivepay::Options::new(Secret::new("pages".to_owned())),
     }
 }
 
