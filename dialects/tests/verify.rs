@@ -8,6 +8,7 @@
 use dialects::verify::{Delivery, Scheme, Verdict, verify};
 use dialects::{base64, sign, standard};
 use domain::{Secret, Timestamp};
+use proptest::prelude::*;
 use serde_json::Value;
 
 const CALLBACKS: &str = include_str!("vectors/hitpay-webhook-v1.json");
@@ -645,4 +646,35 @@ fn slips_of_the_pen_are_named() {
     let form = delivery(&[], b"a=\xff&hmac=x");
     let verdict = judged(Scheme::HitpayCallback, &form, &secret("salt"));
     assert!(verdict.problems.join(" ").contains("UTF-8"), "{verdict:?}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_judged_and_none_by_chance_genuine(
+        lines in prop::collection::vec(
+            prop_oneof![
+                Just(b"POST /hook HTTP/1.1".to_vec()),
+                Just(b"Host: shop.example".to_vec()),
+                Just(b"webhook-id: a".to_vec()),
+                Just(b"webhook-timestamp: 1614265330".to_vec()),
+                Just(b"webhook-signature: v1,AAAA v1".to_vec()),
+                Just(b"x-ms-date: Sat, 21 Nov 2026 10:00:01 GMT".to_vec()),
+                Just(b"Authorization: HMAC-SHA256 Signature=".to_vec()),
+                Just(b"Content-Length: 3".to_vec()),
+                Just(b"".to_vec()),
+                Just(b"a=b&hmac=c&\xff".to_vec()),
+                Just(b"{\"a\": \"\\ud83d\\udcb3 \\/\", \"b\":[1.10]}".to_vec()),
+                prop::collection::vec(any::<u8>(), 0..40),
+            ],
+            0..12,
+        ),
+        key in ".{0,40}",
+    ) {
+        let raw = lines.join(&b'\n');
+        if let Ok(made) = Delivery::read(&raw) {
+            for scheme in Scheme::ALL {
+                prop_assert!(!judged(scheme, &made, &secret(&key)).valid);
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod http;
 pub mod logs;
 pub mod operations;
+pub mod operator;
 pub mod outbound;
 pub mod rails;
 pub mod sandbox;

@@ -326,6 +326,13 @@ fn rules_about_who_names_whom_can_fail() {
         &File::sample("dialects/src/lib.rs", "mod vipps;"),
         &names,
     ));
+    none(rust::dialects_are_apart(
+        &File::sample(
+            "dialects/src/verify/form.rs",
+            "use crate::hitpay::webhooks;",
+        ),
+        &names,
+    ));
 
     let operation = |text: &str| {
         rust::operations_are_neutral(

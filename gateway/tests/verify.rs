@@ -60,7 +60,8 @@ fn standard_request(body: &str, now: Timestamp) -> String {
         attempt: 1,
         body,
         now,
-    });
+    })
+    .unwrap();
     let headers: Vec<(&str, &str)> = sent
         .headers
         .iter()

@@ -1,5 +1,5 @@
-//! The body: `{"type", "timestamp", "data"}`, with the bill and the payment as they were right
-//! after the fact; for a fact about an endpoint, with the endpoint in their place.
+//! The body: `{"type", "timestamp", "data"}`, with the objects as they were right after the fact:
+//! a bill with its payment, a payout, or an endpoint.
 //!
 //! Keys come in a fixed order and are always there; what is not known is `null`. Amounts are
 //! integers in minor units of the currency beside them. New keys may be added; a key never
@@ -7,8 +7,9 @@
 
 use domain::bill::BillState;
 use domain::card::Instrument;
+use domain::endpoint::EndpointState;
 use domain::payment::{Cause, Ended, PaymentState};
-use domain::{About, Bill, Endpoint, EndpointState, Event, Payment, Timestamp};
+use domain::{About, Bill, Endpoint, Event, Payment, Payout, PayoutState, Timestamp};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -39,17 +40,24 @@ enum AboutPart<'a> {
     Endpoint {
         endpoint: EndpointPart<'a>,
     },
+    Payout {
+        payout: PayoutPart<'a>,
+    },
 }
 
+/// Of the address only the host: the rest may hold what only its receiver may know.
 #[derive(Serialize)]
 struct EndpointPart<'a> {
     id: &'a str,
+    dialect_id: &'a str,
     scheme: &'a str,
-    url: &'a str,
+    host: Option<String>,
     label: Option<&'a str>,
     state: &'a str,
+    cause: Option<&'a str>,
     failures: u32,
     failing_since: Option<String>,
+    created_at: String,
 }
 
 #[derive(Serialize)]
@@ -66,6 +74,21 @@ struct BillPart<'a> {
     created_at: String,
     updated_at: String,
     expires_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PayoutPart<'a> {
+    id: &'a str,
+    dialect_id: &'a str,
+    state: &'a str,
+    cause: Option<CausePart<'a>>,
+    reference: Option<&'a str>,
+    purpose: Option<&'a str>,
+    amount: i64,
+    currency: &'a str,
+    provider: Option<&'a str>,
+    created_at: String,
+    updated_at: String,
 }
 
 #[derive(Serialize)]
@@ -101,8 +124,24 @@ struct InstrumentPart<'a> {
     expiry: &'a str,
 }
 
-/// The body for an event.
+/// The body for an event; `None` only if it could not be written as JSON.
 pub fn of(event: &Event) -> Option<String> {
+    let about = match &event.about {
+        About::Bill { bill, payment } => AboutPart::Bill {
+            bill: Box::new(bill_part(bill)),
+            payment: payment.as_deref().map(payment_part).map(Box::new),
+        },
+        About::Step { bill, payment, .. } => AboutPart::Bill {
+            bill: Box::new(bill_part(bill)),
+            payment: Some(Box::new(payment_part(payment))),
+        },
+        About::Endpoint(endpoint) => AboutPart::Endpoint {
+            endpoint: endpoint_part(endpoint),
+        },
+        About::Payout(payout) => AboutPart::Payout {
+            payout: payout_part(payout),
+        },
+    };
     let body = Body {
         kind: event.fact.as_str(),
         timestamp: time(event.at),
@@ -111,33 +150,30 @@ pub fn of(event: &Event) -> Option<String> {
             merchant_id: event.merchant().as_str(),
             mode: event.mode().as_str(),
             dialect: event.dialect(),
-            about: match &event.about {
-                About::Bill { bill, payment } => AboutPart::Bill {
-                    bill: Box::new(bill_part(bill)),
-                    payment: payment.as_deref().map(payment_part).map(Box::new),
-                },
-                About::Endpoint(endpoint) => AboutPart::Endpoint {
-                    endpoint: endpoint_part(endpoint),
-                },
-            },
+            about,
         },
     };
     serde_json::to_string(&body).ok()
 }
 
 fn endpoint_part(endpoint: &Endpoint) -> EndpointPart<'_> {
+    let (state, cause) = match endpoint.state {
+        EndpointState::Active => ("active", None),
+        EndpointState::Paused { why, .. } => ("paused", Some(why.as_str())),
+        EndpointState::Removed { .. } => ("removed", None),
+    };
+    let url = url::Url::parse(&endpoint.url).ok();
     EndpointPart {
         id: endpoint.head.id.as_str(),
+        dialect_id: endpoint.head.wire.as_str(),
         scheme: &endpoint.head.scheme,
-        url: &endpoint.url,
+        host: url.and_then(|url| url.host_str().map(str::to_owned)),
         label: endpoint.label.as_deref(),
-        state: match endpoint.state {
-            EndpointState::Active => "active",
-            EndpointState::Paused { .. } => "paused",
-            EndpointState::Removed { .. } => "removed",
-        },
+        state,
+        cause,
         failures: endpoint.health.failures,
         failing_since: endpoint.health.failing_since.map(time),
+        created_at: time(endpoint.head.created),
     }
 }
 
@@ -162,6 +198,31 @@ fn bill_part(bill: &Bill) -> BillPart<'_> {
         created_at: time(bill.head.created),
         updated_at: time(bill.updated),
         expires_at: ask.expires.map(time),
+    }
+}
+
+fn payout_part(payout: &Payout) -> PayoutPart<'_> {
+    let order = &payout.order;
+    PayoutPart {
+        id: payout.head.id.as_str(),
+        dialect_id: payout.head.wire.as_str(),
+        state: payout.state().as_str(),
+        cause: match payout.state() {
+            PayoutState::Rejected { cause, .. } => Some(cause_part(cause)),
+            PayoutState::AwaitingUser
+            | PayoutState::AwaitingApproval
+            | PayoutState::Processing
+            | PayoutState::Paid { .. }
+            | PayoutState::Cancelled { .. }
+            | PayoutState::Expired { .. } => None,
+        },
+        reference: order.reference.as_deref(),
+        purpose: order.purpose.as_deref(),
+        amount: order.amount.minor(),
+        currency: order.amount.currency().code(),
+        provider: payout.progress.provider.as_deref(),
+        created_at: time(payout.head.created),
+        updated_at: time(payout.updated),
     }
 }
 

@@ -4,8 +4,8 @@
 //! It is no [`crate::Dialect`], because it has no API: it only makes bodies and signs them. What
 //! it promises:
 //!
-//! * **Neutral words.** The topic is the name of the fact; the body tells of the bill and the
-//!   payment in the terms of `domain`, whatever dialect they came through.
+//! * **Neutral words.** The topic is the name of the fact; the body tells of the objects in the
+//!   terms of `domain`, whatever dialect they came through.
 //! * **One id per delivery.** `webhook-id` is the same on every attempt, so that a receiver can
 //!   tell a repeated delivery from a new one; `webhook-timestamp` and the signature are new.
 //! * **Nothing secret.** No secret, no full card number, and nothing about the payer but the
@@ -32,7 +32,7 @@ pub const SIGNATURE: &str = "webhook-signature";
 /// How far a receiver lets the time of an attempt be off; what the official libraries allow.
 pub const TOLERANCE: Span = Span::from_minutes(5);
 
-/// The body that an event gives.
+/// The body that an event gives: every event gives one, for all endpoints that want its topic.
 pub fn bodies(event: &Event) -> Option<WebhookBody> {
     Some(WebhookBody {
         topic: event.fact.as_str().to_owned(),
@@ -44,7 +44,7 @@ pub fn bodies(event: &Event) -> Option<WebhookBody> {
 }
 
 /// The headers of one attempt; the body goes out as it is. There is one signature for each secret
-/// that is well formed (see [`secret::key`]), the newest secret's first.
+/// that is well formed (see [`secret::key`]), the newest secret's first; none is no signature.
 pub fn sign(signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
     let timestamp = signing.now.millis().div_euclid(1_000);
     let signatures: Vec<String> = signing
@@ -70,7 +70,7 @@ pub fn sign(signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
 
 /// When deliveries are tried again: ten attempts within a day. An endpoint that asks for patience
 /// gets it, one that says it is gone is not asked again, and one that took nothing for five days
-/// is paused.
+/// is paused, with a warning to the merchant's other endpoints after one.
 pub fn delivery() -> DeliveryRules {
     let hour = |count: u64| Span::from_minutes(60 * count);
     DeliveryRules {
@@ -87,11 +87,11 @@ pub fn delivery() -> DeliveryRules {
         ],
         timeout: Span::from_seconds(20),
         user_agent: "Florin-Webhooks/1.0".to_owned(),
-        jitter_percent: 20,
+        jitter_percent: 10,
         retry_after: true,
         gone_ends: true,
         warn_after: Some(hour(24)),
-        dead_after: Some(hour(120)),
+        dead_after: Some(hour(5 * 24)),
         when_dead: WhenDead::Pause,
     }
 }

@@ -8,6 +8,7 @@ impl Delivery {
     /// `curl --verbose` puts before what it sends. Refuses an answer.
     pub fn read(raw: &[u8]) -> Result<Self, String> {
         let mut delivery = Self::default();
+        let raw = after_notes(raw);
         let first = line(raw).0;
         if first.starts_with(b"HTTP/") {
             return Err("this is an HTTP answer; the request is what is signed".to_owned());
@@ -66,6 +67,16 @@ impl Delivery {
             ));
         }
     }
+}
+
+/// Without the lines at the beginning in which `curl --verbose` tells how it connects, if what it
+/// sends follows them.
+fn after_notes(raw: &[u8]) -> &[u8] {
+    let mut rest = raw;
+    while rest.starts_with(b"* ") {
+        rest = line(rest).1;
+    }
+    if rest.starts_with(b"> ") { rest } else { raw }
 }
 
 /// The first line without its end, and what follows.
@@ -163,6 +174,15 @@ mod tests {
             ("/hook", &b"{}"[..])
         );
         assert_eq!(delivery.header("x-b"), Some("c"));
+        let noted = read("* Connected to a\n* using HTTP/1.x\n> POST /hook HTTP/1.1\n>\n{}");
+        assert_eq!(
+            (noted.target.as_str(), noted.body.as_slice()),
+            ("/hook", &b"{}"[..])
+        );
+        assert_eq!(
+            read("* a body that begins so\n").body,
+            b"* a body that begins so\n"
+        );
     }
 
     #[test]

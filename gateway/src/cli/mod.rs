@@ -1,7 +1,9 @@
 //! The commands of `florin`. What they print is for people; bad options exit 2 with the accepted
 //! form, anything that cannot be done exits 1 with one clear line.
 
+mod door;
 mod ledger;
+mod listen;
 mod merchants;
 mod sandbox;
 mod serve;
@@ -23,6 +25,9 @@ First steps:
                                        proves that the books are whole, also while it runs
   florin webhooks verify --secret … request.txt
                                        says whether a webhook is genuine, and if not, why
+  florin listen --forward-to http://localhost:3000/hook
+                                       events live, handed on to your own receiver
+  florin trigger bill.paid             makes it happen
 
 In production:
   openssl rand -hex 32 > master.key && chmod 600 master.key
@@ -46,6 +51,10 @@ enum Command {
     Sandbox(SandboxArgs),
     /// Runs the gateway in production, from a configuration file.
     Serve(ConfigArgs),
+    /// Shows events live and hands them on, signed, to an address of yours.
+    Listen(listen::ListenArgs),
+    /// Makes an event really happen in a running sandbox, through the simulator.
+    Trigger(listen::TriggerArgs),
     /// Looks after the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -153,6 +162,8 @@ pub fn main() -> ExitCode {
     let done = match florin.command {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Listen(args) => listen::listen(&args),
+        Command::Trigger(args) => listen::trigger(&args),
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(&args),
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{Problem, cannot};
 use crate::app::App;
 use crate::entropy::Entropy;
-use crate::{clock, http, workers};
+use crate::{clock, http, operator, workers};
 
 /// The database's file inside the data folder.
 const DATABASE: &str = "florin.db";
@@ -87,11 +87,12 @@ pub async fn listen(address: &str) -> Result<TcpListener, Problem> {
 }
 
 /// Serves until Ctrl-C or SIGTERM, then finishes what is under way.
-pub async fn serve(app: Arc<App>, listener: TcpListener) -> Result<(), Problem> {
+pub async fn serve(app: Arc<App>, listener: TcpListener, data: &Path) -> Result<(), Problem> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     workers::take_over(&app).await.map_err(super::failed)?;
     let (stop, stopped) = watch::channel(false);
+    let door = door(&app, data, stopped.clone());
     let working = tokio::spawn(workers::run(Arc::clone(&app), stopped));
     let asked = async {
         tokio::select! {
@@ -104,9 +105,38 @@ pub async fn serve(app: Arc<App>, listener: TcpListener) -> Result<(), Problem> 
     // Without a receiver the workers have ended already.
     let _ = stop.send(true);
     let _ = working.await;
+    if let Some(door) = door {
+        let _ = door.await;
+        // The next start replaces it if it is still there.
+        let _ = fs::remove_file(operator::socket(data));
+    }
     if let Some(app) = Arc::into_inner(app) {
         app.store.close();
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Opens the operator's door. A gateway that cannot have one runs without: its commands then say
+/// that nobody answers.
+fn door(
+    app: &Arc<App>,
+    data: &Path,
+    mut stopped: watch::Receiver<bool>,
+) -> Option<tokio::task::JoinHandle<()>> {
+    match operator::open(data) {
+        Ok(listener) => {
+            let stop = async move {
+                // Without a sender the process is ending too.
+                let _ = stopped.changed().await;
+            };
+            let serving = operator::serve(Arc::clone(app), listener, stop);
+            Some(tokio::spawn(serving))
+        }
+        Err(error) => {
+            let path = operator::socket(data);
+            tracing::warn!(%error, path = %path.display(), "no socket for the operator's commands");
+            None
+        }
+    }
 }

@@ -309,6 +309,9 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
             let Some(bill) = bills::by_id(tx, &bill.head.id)? else {
                 return Ok(());
             };
+            if super::reservations::expire_in(tx, &at, &bill.head.id)? {
+                return Ok(());
+            }
             if *bill.state() != BillState::Open {
                 return Ok(());
             }
@@ -358,15 +361,16 @@ pub(super) fn view(
 }
 
 /// Ends the tries of a bill whose payer is still at the bank's page: an answer that comes later
-/// moves no money. While a rail is being asked, nothing about the bill may change.
-fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+/// moves no money; and frees what gift cards hold. While a rail is being
+/// asked, nothing about the bill may change.
+pub(super) fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
     for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
         if *attempt.state() == AttemptState::Asked {
             return refused(Refusal::TryUnderWay);
         }
         super::payments::abandon(tx, at, bill, attempt)?;
     }
-    Ok(())
+    super::covering::free_all(tx, at, bill)
 }
 
 fn not_found(id: &WireId) -> Refusal {

@@ -48,7 +48,7 @@ pub fn a_journal_is_chained_and_balanced(lab: &Lab) {
         .read(move |tx| {
             Ok((
                 ledger::lanes(tx)?,
-                ledger::of_payment(tx, &id)?,
+                ledger::of(tx, id.as_str())?,
                 ledger::totals(tx)?,
             ))
         })

@@ -1,0 +1,145 @@
+//! `florin webhooks endpoints`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::super::door::{Door, DoorArgs};
+use super::super::{Problem, say};
+use super::{pretty, rows, text};
+
+/// What can be done about endpoints.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum EndpointsCommand {
+    /// Lists the endpoints and how they have been doing.
+    List(ListArgs),
+    /// Registers one and prints its secret, this once.
+    Add(AddArgs),
+    /// Holds an endpoint's deliveries back.
+    Pause(OneArgs),
+    /// Sends what waited for an endpoint.
+    Resume(OneArgs),
+    /// Sends a test event to an endpoint.
+    Test(OneArgs),
+    /// Gives an endpoint a new secret; the old one stays valid beside it for a day.
+    Rotate(OneArgs),
+    /// Removes an endpoint; what waits for it is given up.
+    Remove(OneArgs),
+}
+
+/// Options of `list`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListArgs {
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
+/// Options of `add`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AddArgs {
+    /// Where deliveries go.
+    url: String,
+    /// Only these events, separated by commas; `payment.*` stands for all that begin so.
+    #[arg(long, value_delimiter = ',')]
+    events: Vec<String>,
+    /// Your own name for it.
+    #[arg(long)]
+    label: Option<String>,
+    /// `standard` for the events of every dialect, or a dialect's name for its own webhooks.
+    #[arg(long, default_value = "standard")]
+    scheme: String,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
+/// A command about one endpoint.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct OneArgs {
+    /// The endpoint (`end_…`).
+    endpoint: String,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
+/// Does a command of the group.
+pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
+    match command {
+        EndpointsCommand::List(args) => list(args).await,
+        EndpointsCommand::Add(args) => add(args).await,
+        EndpointsCommand::Pause(args) => one(args, "pause", "is paused").await,
+        EndpointsCommand::Resume(args) => one(args, "resume", "is resumed").await,
+        EndpointsCommand::Test(args) => one(args, "test", "gets a test event").await,
+        EndpointsCommand::Remove(args) => one(args, "remove", "is removed").await,
+        EndpointsCommand::Rotate(args) => {
+            let path = format!("/endpoints/{}/rotate", args.endpoint);
+            let answer = Door::new(&args.door).post(&path, None).await?;
+            say(&format!(
+                "New secret: {}\nThe old one stays valid for a day. This is not shown again.",
+                text(&answer, "secret")
+            ));
+            Ok(())
+        }
+    }
+}
+
+async fn list(args: &ListArgs) -> Result<(), Problem> {
+    let answer = Door::new(&args.door).get("/endpoints", &[]).await?;
+    if args.json {
+        say(&pretty(&answer));
+        return Ok(());
+    }
+    let found = rows(&answer, "endpoints");
+    if found.is_empty() {
+        say("No endpoints. Register one with `florin webhooks endpoints add <URL>`.");
+    }
+    for row in found {
+        let failures = row.get("failures").and_then(Value::as_u64).unwrap_or(0);
+        let health = match failures {
+            0 => String::new(),
+            many => format!(
+                ", {many} failed attempts since {}",
+                text(row, "failing_since")
+            ),
+        };
+        let events: Vec<_> = rows(row, "events")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        say(&format!(
+            "{}  {}{health}\n  {}  {} ({})  {}",
+            text(row, "id"),
+            text(row, "state"),
+            text(row, "url"),
+            text(row, "scheme"),
+            events.join(", "),
+            row.get("label").and_then(Value::as_str).unwrap_or_default(),
+        ));
+    }
+    Ok(())
+}
+
+async fn add(args: &AddArgs) -> Result<(), Problem> {
+    let body = json!({
+        "scheme": args.scheme,
+        "url": args.url,
+        "events": args.events,
+        "label": args.label,
+    });
+    let answer = Door::new(&args.door).post("/endpoints", Some(body)).await?;
+    say(&format!(
+        "{}  {}\n  secret  {}\nIt is not shown again.",
+        text(&answer, "id"),
+        text(&answer, "url"),
+        text(&answer, "secret"),
+    ));
+    Ok(())
+}
+
+async fn one(args: &OneArgs, action: &str, done: &str) -> Result<(), Problem> {
+    let path = format!("/endpoints/{}/{action}", args.endpoint);
+    Door::new(&args.door).post(&path, None).await?;
+    say(&format!("{} {done}.", args.endpoint));
+    Ok(())
+}
