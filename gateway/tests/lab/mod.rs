@@ -1,6 +1,10 @@
 //! A gateway in this process: a real store, a manual clock, a script in place of the network.
 
-#![allow(dead_code, reason = "each test crate uses its part")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "each test crate uses its part, and fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +27,28 @@ pub struct Lab {
     pub app: Arc<App>,
     pub caller: Caller,
     pub clock: Clock,
-    _folder: tempfile::TempDir,
+    outbound: Outbound,
+    folder: tempfile::TempDir,
+    starts: u64,
+}
+
+/// Opens the folder; each start has chance of its own.
+fn open(folder: &tempfile::TempDir, clock: &Clock, outbound: &Outbound, start: u64) -> App {
+    let path = folder.path().join("florin.db");
+    App::new(Parts {
+        store: store::Store::open(&path, store::Options::TEST).unwrap(),
+        clock: clock.clone(),
+        entropy: Entropy::seeded(start),
+        outbound: outbound.clone(),
+        vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
+        site: dialects::Site {
+            public_url: "http://127.0.0.1".to_owned(),
+            insecure_targets: true,
+            hitpay: dialects::hitpay::Options::default(),
+        },
+        demo: None,
+        delivery: BTreeMap::new(),
+    })
 }
 
 impl Lab {
@@ -34,23 +59,14 @@ impl Lab {
 
     /// A gateway whose webhooks are answered by a script.
     pub async fn with(script: Script) -> Self {
+        Self::over(Outbound::Scripted(script)).await
+    }
+
+    /// A gateway with a way out of one's own.
+    pub async fn over(outbound: Outbound) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::from_millis(1_795_000_000_000));
-        let path = folder.path().join("florin.db");
-        let app = App::new(Parts {
-            store: store::Store::open(&path, store::Options::TEST).unwrap(),
-            clock: clock.clone(),
-            entropy: Entropy::seeded(1),
-            outbound: Outbound::Scripted(script),
-            vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
-            site: dialects::Site {
-                public_url: "http://127.0.0.1".to_owned(),
-                insecure_targets: true,
-                hitpay: dialects::hitpay::Options::default(),
-            },
-            demo: None,
-            delivery: BTreeMap::new(),
-        });
+        let app = open(&folder, &clock, &outbound, 1);
         let sgd = Currency::parse("SGD").unwrap();
         let merchant = merchants::add(&app, "Shop", sgd, Mode::Test).await.unwrap();
         let caller = Caller {
@@ -62,7 +78,23 @@ impl Lab {
             app: Arc::new(app),
             caller,
             clock,
-            _folder: folder,
+            outbound,
+            folder,
+            starts: 1,
+        }
+    }
+
+    /// The process ends and another one starts on the same folder.
+    pub async fn reopen(self) -> Self {
+        let app = Arc::into_inner(self.app).expect("nobody else holds the old one");
+        app.store.close();
+        let starts = self.starts + 1;
+        let app = open(&self.folder, &self.clock, &self.outbound, starts);
+        gateway::workers::take_over(&app).await.unwrap();
+        Self {
+            app: Arc::new(app),
+            starts,
+            ..self
         }
     }
 

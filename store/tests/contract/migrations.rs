@@ -79,19 +79,23 @@ pub fn an_unwritable_place_is_one_clear_line(lab: &Lab) {
     assert!(error.to_string().contains("not a database"), "{error}");
 }
 
-/// Rows of the foundation's own outbox, one delivery in each state.
+/// Rows of the foundation's own outbox, one delivery in each state; `#` stands for zeros.
 const OLD_OUTBOX: &str = "
-    INSERT INTO events SELECT 'evt_00000000000000000000000000000001', 'bill.paid', merchant, mode, id, NULL, 5 FROM bills;
-    INSERT INTO deliveries SELECT 'dlv_00000000000000000000000000000001', 'evt_00000000000000000000000000000001', merchant, mode, 'hitpay', id, 'http://a.test/x',
-        'S', 'paid', 'text/plain', 'a=1', 'delivered', 2, 6, NULL, NULL, 5 FROM bills;
-    INSERT INTO deliveries SELECT 'dlv_00000000000000000000000000000002', 'evt_00000000000000000000000000000001', merchant, mode, 'hitpay', id, 'http://a.test/x',
-        'S', 'paid', 'text/plain', 'a=2', 'pending', 1, 7, 99, 'held', 6 FROM bills;
-    INSERT INTO deliveries SELECT 'dlv_00000000000000000000000000000003', 'evt_00000000000000000000000000000001', merchant, mode, 'hitpay', id, 'http://b.test/y',
-        'T', 'paid', 'text/plain', 'a=3', 'failed', 6, 7, NULL, NULL, 7 FROM bills;
-    INSERT INTO deliveries SELECT 'dlv_00000000000000000000000000000004', 'evt_00000000000000000000000000000001', merchant, mode, 'hitpay', id, 'http://b.test/y',
-        'U', 'paid', 'text/plain', 'a=4', 'paused', 0, NULL, NULL, NULL, 8 FROM bills;
-    INSERT INTO delivery_attempts VALUES ('dlv_00000000000000000000000000000001', 1, 6, 30, 500, NULL, '[]', 'a=1', '[]', 'no');
-    INSERT INTO delivery_attempts VALUES ('dlv_00000000000000000000000000000001', 2, 7, 31, 200, NULL, '[]', 'a=1', '[]', 'ok');";
+    INSERT INTO events SELECT 'evt_#1', 'bill.paid', merchant, mode, id, NULL, 5 FROM bills;
+    INSERT INTO deliveries SELECT 'dlv_#1', 'evt_#1', merchant, mode, 'hitpay', id,
+        'http://a.test/x', 'S', 'paid', 'text/plain', 'a=1', 'delivered', 2, 6, NULL, NULL, 5
+        FROM bills;
+    INSERT INTO deliveries SELECT 'dlv_#2', 'evt_#1', merchant, mode, 'hitpay', id,
+        'http://a.test/x', 'S', 'paid', 'text/plain', 'a=2', 'pending', 1, 7, 99, 'held', 6
+        FROM bills;
+    INSERT INTO deliveries SELECT 'dlv_#3', 'evt_#1', merchant, mode, 'hitpay', id,
+        'http://b.test/y', 'T', 'paid', 'text/plain', 'a=3', 'failed', 6, 7, NULL, NULL, 7
+        FROM bills;
+    INSERT INTO deliveries SELECT 'dlv_#4', 'evt_#1', merchant, mode, 'hitpay', id,
+        'http://b.test/y', 'U', 'paid', 'text/plain', 'a=4', 'paused', 0, NULL, NULL, NULL, 8
+        FROM bills;
+    INSERT INTO delivery_attempts VALUES ('dlv_#1', 1, 6, 30, 500, NULL, '[]', 'a', '[]', 'no');
+    INSERT INTO delivery_attempts VALUES ('dlv_#1', 2, 7, 31, 200, NULL, '[]', 'a', '[]', 'ok');";
 
 /// A database as the first migration alone makes it, with the rows of a lab in it.
 fn foundation(lab: &Lab, path: &std::path::Path) {
@@ -130,7 +134,8 @@ fn foundation(lab: &Lab, path: &std::path::Path) {
             connection.execute_batch(&copy).unwrap();
         }
     }
-    connection.execute_batch(OLD_OUTBOX).unwrap();
+    let outbox = OLD_OUTBOX.replace('#', &"0".repeat(31));
+    connection.execute_batch(&outbox).unwrap();
 }
 
 pub fn a_filled_foundation_becomes_queues_and_loses_nothing(lab: &Lab) {
