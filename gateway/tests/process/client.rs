@@ -71,7 +71,7 @@ impl Client {
 }
 
 /// The head, in lower case, and the body of a message.
-fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
+pub fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
     let mut head = String::new();
     let mut length = 0;
     loop {

@@ -29,7 +29,7 @@ async fn many_that_wait_hide_none_that_is_due() {
     crowd(&lab).await;
     put_one(&lab, &Line::one_off("the last host", "A"), "now").await;
     assert_eq!(workers::webhooks::tick(&lab.app).await.unwrap(), 1);
-    assert_eq!(receiver.take(), ["now"]);
+    assert!(receiver.take()[0].starts_with("now"));
     let next = workers::next_due(&lab.app, lab.clock.now()).await.unwrap();
     assert_eq!(next, Some(lab.clock.now().plus(Span::from_minutes(60))));
 }
