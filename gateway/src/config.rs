@@ -129,6 +129,59 @@ pub struct Webhooks {
     pub retries: Option<Vec<String>>,
     /// How long a receiver may take: `"30s"`.
     pub timeout: Option<String>,
+    /// Up to so many hundredths of each wait are added by chance: 0 to 100.
+    pub jitter: Option<u32>,
+    /// Is a `Retry-After` of the receiver honoured?
+    pub retry_after: Option<bool>,
+    /// Does 410 Gone end a delivery and pause its endpoint?
+    pub gone: Option<bool>,
+    /// After how long without a success an endpoint's owner is told: `"1h"`, or `"never"`.
+    pub warn_after: Option<String>,
+    /// After how long without a success an endpoint is paused, or removed where its scheme says
+    /// so: `"5d"`, or `"never"`.
+    pub dead_after: Option<String>,
+}
+
+impl Webhooks {
+    /// The rules of a scheme with these settings; an error names the setting.
+    fn change(&self, mut rules: DeliveryRules) -> Result<DeliveryRules, String> {
+        let of = |name: &'static str| move |error: String| format!("{name}: {error}");
+        if let Some(retries) = &self.retries {
+            let read: Result<Vec<_>, _> = retries.iter().map(|text| span(text)).collect();
+            rules.retries = read.map_err(of("retries"))?;
+            if !rules.retries.is_sorted() {
+                return Err("retries: each is later than the one before it".to_owned());
+            }
+        }
+        if let Some(timeout) = &self.timeout {
+            rules.timeout = span(timeout).map_err(of("timeout"))?;
+            if rules.timeout.millis() == 0 {
+                return Err("timeout: nobody answers in no time".to_owned());
+            }
+        }
+        if let Some(jitter) = self.jitter {
+            if jitter > 100 {
+                return Err(format!("jitter: {jitter} is not between 0 and 100"));
+            }
+            rules.jitter_percent = jitter;
+        }
+        rules.retry_after = self.retry_after.unwrap_or(rules.retry_after);
+        rules.gone_ends = self.gone.unwrap_or(rules.gone_ends);
+        if let Some(text) = &self.warn_after {
+            rules.warn_after = span_or_never(text).map_err(of("warn_after"))?;
+        }
+        if let Some(text) = &self.dead_after {
+            rules.dead_after = span_or_never(text).map_err(of("dead_after"))?;
+        }
+        Ok(rules)
+    }
+}
+
+fn span_or_never(text: &str) -> Result<Option<Span>, String> {
+    match text {
+        "never" => Ok(None),
+        text => span(text).map(Some),
+    }
 }
 
 fn listen() -> String {
@@ -284,16 +337,8 @@ impl Config {
         for (name, changed) in &self.webhooks {
             let scheme = Scheme::by_name(name)
                 .ok_or_else(|| format!("webhooks.{name}: no scheme is called {name}"))?;
-            let mut rule = scheme.delivery();
-            if let Some(retries) = &changed.retries {
-                rule.retries = retries
-                    .iter()
-                    .map(|text| span(text))
-                    .collect::<Result<_, _>>()?;
-            }
-            if let Some(timeout) = &changed.timeout {
-                rule.timeout = span(timeout)?;
-            }
+            let changed = changed.change(scheme.delivery());
+            let rule = changed.map_err(|error| format!("webhooks.{name}.{error}"))?;
             rules.insert(scheme.name(), rule);
         }
         Ok(rules)
@@ -404,6 +449,26 @@ mod tests {
                 "numipay_direct",
             ),
             ("[webhooks.hitpay]\nretries = [\"5 min\"]", "5 min"),
+            (
+                "[webhooks.hitpay]\nretries = [\"5m\", \"1m\"]",
+                "webhooks.hitpay.retries",
+            ),
+            (
+                "[webhooks.hitpay]\ntimeout = \"0s\"",
+                "webhooks.hitpay.timeout",
+            ),
+            ("[webhooks.hitpay]\njitter = 101", "webhooks.hitpay.jitter"),
+            ("[webhooks.hitpay]\njitter = -1", "-1"),
+            ("[webhooks.hitpay]\ngone = \"yes\"", "yes"),
+            (
+                "[webhooks.standard]\nwarn_after = \"soon\"",
+                "webhooks.standard.warn_after",
+            ),
+            (
+                "[webhooks.standard]\ndead_after = \"\"",
+                "webhooks.standard.dead_after",
+            ),
+            ("[webhooks.standard]\ndead = \"1d\"", "dead"),
         ] {
             let error = read(more).unwrap_err();
             assert!(
@@ -425,6 +490,33 @@ mod tests {
         let rules = &config.delivery().unwrap()["standard"];
         assert_eq!(rules.timeout, Span::from_seconds(5));
         assert_eq!(rules.retries.len(), 9, "as they were");
+    }
+
+    #[test]
+    fn every_rule_of_a_scheme_is_configuration() {
+        let settings = "[webhooks.hitpay]\njitter = 15\nretry_after = false\ngone = true\n\
+                        warn_after = \"30s\"\ndead_after = \"never\"";
+        let config = read(settings).unwrap();
+        let usual = Scheme::by_name("hitpay").unwrap().delivery();
+        let wanted = DeliveryRules {
+            jitter_percent: 15,
+            retry_after: false,
+            gone_ends: true,
+            warn_after: Some(Span::from_seconds(30)),
+            dead_after: None,
+            ..usual.clone()
+        };
+        assert_eq!(config.delivery().unwrap()["hitpay"], wanted);
+        let config = read("[webhooks.hitpay]\nwarn_after = \"never\"").unwrap();
+        let wanted = DeliveryRules {
+            warn_after: None,
+            ..usual
+        };
+        assert_eq!(
+            config.delivery().unwrap()["hitpay"],
+            wanted,
+            "the rest as it was"
+        );
     }
 
     #[test]

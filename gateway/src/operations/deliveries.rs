@@ -96,6 +96,27 @@ pub async fn list(app: &App, filter: Filter) -> Result<Vec<Seen>, Failure> {
         .await
 }
 
+/// The newest deliveries that wait for paused endpoints: of one, or of all of the merchant.
+pub async fn list_paused(app: &App, filter: Filter) -> Result<Vec<Seen>, Failure> {
+    let known = super::endpoints::list(app, &filter.merchant, filter.mode).await?;
+    let mut all = Vec::new();
+    for endpoint in known {
+        let id = endpoint.head.id;
+        let asked = filter.endpoint.as_ref().is_none_or(|wanted| *wanted == id);
+        if asked && matches!(endpoint.state, EndpointState::Paused { .. }) {
+            let of_one = Filter {
+                endpoint: Some(id),
+                state: Some("pending".to_owned()),
+                ..filter.clone()
+            };
+            all.extend(list(app, of_one).await?);
+        }
+    }
+    all.sort_by(|a, b| b.delivery.new.id.as_str().cmp(a.delivery.new.id.as_str()));
+    all.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
+    Ok(all)
+}
+
 /// One delivery, and why it is where it is.
 pub async fn show(
     app: &App,
@@ -154,13 +175,18 @@ fn is_of(delivery: &Delivery, caller: &Caller) -> bool {
 }
 
 /// One more attempt now, in whatever state the delivery is. If its endpoint is paused, it goes out
-/// when that is resumed.
+/// when that is resumed; if it is removed, there is nowhere to send it, and that is refused.
 pub async fn resend(app: &App, who: &Who<'_>, id: &DeliveryId) -> Result<(), Failure> {
     let at = app.moment();
     let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
     app.store
         .write("resend_delivery", move |tx| {
             let delivery = of_caller(tx, &caller, &id)?;
+            if let Some(endpoint) = &delivery.new.endpoint
+                && endpoints::by_id(tx, endpoint)?.is_none_or(|known| known.is_removed())
+            {
+                return refused(Refusal::WrongState("for a removed endpoint".to_owned()));
+            }
             table::resend(tx, &delivery, at.now)?;
             entry(tx, &at, &caller, (&actor, "delivery.resent", id.as_str()))
         })

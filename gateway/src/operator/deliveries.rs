@@ -40,10 +40,10 @@ pub async fn list(
     Query(which): Query<Which>,
 ) -> Answer {
     let caller = of.caller(&app).await?;
-    let state = which.state.filter(|state| state != "paused");
+    let state = which.state;
     if state
         .as_deref()
-        .is_some_and(|state| !["pending", "delivered", "failed"].contains(&state))
+        .is_some_and(|state| !["pending", "delivered", "failed", "paused"].contains(&state))
     {
         return Err(Trouble::wrong(
             "state is pending, delivered, failed or paused",
@@ -63,18 +63,19 @@ pub async fn list(
                 before: which.before.as_deref().map(delivery_id).transpose()?,
                 limit: which.limit.unwrap_or(50).clamp(1, LIST_MAX),
             };
-            deliveries::list(&app, filter).await?
+            if state.as_deref() == Some("paused") {
+                deliveries::list_paused(&app, filter).await?
+            } else {
+                deliveries::list(&app, filter).await?
+            }
         }
     };
-    let rows: Vec<_> = found
-        .iter()
-        .filter(|seen| {
-            state
-                .as_deref()
-                .is_none_or(|state| seen.delivery.state == state)
-        })
-        .map(row)
-        .collect();
+    // What is paused is pending as well.
+    let asked = |seen: &&Seen| {
+        let state = state.as_deref();
+        state.is_none_or(|state| seen.delivery.state == state || seen.state() == state)
+    };
+    let rows: Vec<_> = found.iter().filter(asked).map(row).collect();
     Ok(Json(json!({"deliveries": rows})))
 }
 

@@ -1,6 +1,10 @@
 //! A gateway in this process: a real store, a manual clock, a script in place of the network.
 
-#![allow(dead_code, reason = "each test crate uses its part")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "each test crate uses its part, and fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +27,24 @@ pub struct Lab {
     pub app: Arc<App>,
     pub caller: Caller,
     pub clock: Clock,
-    _folder: tempfile::TempDir,
+    outbound: Outbound,
+    folder: tempfile::TempDir,
+    starts: u64,
+}
+
+/// Opens the folder; each start has chance of its own.
+fn open(folder: &tempfile::TempDir, clock: &Clock, outbound: &Outbound, start: u64) -> App {
+    let path = folder.path().join("florin.db");
+    App::new(Parts {
+        store: store::Store::open(&path, store::Options::TEST).unwrap(),
+        clock: clock.clone(),
+        entropy: Entropy::seeded(start),
+        outbound: outbound.clone(),
+        vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
+        site: dialects::Site::sandbox("http://127.0.0.1"),
+        demo: None,
+        delivery: BTreeMap::new(),
+    })
 }
 
 impl Lab {
@@ -34,19 +55,14 @@ impl Lab {
 
     /// A gateway whose webhooks are answered by a script.
     pub async fn with(script: Script) -> Self {
+        Self::over(Outbound::Scripted(script)).await
+    }
+
+    /// A gateway with a way out of one's own.
+    pub async fn over(outbound: Outbound) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::from_millis(1_795_000_000_000));
-        let path = folder.path().join("florin.db");
-        let app = App::new(Parts {
-            store: store::Store::open(&path, store::Options::TEST).unwrap(),
-            clock: clock.clone(),
-            entropy: Entropy::seeded(1),
-            outbound: Outbound::Scripted(script),
-            vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
-            site: dialects::Site::sandbox("http://127.0.0.1"),
-            demo: None,
-            delivery: BTreeMap::new(),
-        });
+        let app = open(&folder, &clock, &outbound, 1);
         let sgd = Currency::parse("SGD").unwrap();
         let merchant = merchants::add(&app, "Shop", sgd, Mode::Test).await.unwrap();
         let caller = Caller {
@@ -58,7 +74,23 @@ impl Lab {
             app: Arc::new(app),
             caller,
             clock,
-            _folder: folder,
+            outbound,
+            folder,
+            starts: 1,
+        }
+    }
+
+    /// The process ends and another one starts on the same folder.
+    pub async fn reopen(self) -> Self {
+        let app = Arc::into_inner(self.app).expect("nobody else holds the old one");
+        app.store.close();
+        let starts = self.starts + 1;
+        let app = open(&self.folder, &self.clock, &self.outbound, starts);
+        gateway::workers::take_over(&app).await.unwrap();
+        Self {
+            app: Arc::new(app),
+            starts,
+            ..self
         }
     }
 
@@ -100,7 +132,7 @@ impl Lab {
 
     /// The bytes of every file of the database.
     pub fn files(&self) -> Vec<Vec<u8>> {
-        std::fs::read_dir(self._folder.path())
+        std::fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
             .collect()

@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod cluster;
+pub mod hook;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -6,13 +6,16 @@
     reason = "a test fails by panicking and may print"
 )]
 
+mod audit;
 mod bills;
 mod cluster;
 mod concurrency;
 mod durability;
+mod endpoints;
 mod idempotency;
 mod lab;
 mod ledger;
+mod lines;
 mod merchants;
 mod migrations;
 mod outbox;
@@ -89,6 +92,34 @@ suite! {
         a_delivery_is_sent_again_in_any_state,
         events_are_listed_in_order,
     ]
+    lines: [
+        only_the_first_of_a_subject_is_due,
+        the_next_in_line_goes_after_a_success_a_failure_and_a_skip,
+        lines_are_apart_by_subject_and_by_queue,
+        a_retry_holds_its_line_up,
+        one_behind_can_be_sent_by_hand_and_goes_back_to_its_place,
+        an_attempt_by_hand_gives_the_schedule_back,
+        a_resend_takes_a_running_attempt_over,
+        what_was_delivered_stays_so_when_its_resend_is_skipped,
+        only_what_waits_can_be_given_up,
+        a_lease_is_given_back_by_its_holder_alone,
+        a_claim_takes_no_more_than_asked_the_longest_waiting_first,
+        queues_are_walked_in_pages,
+        any_order_of_steps_keeps_every_line_moving,
+    ]
+    endpoints: [
+        an_endpoint_comes_back_as_it_was_saved,
+        an_update_needs_the_version_that_was_read,
+        removed_ones_are_found_and_not_listed,
+        one_name_on_the_wire_is_given_once_in_a_scheme,
+        secrets_end_while_they_are_replaced,
+        a_paused_endpoint_gets_nothing_and_loses_nothing,
+        a_delivery_goes_where_its_endpoint_is_now,
+        a_removed_endpoint_is_emptied_in_bounded_steps,
+        lists_are_filtered_and_paged,
+        a_range_takes_what_is_over_in_its_time,
+    ]
+    audit: [entries_come_back_in_order_and_stay]
     idempotency: [
         a_key_is_remembered_with_its_answer,
         a_refused_attempt_leaves_only_what_came_around_it,
@@ -129,5 +160,6 @@ suite! {
         an_altered_migration_is_refused,
         reopening_changes_nothing,
         a_place_that_cannot_be_used_is_one_clear_line,
+        a_filled_foundation_becomes_queues_and_loses_nothing,
     ]
 }

@@ -5,9 +5,9 @@ use store::tables::events;
 
 use crate::lab::{Lab, at, event};
 
-const QUEUE: &str = "a shop's host";
+pub const QUEUE: &str = "a shop's host";
 
-fn new(bill: &Bill, number: i64) -> New {
+pub fn new(bill: &Bill, number: i64) -> New {
     let event = event(bill, Fact::BillPaid, number);
     New {
         id: DeliveryId::mint(&at(number, "delivery"), &number.to_string()),
@@ -26,7 +26,7 @@ fn new(bill: &Bill, number: i64) -> New {
     }
 }
 
-fn put(lab: &Lab, bill: &Bill, number: i64) -> DeliveryId {
+pub fn put(lab: &Lab, bill: &Bill, number: i64) -> DeliveryId {
     let (delivery, event) = (new(bill, number), event(bill, Fact::BillPaid, number));
     let id = delivery.id.clone();
     lab.write(move |tx| {
@@ -37,7 +37,7 @@ fn put(lab: &Lab, bill: &Bill, number: i64) -> DeliveryId {
     id
 }
 
-fn claim(lab: &Lab, now: Timestamp, token: &'static str) -> Vec<Delivery> {
+pub fn claim(lab: &Lab, now: Timestamp, token: &'static str) -> Vec<Delivery> {
     let claim = Claim {
         queue: QUEUE,
         now,
@@ -48,7 +48,7 @@ fn claim(lab: &Lab, now: Timestamp, token: &'static str) -> Vec<Delivery> {
     lab.write(move |tx| Ok(outbox::claim(tx, claim)?)).unwrap()
 }
 
-fn a_try(number: u32, at: Timestamp) -> Try {
+pub fn a_try(number: u32, at: Timestamp) -> Try {
     Try {
         number,
         at,
@@ -62,20 +62,20 @@ fn a_try(number: u32, at: Timestamp) -> Try {
     }
 }
 
-fn settle(lab: &Lab, id: &DeliveryId, token: &'static str, t: Try, outcome: Outcome) -> bool {
+pub fn settle(lab: &Lab, id: &DeliveryId, token: &'static str, t: Try, outcome: Outcome) -> bool {
     let delivery = found(lab, id);
     lab.write(move |tx| Ok(outbox::settle(tx, &delivery, token, &t, outcome)?))
         .unwrap()
 }
 
 /// The queues with something due after so many seconds.
-fn queues(lab: &Lab, after: i64) -> Vec<(String, Option<Timestamp>)> {
+pub fn queues(lab: &Lab, after: i64) -> Vec<(String, Option<Timestamp>)> {
     let after = at(after, "").now;
     lab.read(move |tx| Ok(outbox::queues(tx, after, "", 10)?))
         .unwrap()
 }
 
-fn found(lab: &Lab, id: &DeliveryId) -> Delivery {
+pub fn found(lab: &Lab, id: &DeliveryId) -> Delivery {
     let id = id.clone();
     lab.read(move |tx| Ok(outbox::by_id(tx, &id)?))
         .unwrap()

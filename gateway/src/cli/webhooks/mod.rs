@@ -37,7 +37,8 @@ pub(super) struct ListArgs {
     /// Only those to this endpoint (`end_…`).
     #[arg(long)]
     endpoint: Option<String>,
-    /// Only those in this state: `pending`, `delivered` or `failed`.
+    /// Only those in this state: `pending`, `paused` (those of a paused endpoint), `delivered` or
+    /// `failed`.
     #[arg(long)]
     state: Option<String>,
     /// How many, up to 200.

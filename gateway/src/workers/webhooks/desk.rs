@@ -55,12 +55,9 @@ impl Desk {
         self.looked.clone()
     }
 
-    /// A look found these; it saw at most `most` queues.
-    pub(super) fn looked(&mut self, found: Vec<String>, most: usize) {
-        self.looked = match found.last() {
-            Some(last) if found.len() == most => last.clone(),
-            Some(_) | None => String::new(),
-        };
+    /// A look found these; the next one goes on behind the queue given, or begins again.
+    pub(super) fn looked(&mut self, found: Vec<String>, behind: Option<String>) {
+        self.looked = behind.unwrap_or_default();
         self.wanted.extend(found);
         self.forget();
     }
@@ -214,6 +211,17 @@ mod tests {
             }
         }
         assert_eq!((desk.under_way, desk.failing), (0, 0));
+    }
+
+    #[test]
+    fn looks_go_on_where_the_last_one_ended() {
+        let mut desk = Desk::default();
+        assert_eq!(desk.place(), "", "from the beginning");
+        desk.looked(vec!["a".to_owned()], Some("m".to_owned()));
+        assert_eq!(desk.place(), "m", "whatever was due");
+        desk.looked(Vec::new(), None);
+        assert_eq!(desk.place(), "", "and begin again");
+        assert_eq!(desk.places().len(), 1, "what was found is not forgotten");
     }
 
     #[test]

@@ -122,13 +122,18 @@ async fn look(app: &App, desk: &mut Desk) {
     let now = app.clock.now();
     let from = desk.place();
     match due_queues(app, now, from).await {
-        Ok(found) => desk.looked(found, QUEUES_MAX as usize),
+        Ok((found, behind)) => desk.looked(found, behind),
         Err(failure) => tracing::error!(?failure, "due deliveries could not be looked for"),
     }
 }
 
-/// The queues after `from` in which something is due.
-async fn due_queues(app: &App, now: Timestamp, from: String) -> Result<Vec<String>, Failure> {
+/// Of the next queues after `from`, those in which something is due; and the last one that was
+/// looked at, if there may be more behind it.
+async fn due_queues(
+    app: &App,
+    now: Timestamp,
+    from: String,
+) -> Result<(Vec<String>, Option<String>), Failure> {
     let never = Timestamp::from_millis(i64::MIN);
     let found = app
         .store
@@ -136,10 +141,12 @@ async fn due_queues(app: &App, now: Timestamp, from: String) -> Result<Vec<Strin
             Ok(outbox::queues(tx, never, &from, QUEUES_MAX)?)
         })
         .await?;
+    let full = found.len() == QUEUES_MAX as usize;
+    let behind = found.last().filter(|_| full).map(|(last, _)| last.clone());
     let due = found
         .into_iter()
         .filter(|(_, next)| next.is_some_and(|next| next <= now));
-    Ok(due.map(|(queue, _)| queue).collect())
+    Ok((due.map(|(queue, _)| queue).collect(), behind))
 }
 
 /// Records what is finished and claims what there are places for, in one transaction. `None` if
@@ -231,7 +238,10 @@ async fn exchange(
 /// For tests and for whoever must not go on before.
 pub async fn tick(app: &Arc<App>) -> Result<usize, Failure> {
     let now = app.clock.now();
-    let mut queues = due_queues(app, now, String::new()).await?;
+    let (mut queues, mut behind) = due_queues(app, now, String::new()).await?;
+    while let Some(from) = behind.filter(|_| queues.is_empty()) {
+        (queues, behind) = due_queues(app, now, from).await?;
+    }
     queues.truncate(CLAIM_MAX as usize);
     if queues.is_empty() {
         return Ok(0);

@@ -77,11 +77,20 @@ const RESEND: &str = "UPDATE deliveries SET again = COALESCE(again, state), \
     again_at = CASE WHEN again IS NOT NULL THEN again_at WHEN lease IS NOT NULL THEN ?2 \
     ELSE next_at END, \
     state = 'pending', why = NULL, next_at = ?2, lease = NULL WHERE id = ?1";
-const GIVE_UP: &str = "UPDATE deliveries SET state = 'failed', why = ?2, next_at = NULL, \
-    again = NULL, again_at = NULL, lease = NULL WHERE id = ?1 AND state = 'pending'";
-const EMPTY: &str = "UPDATE deliveries SET state = 'failed', why = ?2, next_at = NULL, \
-    again = NULL, again_at = NULL, lease = NULL WHERE id IN (SELECT id FROM deliveries \
-    WHERE endpoint = ?1 AND state = 'pending' LIMIT ?3)";
+/// What was delivered before somebody sent it again stays delivered.
+macro_rules! give_up {
+    () => {
+        "UPDATE deliveries SET state = CASE WHEN again = 'delivered' THEN 'delivered' \
+         ELSE 'failed' END, why = CASE WHEN again = 'delivered' THEN NULL \
+         ELSE CAST(?2 AS TEXT) END, next_at = NULL, again = NULL, again_at = NULL, lease = NULL "
+    };
+}
+
+const GIVE_UP: &str = concat!(give_up!(), "WHERE id = ?1 AND state = 'pending'");
+const EMPTY: &str = concat!(
+    give_up!(),
+    "WHERE id IN (SELECT id FROM deliveries WHERE endpoint = ?1 AND state = 'pending' LIMIT ?3)"
+);
 const FREE_LEASES: &str = "UPDATE deliveries SET lease = NULL, next_at = ?1 \
     WHERE lease IS NOT NULL";
 const FREE_LEASE: &str = "UPDATE deliveries SET lease = NULL, next_at = ?3 \
@@ -382,7 +391,8 @@ pub fn wake(tx: &mut Tx<'_>, queue: &str) {
 }
 
 /// Gives a pending delivery up, for a reason of [`why`]; the next one of its subject is due then.
-/// `false` if it was not pending.
+/// One that was delivered and is only being sent again stays delivered. `false` if it was not
+/// pending.
 pub fn give_up(
     tx: &mut Tx<'_>,
     delivery: &Delivery,

@@ -1,55 +1,20 @@
-//! Webhooks on a manual clock: when they are tried, what is sent, what survives a dead process.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+//! HitPay's own webhooks: the bytes, the six attempts, a process that died with one in hand.
 
-mod lab;
-
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use domain::{Span, Timestamp, WireId};
 use gateway::operations::endpoints::Who;
 use gateway::operations::{deliveries, merchants, payments};
-use gateway::outbound::{Received, Sending};
 use gateway::workers;
 use hmac::{Hmac, KeyInit, Mac};
-use lab::{HITPAY, Lab, form};
 use store::tables::deliveries::{self as outbox, Filter};
 
-/// A receiver that answers with one status and keeps what it got.
-struct Receiver {
-    status: AtomicU16,
-    got: Mutex<Vec<Sending>>,
-}
-
-impl Receiver {
-    fn count(&self) -> usize {
-        self.got.lock().unwrap().len()
-    }
-}
+use crate::lab::{HITPAY, Lab, form};
+use crate::receiver::Receiver;
 
 /// A gateway with one paid bill whose webhook is due.
 async fn paid(status: u16) -> (Lab, Arc<Receiver>, WireId) {
-    let receiver = Arc::new(Receiver {
-        status: AtomicU16::new(status),
-        got: Mutex::default(),
-    });
-    let ours = Arc::clone(&receiver);
-    let lab = Lab::with(Arc::new(move |sending: &Sending| {
-        ours.got.lock().unwrap().push(sending.clone());
-        match ours.status.load(Ordering::SeqCst) {
-            0 => Err("connection refused".to_owned()),
-            status => Ok(Received {
-                status,
-                headers: Vec::new(),
-                body: String::new(),
-            }),
-        }
-    }))
-    .await;
+    let (lab, receiver) = crate::lab_with(status).await;
     let id = lab.bill(false, None).await;
     payments::pay(&lab.app, HITPAY, &id, form("4242424242424242", "once"))
         .await
@@ -147,7 +112,7 @@ async fn six_attempts_exactly_on_schedule() {
         lab.clock.advance(Span::from_minutes(100_000));
         assert_eq!(workers::webhooks::tick(&lab.app).await.unwrap(), 0);
         // By hand it goes out again, with the same bytes.
-        receiver.status.store(204, Ordering::SeqCst);
+        receiver.answers(204);
         let who = Who {
             caller: &lab.caller,
             actor: "test",

@@ -1,0 +1,613 @@
+//! The operator's door and the commands behind it: webhooks, endpoints, listen, trigger.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod process;
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use dialects::verify::{Delivery, Scheme, verify};
+use domain::Secret;
+use process::client::Client;
+use process::hook::Hook;
+use process::{Gateway, florin, said};
+use serde_json::Value;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+struct Lab {
+    gateway: Gateway,
+    client: Client,
+    hook: Hook,
+    folder: tempfile::TempDir,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let gateway = Gateway::start(folder.path(), "127.0.0.1:0");
+        Self {
+            client: gateway.client(),
+            gateway,
+            hook: Hook::open(),
+            folder,
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Output {
+        command(self.folder.path(), args)
+    }
+
+    /// What a command that must succeed says.
+    fn does(&self, args: &[&str]) -> String {
+        let output = self.command(args);
+        assert!(output.status.success(), "{args:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same as JSON.
+    fn json(&self, args: &[&str]) -> Value {
+        let args = [args, &["--json"]].concat();
+        serde_json::from_str(&self.does(&args)).unwrap()
+    }
+
+    /// A command that must fail in one line: with this code, saying this.
+    fn refuses(&self, args: &[&str], code: i32, says: &str) {
+        let output = self.command(args);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{args:?}: {}",
+            said(&output)
+        );
+        assert!(said(&output).contains(says), "{args:?}: {}", said(&output));
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+
+    /// A paid bill whose webhook goes to the hook; its id and that of its delivery.
+    fn paid(&mut self) -> (String, String) {
+        let hook = self.hook.url("hook").replace(':', "%3A");
+        let form = format!(
+            "amount=10.50&currency=SGD&payment_methods%5B%5D=card&reference_number=R-1&webhook={hook}"
+        );
+        let made = self
+            .client
+            .post("/v1/payment-requests", FORM, &form)
+            .unwrap();
+        let made: Value = serde_json::from_str(&made.body).unwrap();
+        let id = made["id"].as_str().unwrap().to_owned();
+        let body = format!("{{\"payment\":\"{id}\",\"outcome\":\"approve\"}}");
+        self.client
+            .post("/sandbox/simulate", "application/json", &body)
+            .unwrap();
+        self.hook.wait(&id, 1);
+        let listed = self.json(&["webhooks", "list", "--payment", &id]);
+        let delivery = listed["deliveries"][0]["id"].as_str().unwrap().to_owned();
+        (id, delivery)
+    }
+
+    /// Waits until a delivery is in a state; what it shows then.
+    fn settled(&self, delivery: &str, state: &str) -> Value {
+        let started = gateway::clock::stopwatch();
+        loop {
+            let shown = self.json(&["webhooks", "show", delivery]);
+            if shown["state"] == state {
+                return shown;
+            }
+            let spent = gateway::clock::stopwatch().saturating_sub(started);
+            assert!(spent.as_secs() < 20, "{shown}");
+        }
+    }
+
+    fn add(&self, url: &str, more: &[&str]) -> (String, String) {
+        let said = self.does(&[&["webhooks", "endpoints", "add", url], more].concat());
+        (word(&said, "end_"), word(&said, "whsec_"))
+    }
+}
+
+fn command(data: &Path, args: &[&str]) -> Output {
+    florin()
+        .args(args)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .unwrap()
+}
+
+/// The word of a text that begins so.
+fn word(text: &str, start: &str) -> String {
+    let found = text.split_whitespace().find(|word| word.starts_with(start));
+    found
+        .unwrap_or_else(|| panic!("no {start} in {text}"))
+        .to_owned()
+}
+
+#[test]
+fn deliveries_are_listed_shown_sent_again_and_skipped() {
+    let mut lab = Lab::new();
+    assert_eq!(lab.does(&["webhooks", "list"]), "No deliveries.\n");
+    let (id, delivery) = lab.paid();
+    let shown = lab.settled(&delivery, "delivered");
+    assert_eq!(shown["standing"], "It was delivered.");
+    assert_eq!(shown["attempts"][0]["status"], 200);
+    assert_eq!(shown["attempts"][0]["response"]["body"], "ok");
+    assert!(
+        shown["attempts"][0]["request"]["body"]
+            .as_str()
+            .unwrap()
+            .contains(&id)
+    );
+    let text = lab.does(&["webhooks", "show", &delivery]);
+    for part in [
+        &delivery,
+        "It was delivered.",
+        "> user-agent: ",
+        "< ok",
+        "Attempt 1 at 20",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let table = lab.does(&["webhooks", "list"]);
+    for part in [&delivery, "delivered", "payment_request.completed", "200"] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    for name in [id.as_str(), "R-1"] {
+        let of = lab.json(&["webhooks", "list", "--payment", name]);
+        assert_eq!(of["deliveries"].as_array().unwrap().len(), 1, "{name}");
+    }
+    for state in ["pending", "failed", "paused"] {
+        let of = lab.does(&["webhooks", "list", "--state", state]);
+        assert_eq!(of, "No deliveries.\n", "{state}");
+    }
+    lab.does(&["webhooks", "resend", &delivery]);
+    let both = lab.hook.wait(&id, 2);
+    assert_eq!(both[0].1, both[1].1, "the same bytes");
+    lab.settled(&delivery, "delivered");
+    let skip = ["webhooks", "skip", &delivery];
+    lab.refuses(&skip, 1, "It is delivered: there is nothing to do.");
+}
+
+#[test]
+fn one_that_waits_says_why_and_can_be_skipped() {
+    let mut lab = Lab::new();
+    lab.hook.answers("post /hook", 500);
+    let (_, delivery) = lab.paid();
+    let started = gateway::clock::stopwatch();
+    let waiting = loop {
+        let shown = lab.json(&["webhooks", "show", &delivery]);
+        if shown["attempts"][0]["status"] == 500 {
+            break shown;
+        }
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        assert!(spent.as_secs() < 20, "{shown}");
+    };
+    let next = waiting["next_attempt_at"].as_str().unwrap();
+    assert_eq!(waiting["standing"], format!("It goes out at {next}."));
+    lab.does(&["webhooks", "skip", &delivery]);
+    let shown = lab.settled(&delivery, "failed");
+    assert_eq!(shown["standing"], "Given up: somebody skipped it.");
+    let failed = lab.does(&["webhooks", "list", "--state", "failed"]);
+    assert!(failed.contains(&delivery), "{failed}");
+}
+
+#[test]
+fn endpoints_from_the_first_to_the_last_command() {
+    let mut lab = Lab::new();
+    let none = lab.does(&["webhooks", "endpoints", "list"]);
+    assert!(none.contains("endpoints add"), "{none}");
+    let url = lab.hook.url("standard");
+    let (id, secret) = lab.add(
+        &url,
+        &["--label", "stock", "--events", "bill.paid,payment.*"],
+    );
+    let list = lab.does(&["webhooks", "endpoints", "list"]);
+    for part in [
+        &id,
+        &url,
+        "active",
+        "standard",
+        "bill.paid, payment.*",
+        "stock",
+    ] {
+        assert!(list.contains(part), "{part}: {list}");
+    }
+    assert!(!list.contains(&secret), "a secret is shown once");
+    lab.does(&["webhooks", "endpoints", "test", &id]);
+    let (head, body) = lab.hook.wait("endpoint.tested", 1).remove(0);
+    assert!(genuine(&head, &body, &secret), "{head}");
+    lab.does(&["webhooks", "endpoints", "pause", &id]);
+    lab.paid();
+    let paused = lab.json(&["webhooks", "list", "--state", "paused"]);
+    let paused = paused["deliveries"].as_array().unwrap().clone();
+    assert!(paused.len() >= 2, "{paused:?}");
+    assert!(
+        paused
+            .iter()
+            .all(|row| row["state"] == "paused" && row["endpoint"] == id)
+    );
+    let shown = lab.json(&["webhooks", "show", paused[0]["id"].as_str().unwrap()]);
+    let standing = shown["standing"].as_str().unwrap();
+    assert!(standing.contains("somebody paused it"), "{standing}");
+    lab.does(&["webhooks", "endpoints", "resume", &id]);
+    lab.hook.wait("\"bill.paid\"", 1);
+    let new = word(
+        &lab.does(&["webhooks", "endpoints", "rotate", &id]),
+        "whsec_",
+    );
+    lab.does(&["webhooks", "endpoints", "test", &id]);
+    let (head, body) = lab.hook.wait("endpoint.tested", 2).remove(1);
+    for secret in [&secret, &new] {
+        assert!(genuine(&head, &body, secret), "both, for a day");
+    }
+    let from = ["--from", "2020-01-01T00:00:00Z"];
+    let again = [&["webhooks", "resend", "--endpoint", &id], &from[..]].concat();
+    assert_eq!(lab.does(&again), "Nothing to send again in that time.\n");
+    let all = [&again[..], &["--all"]].concat();
+    assert!(lab.does(&all).contains("deliveries go out again."));
+    lab.hook.wait("\"bill.paid\"", 2);
+    lab.does(&["webhooks", "endpoints", "remove", &id]);
+    let gone = lab.does(&["webhooks", "endpoints", "list"]);
+    assert!(!gone.contains(&id), "{gone}");
+    for verb in ["test", "pause", "resume", "rotate", "remove"] {
+        lab.refuses(
+            &["webhooks", "endpoints", verb, &id],
+            1,
+            &format!("There is no {id}"),
+        );
+    }
+}
+
+fn genuine(head: &str, body: &str, secret: &str) -> bool {
+    let headers = head
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "));
+    let delivery = Delivery {
+        // The head was read in lower case, and base64 is not: it is compared below.
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        body: body.as_bytes().to_vec(),
+        ..Delivery::default()
+    };
+    let secret = Secret::new(secret.to_owned());
+    let verdict = verify(Scheme::Standard, &delivery, &secret, None);
+    verdict.valid
+}
+
+#[test]
+fn wrong_words_are_answered_with_the_right_ones() {
+    let lab = Lab::new();
+    let nobody = format!("dlv_{}", "0".repeat(32));
+    let no_endpoint = format!("end_{}", "0".repeat(32));
+    for (args, code, says) in [
+        (vec!["webhooks", "show", "1"], 2, "1 is no delivery (dlv_…)"),
+        (
+            vec!["webhooks", "show", "a b"],
+            2,
+            "a b is no delivery (dlv_…)",
+        ),
+        (
+            vec!["webhooks", "show", "../endpoints"],
+            2,
+            "no delivery (dlv_…)",
+        ),
+        (vec!["webhooks", "skip", "?x=1"], 2, "no delivery (dlv_…)"),
+        (vec!["webhooks", "show", &nobody], 1, &nobody),
+        (vec!["webhooks", "resend", &nobody], 1, &nobody),
+        (vec!["webhooks", "skip", &nobody], 1, &nobody),
+        (vec!["webhooks", "resend"], 2, "--endpoint"),
+        (
+            vec!["webhooks", "resend", "--endpoint", &no_endpoint],
+            2,
+            "--from",
+        ),
+        (
+            vec!["webhooks", "list", "--state", "lost"],
+            2,
+            "pending, delivered, failed or paused",
+        ),
+        (
+            vec!["webhooks", "list", "--endpoint", "x"],
+            2,
+            "no endpoint (end_…)",
+        ),
+        (
+            vec!["webhooks", "list", "--before", "x"],
+            2,
+            "no delivery (dlv_…)",
+        ),
+        (
+            vec!["webhooks", "list", "--payment", "nobody's"],
+            1,
+            "No payment is called nobody's.",
+        ),
+        (
+            vec!["webhooks", "list", "--merchant", "no-shop"],
+            2,
+            "demo-shop",
+        ),
+        (
+            vec!["webhooks", "list", "--mode", "maybe"],
+            2,
+            "test or live",
+        ),
+        (
+            vec!["webhooks", "endpoints", "pause", "x"],
+            2,
+            "no endpoint (end_…)",
+        ),
+        (
+            vec!["webhooks", "endpoints", "pause", &no_endpoint],
+            1,
+            &no_endpoint,
+        ),
+        (vec!["webhooks", "endpoints", "add", "ftp://x/"], 2, "url"),
+        (vec!["webhooks", "endpoints", "add", "nonsense"], 2, "url"),
+        (
+            vec![
+                "webhooks",
+                "endpoints",
+                "add",
+                "http://127.0.0.1/",
+                "--scheme",
+                "morse",
+            ],
+            2,
+            "standard",
+        ),
+        (vec!["trigger", "bill.eaten"], 2, "bill.paid"),
+        (
+            vec!["listen", "--forward-to", "localhost:3000"],
+            2,
+            "http://localhost:3000/hook",
+        ),
+    ] {
+        lab.refuses(&args, code, says);
+    }
+    let (id, _) = lab.add(&lab.hook.url("x"), &[]);
+    let range = |from: &'static str, until: &'static str| {
+        [
+            "webhooks",
+            "resend",
+            "--endpoint",
+            &id,
+            "--from",
+            from,
+            "--until",
+            until,
+        ]
+        .map(str::to_owned)
+    };
+    for (from, until, says) in [
+        (
+            "yesterday",
+            "2026-01-01T00:00:00Z",
+            "yesterday is no time like",
+        ),
+        (
+            "2026-01-02T00:00:00Z",
+            "2026-01-01T00:00:00Z",
+            "ends before it begins",
+        ),
+    ] {
+        let args = range(from, until);
+        lab.refuses(&args.each_ref().map(String::as_str), 2, says);
+    }
+}
+
+#[test]
+fn without_a_gateway_every_command_says_so() {
+    let empty = tempfile::tempdir().unwrap();
+    for args in [
+        &["webhooks", "list"][..],
+        &["webhooks", "show", "x"],
+        &["webhooks", "endpoints", "list"],
+        &["listen"],
+        &["trigger", "bill.paid"],
+    ] {
+        let output = command(empty.path(), args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said = said(&output);
+        assert!(said.contains("no running gateway answers at"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn the_door_is_its_owners_alone_and_closed_with_the_gateway() {
+    let mut lab = Lab::new();
+    let socket = lab.folder.path().join("florin.sock");
+    let mode = |path: &Path| {
+        let found = std::fs::symlink_metadata(path).unwrap();
+        assert!(found.file_type().is_socket());
+        found.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&socket), 0o600);
+    let listen = lab.gateway.address.to_string();
+    lab.gateway.signal("-KILL");
+    assert!(socket.exists(), "a killed process cleans nothing up");
+    lab.refuses(&["webhooks", "list"], 1, "no running gateway answers at");
+    lab.gateway = Gateway::start(lab.folder.path(), &listen);
+    assert_eq!(mode(&socket), 0o600);
+    assert_eq!(lab.does(&["webhooks", "list"]), "No deliveries.\n");
+    assert_eq!(lab.gateway.signal("-TERM"), Some(0));
+    assert!(!socket.exists());
+    let left: Vec<_> = std::fs::read_dir(lab.folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .filter(|name| name.to_string_lossy().contains("sock"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// A `florin listen` under way.
+struct Listening {
+    child: Child,
+    secret: String,
+    out: BufReader<std::process::ChildStdout>,
+}
+
+impl Listening {
+    fn start(data: &Path, args: &[&str]) -> Self {
+        let mut child = florin()
+            .arg("listen")
+            .args(args)
+            .arg("--data")
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut secret = String::new();
+        while !secret.contains("whsec_") {
+            secret.clear();
+            assert!(said.read_line(&mut secret).unwrap() > 0, "it ended");
+        }
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self {
+            child,
+            secret: word(&secret, "whsec_"),
+            out,
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.out.read_line(&mut line).unwrap() > 0, "it ended");
+        line
+    }
+
+    fn signal(&mut self, name: &str) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn listen_hands_events_on_signed_and_cleans_up() {
+    let lab = Lab::new();
+    let data = lab.folder.path();
+    let to = lab.hook.url("local");
+    let events = ["--events", "bill.paid,endpoint.*"];
+    let args = [&["--forward-to", &to, "--print-json"], &events[..]].concat();
+    let mut listening = Listening::start(data, &args);
+    let said = lab.does(&["trigger", "bill.paid"]);
+    assert!(said.starts_with("bill.paid happened to "), "{said}");
+    let line = listening.line();
+    let (head, body) = lab.hook.wait("post /local", 1).remove(0);
+    assert_eq!(
+        line.trim_end(),
+        body,
+        "what is printed is what was handed on"
+    );
+    let event: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(event["type"], "bill.paid");
+    assert!(genuine(&head, &body, &listening.secret), "{head}");
+    // What the local server answers is what the gateway hears.
+    lab.hook.answers("post /local", 418);
+    lab.does(&["trigger", "payment_request.completed"]);
+    lab.hook.wait("post /local", 2);
+    let listed = || lab.json(&["webhooks", "list", "--state", "pending"]);
+    let started = gateway::clock::stopwatch();
+    while listed()["deliveries"][0]["last_status"] != 418 {
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        assert!(spent.as_secs() < 20, "{}", listed());
+    }
+    assert_eq!(listening.signal("-INT"), Some(0));
+    let left = lab.json(&["webhooks", "endpoints", "list"]);
+    assert_eq!(left["endpoints"].as_array().unwrap().len(), 0, "{left}");
+}
+
+#[test]
+fn a_killed_listen_is_cleaned_up_by_the_next_one() {
+    let lab = Lab::new();
+    let data = lab.folder.path();
+    let (other, _) = lab.add(&lab.hook.url("other"), &["--label", "mine"]);
+    let labels = || -> Vec<String> {
+        let list = lab.json(&["webhooks", "endpoints", "list"]);
+        let list = list["endpoints"].as_array().unwrap().clone();
+        list.iter()
+            .map(|row| row["label"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut killed = Listening::start(data, &[]);
+    killed.signal("-KILL");
+    assert_eq!(labels(), ["mine", "florin listen"], "it could not clean up");
+    let mut next = Listening::start(data, &[]);
+    assert_eq!(labels(), ["mine", "florin listen"], "its own instead");
+    lab.does(&["trigger", "bill.created"]);
+    let line = next.line();
+    assert!(
+        line.contains("bill.created") && line.contains("shown"),
+        "{line}"
+    );
+    assert_eq!(next.signal("-TERM"), Some(0));
+    assert_eq!(labels(), ["mine"]);
+    lab.does(&["webhooks", "endpoints", "remove", &other]);
+}
+
+/// The words behind "these can:" in what an unknown event is answered with.
+fn triggers(lab: &Lab) -> Vec<String> {
+    let output = lab.command(&["trigger", "nothing"]);
+    let said = said(&output);
+    let list = said.split("these can: ").nth(1).unwrap();
+    list.split(", ")
+        .map(|name| name.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_event_that_can_be_triggered_happens() {
+    let lab = Lab::new();
+    lab.add(&lab.hook.url("all"), &[]);
+    let names = triggers(&lab);
+    assert!(names.len() >= 10, "{names:?}");
+    for name in &names {
+        let said = lab.does(&["trigger", name]);
+        let id = said.split(" happened to ").nth(1).unwrap();
+        let id = id.split(' ').next().unwrap();
+        let told = match name.as_str() {
+            "payment_request.completed" => "bill.paid",
+            "payment_request.failed" => "bill.failed",
+            name => name,
+        };
+        let of = lab.hook.wait(&format!("\"{told}\""), 1);
+        let started = gateway::clock::stopwatch();
+        loop {
+            let of = lab.hook.got();
+            let wanted = format!("\"{told}\"");
+            if of
+                .iter()
+                .any(|(_, body)| body.contains(&wanted) && body.contains(id))
+            {
+                break;
+            }
+            let spent = gateway::clock::stopwatch().saturating_sub(started);
+            assert!(spent.as_secs() < 20, "{name}");
+            std::thread::yield_now();
+        }
+        assert!(!of.is_empty());
+    }
+}
