@@ -1,6 +1,7 @@
 //! The sandbox's own pages: a first payment, the demo shop that shows every message, deliveries.
 
 pub mod deliveries;
+pub mod endpoints;
 pub mod home;
 pub mod shop;
 pub mod signature;
