@@ -7,6 +7,7 @@
 
 mod attempt;
 mod bill;
+mod endpoint;
 mod ledger;
 mod money;
 mod payment;

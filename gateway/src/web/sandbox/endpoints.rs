@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -148,6 +149,8 @@ pub async fn act(
     State(app): State<Arc<App>>,
     Path((id, deed)): Path<(String, String)>,
     headers: HeaderMap,
+    // Nothing in the form matters, but what is not read would close the connection.
+    _: Bytes,
 ) -> Response {
     let shell = Shell::new(&app.site, &headers);
     let deed = match deed.as_str() {
