@@ -269,7 +269,6 @@ fn genuine(head: &str, body: &str, secret: &str) -> bool {
         .skip(1)
         .filter_map(|line| line.split_once(": "));
     let delivery = Delivery {
-        // The head was read in lower case, and base64 is not: it is compared below.
         headers: headers
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
@@ -277,8 +276,7 @@ fn genuine(head: &str, body: &str, secret: &str) -> bool {
         ..Delivery::default()
     };
     let secret = Secret::new(secret.to_owned());
-    let verdict = verify(Scheme::Standard, &delivery, &secret, None);
-    verdict.valid
+    verify(Scheme::Standard, &delivery, &secret, None).valid
 }
 
 #[test]
@@ -610,4 +608,120 @@ fn every_event_that_can_be_triggered_happens() {
         }
         assert!(!of.is_empty());
     }
+}
+
+/// The value of a field of the answer's head.
+fn location(answer: &process::client::Answer) -> String {
+    let line = answer
+        .head
+        .lines()
+        .find_map(|line| line.strip_prefix("location: "));
+    line.unwrap_or_else(|| panic!("{}", answer.head)).to_owned()
+}
+
+#[test]
+fn the_pages_do_what_the_commands_do() {
+    let mut lab = Lab::new();
+    let none = lab.client.get("/sandbox/endpoints").unwrap();
+    assert!(
+        none.body.contains("florin webhooks endpoints add"),
+        "{}",
+        none.body
+    );
+    let (id, secret) = lab.add(&lab.hook.url("page"), &["--label", "Stock"]);
+    let (_, delivery) = lab.paid();
+    lab.settled(&delivery, "delivered");
+    let act = |client: &mut Client, path: &str| client.post(path, FORM, "action=continue").unwrap();
+    let to = format!("/sandbox/endpoints/{id}");
+    for (deed, shows) in [
+        ("pause", "Somebody paused it on"),
+        ("pause", "Somebody paused it on"),
+        ("test", "Paused"),
+        ("resume", "Active"),
+    ] {
+        let done = act(&mut lab.client, &format!("{to}/{deed}"));
+        assert_eq!(
+            (done.status, location(&done)),
+            (303, format!("/sandbox/endpoints#{id}"))
+        );
+        let page = lab.client.get("/sandbox/endpoints").unwrap();
+        assert!(
+            page.body.contains(shows) && page.body.contains("Stock"),
+            "{deed}"
+        );
+        assert!(!page.body.contains(&secret));
+    }
+    lab.hook.wait("endpoint.tested", 1);
+    let again = act(
+        &mut lab.client,
+        &format!("/sandbox/deliveries/{delivery}/resend"),
+    );
+    assert_eq!(location(&again), format!("/sandbox/deliveries#{delivery}"));
+    lab.settled(&delivery, "delivered");
+    let over = act(
+        &mut lab.client,
+        &format!("/sandbox/deliveries/{delivery}/skip"),
+    );
+    assert_eq!(
+        over.status, 303,
+        "there was nothing to skip, as the list shows"
+    );
+    assert_eq!(
+        lab.settled(&delivery, "delivered")["standing"],
+        "It was delivered."
+    );
+    for missing in [
+        format!("{to}/explode"),
+        "/sandbox/endpoints/x/pause".to_owned(),
+        format!("/sandbox/endpoints/end_{}/pause", "0".repeat(32)),
+        "/sandbox/deliveries/x/skip".to_owned(),
+        format!("/sandbox/deliveries/dlv_{}/skip", "0".repeat(32)),
+    ] {
+        assert_eq!(act(&mut lab.client, &missing).status, 404, "{missing}");
+    }
+    lab.does(&["webhooks", "endpoints", "remove", &id]);
+    let page = lab.client.get("/sandbox/deliveries").unwrap().body;
+    let tested = page
+        .split("<article")
+        .find(|part| part.contains("endpoint.tested"));
+    let tested = tested.unwrap();
+    assert!(
+        !tested.contains("/resend"),
+        "nothing is sent to a removed endpoint: {tested}"
+    );
+}
+
+#[test]
+fn the_clock_is_moved_by_a_form() {
+    let mut lab = Lab::new();
+    let home = lab.client.get("/").unwrap().body;
+    assert!(
+        home.contains("Not at all"),
+        "it goes with real time: {home}"
+    );
+    let path = "/sandbox/clock/form";
+    for (typed, says) in [
+        ("", "whole numbers"),
+        ("tomorrow", "whole numbers"),
+        ("%3Cscript%3E", "whole numbers"),
+        ("0h", "more than nothing"),
+        ("401d", "400 days or less"),
+    ] {
+        let form = format!("action=choose&advance={typed}");
+        let refused = lab.client.post(path, FORM, &form).unwrap();
+        assert_eq!(refused.status, 422, "{typed}");
+        assert!(refused.body.contains(says), "{typed}: {}", refused.body);
+        assert!(!refused.body.contains("<script>"), "what is typed is text");
+    }
+    let home = lab.client.get("/").unwrap().body;
+    assert!(home.contains("Not at all"), "nothing moved: {home}");
+    let moved = lab
+        .client
+        .post(path, FORM, "action=choose&advance=1d2h")
+        .unwrap();
+    assert_eq!(
+        (moved.status, location(&moved)),
+        (303, "/#clock".to_owned())
+    );
+    assert!(lab.client.get("/").unwrap().body.contains("1 d 2 h"));
 }

@@ -8,6 +8,7 @@
 mod attempt;
 mod bill;
 mod gift_card;
+mod endpoint;
 mod ledger;
 mod money;
 mod payment;

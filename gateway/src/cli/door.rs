@@ -113,6 +113,19 @@ impl Door {
     }
 }
 
+/// What a person typed, as one segment of a path: a wrong id is then answered as such.
+pub(super) fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 fn nobody(socket: &Path, error: &std::io::Error) -> Problem {
     Problem::Cannot(format!(
         "no running gateway answers at {} ({error}); start one, or name its folder with --data",

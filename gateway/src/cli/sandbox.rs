@@ -102,9 +102,9 @@ fn greeting(credentials: &Credentials, data: &Path, fresh: bool, clock: &Clock) 
     };
     let data = data.display();
     let now = sandbox::simulate::rfc3339(clock.now());
-    let ahead = match clock.offset().millis() {
-        0 => "move it with POST /sandbox/clock".to_owned(),
-        ahead => format!("{} ahead of the system's", span_text(ahead)),
+    let ahead = match sandbox::clock::ahead(clock) {
+        None => "move it with POST /sandbox/clock".to_owned(),
+        Some(ahead) => format!("{ahead} ahead of the system's"),
     };
     format!(
         "\
@@ -196,25 +196,4 @@ Approve it at {base}/sandbox/phone/4791234567
         key = vipps.subscription_key,
         msn = vipps.merchant_serial_number,
     )
-}
-
-/// A length of time in words, to the second: `1 d 2 h`.
-fn span_text(millis: u64) -> String {
-    let seconds = millis / 1_000;
-    let parts = [
-        (seconds / 86_400, "d"),
-        (seconds / 3_600 % 24, "h"),
-        (seconds / 60 % 60, "min"),
-        (seconds % 60, "s"),
-    ];
-    let shown: Vec<_> = parts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, unit)| format!("{count} {unit}"))
-        .collect();
-    if shown.is_empty() {
-        "less than a second".to_owned()
-    } else {
-        shown.join(" ")
-    }
 }

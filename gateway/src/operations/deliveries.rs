@@ -21,6 +21,8 @@ pub struct Seen {
     pub delivery: Delivery,
     /// Its attempts, in order.
     pub attempts: Vec<Try>,
+    /// Why it is where it is.
+    pub standing: Standing,
 }
 
 impl Seen {
@@ -127,8 +129,9 @@ pub async fn show(
     app.store
         .read("delivery", move |tx| {
             let delivery = of_caller(tx, &caller, &id)?;
-            let standing = standing(tx, &delivery)?;
-            Ok((seen(tx, delivery)?, standing))
+            let seen = seen(tx, delivery)?;
+            let standing = seen.standing.clone();
+            Ok((seen, standing))
         })
         .await
 }
@@ -161,7 +164,12 @@ pub fn standing(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Standing, Failur
 
 fn seen(tx: &mut Tx<'_>, delivery: Delivery) -> Result<Seen, Failure> {
     let attempts = table::attempts(tx, &delivery.new.id)?;
-    Ok(Seen { delivery, attempts })
+    let standing = standing(tx, &delivery)?;
+    Ok(Seen {
+        delivery,
+        attempts,
+        standing,
+    })
 }
 
 fn of_caller(tx: &mut Tx<'_>, caller: &Caller, id: &DeliveryId) -> Result<Delivery, Failure> {
@@ -182,9 +190,7 @@ pub async fn resend(app: &App, who: &Who<'_>, id: &DeliveryId) -> Result<(), Fai
     app.store
         .write("resend_delivery", move |tx| {
             let delivery = of_caller(tx, &caller, &id)?;
-            if let Some(endpoint) = &delivery.new.endpoint
-                && endpoints::by_id(tx, endpoint)?.is_none_or(|known| known.is_removed())
-            {
+            if delivery.removed {
                 return refused(Refusal::WrongState("for a removed endpoint".to_owned()));
             }
             table::resend(tx, &delivery, at.now)?;

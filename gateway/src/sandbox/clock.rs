@@ -109,12 +109,68 @@ pub async fn advance(State(app): State<Arc<App>>, request: Request) -> Response 
         Ok(span) => span,
         Err(message) => return plain(StatusCode::BAD_REQUEST, &message),
     };
-    let walking = Arc::clone(&app);
+    match forward(&app, span).await {
+        Ok(()) => shown(&app),
+        Err(failure) => failed(&failure),
+    }
+}
+
+/// Moves the clock for a caller who waits no longer than 30 seconds; a longer walk goes on by
+/// itself.
+pub async fn forward(app: &Arc<App>, span: Span) -> Result<(), Failure> {
+    let walking = Arc::clone(app);
     let walk = tokio::spawn(async move { walk(&walking, span).await });
     match tokio::time::timeout(PATIENCE, walk).await {
-        Ok(Ok(Ok(()))) | Err(_) => shown(&app),
-        Ok(Ok(Err(failure))) => failed(&failure),
-        Ok(Err(_)) => failed(&Failure::Fault(Fault("the walk broke off".to_owned()))),
+        Ok(Ok(walked)) => walked,
+        Ok(Err(_)) => Err(Fault("the walk broke off".to_owned()).into()),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Why the clock does not move so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmovable {
+    /// It is no length of time.
+    Unreadable,
+    /// It is nothing.
+    Nothing,
+    /// It is more than 400 days.
+    TooFar,
+}
+
+/// A length of time as a person types it: `1h30m`.
+pub fn typed(text: &str) -> Result<Span, Unmovable> {
+    let span = config::span(text.trim()).map_err(|_| Unmovable::Unreadable)?;
+    bounded(span)
+}
+
+fn bounded(span: Span) -> Result<Span, Unmovable> {
+    match span {
+        span if span.millis() == 0 => Err(Unmovable::Nothing),
+        span if span > ADVANCE_MAX => Err(Unmovable::TooFar),
+        span => Ok(span),
+    }
+}
+
+/// How far the clock is ahead of the system's, in words to the second (`1 d 2 h`), if it is.
+pub fn ahead(clock: &Clock) -> Option<String> {
+    let millis = clock.offset().millis();
+    let seconds = millis / 1_000;
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let shown: Vec<_> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    match (millis, shown.is_empty()) {
+        (0, _) => None,
+        (_, true) => Some("1 s".to_owned()),
+        (_, false) => Some(shown.join(" ")),
     }
 }
 
@@ -129,13 +185,13 @@ fn span(body: &[u8]) -> Result<Span, String> {
         (None, Some(seconds)) => Span::from_seconds(seconds),
         (Some(_), Some(_)) | (None, None) => return Err(form.to_owned()),
     };
-    if span.millis() == 0 {
-        return Err("The clock only goes forward: advance it by more than nothing".to_owned());
-    }
-    if span > ADVANCE_MAX {
-        return Err("The clock moves by 400 days at most in one call".to_owned());
-    }
-    Ok(span)
+    bounded(span).map_err(|problem| match problem {
+        Unmovable::Unreadable => form.to_owned(),
+        Unmovable::Nothing => {
+            "The clock only goes forward: advance it by more than nothing".to_owned()
+        }
+        Unmovable::TooFar => "The clock moves by 400 days at most in one call".to_owned(),
+    })
 }
 
 /// Moves the clock, one due time after the other. One walk at a time; while it lasts, nobody else
@@ -167,6 +223,35 @@ async fn do_due(app: &Arc<App>) -> Result<(), Failure> {
         workers::tick(app).await?;
         if workers::webhooks::tick(app).await? == 0 {
             return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_ahead_is_said_to_the_second() {
+        let at = |seconds| {
+            let span = Span::from_seconds(seconds);
+            ahead(&Clock::ahead(span, Timestamp::from_millis(0)))
+        };
+        assert_eq!(at(0), None);
+        assert_eq!(at(93_784).as_deref(), Some("1 d 2 h 3 min 4 s"));
+        assert_eq!(at(3_600).as_deref(), Some("1 h"));
+        let less = Clock::ahead(Span::from_millis(20), Timestamp::from_millis(0));
+        assert_eq!(ahead(&less).as_deref(), Some("1 s"));
+    }
+
+    #[test]
+    fn what_a_person_types_is_bounded() {
+        assert_eq!(typed(" 1h30m "), Ok(Span::from_minutes(90)));
+        assert_eq!(typed("400d"), Ok(ADVANCE_MAX));
+        assert_eq!(typed("400d1s"), Err(Unmovable::TooFar));
+        assert_eq!(typed("0m"), Err(Unmovable::Nothing));
+        for wrong in ["", "1", "-1h", "tomorrow", "1h 30m"] {
+            assert_eq!(typed(wrong), Err(Unmovable::Unreadable), "{wrong}");
         }
     }
 }

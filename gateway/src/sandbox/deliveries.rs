@@ -1,6 +1,6 @@
 //! The demo merchant's webhook deliveries, for the page and for the sandbox call.
 
-use domain::{BillId, DeliveryId, Refusal, Timestamp, WireId};
+use domain::{BillId, DeliveryId, Endpoint, EndpointId, Refusal, Timestamp, WireId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::Failure;
@@ -8,8 +8,9 @@ use store::tables::deliveries::{Filter, Try};
 
 use super::Demo;
 use crate::app::App;
+use crate::operations::deliveries::{self, Standing};
 use crate::operations::endpoints::Who;
-use crate::operations::{bills, deliveries};
+use crate::operations::{bills, endpoints};
 
 /// How many of the demo merchant's deliveries a list shows.
 const SHOWN: u32 = 50;
@@ -23,6 +24,12 @@ pub struct DeliveryRow {
     pub event: String,
     /// Where it goes.
     pub endpoint: String,
+    /// The registered endpoint, if it goes to one that is still there.
+    pub registered: Option<EndpointId>,
+    /// Can it be sent again? Not once its endpoint is removed.
+    pub sendable: bool,
+    /// Why it is where it is.
+    pub standing: Standing,
     /// `pending`, `delivered`, `failed` or `paused`.
     pub state: String,
     /// When it is tried next.
@@ -90,7 +97,14 @@ pub async fn about(
             state: seen.state().to_owned(),
             id: seen.delivery.new.id,
             event: seen.delivery.new.topic,
+            sendable: !seen.delivery.removed,
+            registered: seen
+                .delivery
+                .new
+                .endpoint
+                .filter(|_| !seen.delivery.removed),
             endpoint: seen.delivery.new.target,
+            standing: seen.standing,
             attempts: seen.attempts.into_iter().map(AttemptRow::from).collect(),
         })
         .collect())
@@ -109,12 +123,46 @@ async fn find(app: &App, wire: &WireId) -> Result<BillId, Failure> {
 
 /// One more attempt now.
 pub async fn resend(app: &App, id: &DeliveryId) -> Result<(), Failure> {
-    let caller = &demo(app)?.caller;
-    let who = Who {
-        caller,
+    deliveries::resend(app, &who(app)?, id).await
+}
+
+/// Gives one that waits up.
+pub async fn skip(app: &App, id: &DeliveryId) -> Result<(), Failure> {
+    deliveries::skip(app, &who(app)?, id).await
+}
+
+fn who(app: &App) -> Result<Who<'_>, Failure> {
+    Ok(Who {
+        caller: &demo(app)?.caller,
         actor: "sandbox",
-    };
-    deliveries::resend(app, &who, id).await
+    })
+}
+
+/// The demo merchant's endpoints, oldest first.
+pub async fn registered(app: &App) -> Result<Vec<Endpoint>, Failure> {
+    let caller = &demo(app)?.caller;
+    endpoints::list(app, &caller.merchant.id, caller.mode).await
+}
+
+/// What can be done to an endpoint on its page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Hold its deliveries back.
+    Pause,
+    /// Send what waited.
+    Resume,
+    /// Send a test event.
+    Test,
+}
+
+/// Does it.
+pub async fn act(app: &App, deed: Deed, id: &EndpointId) -> Result<Endpoint, Failure> {
+    let who = who(app)?;
+    match deed {
+        Deed::Pause => endpoints::pause(app, &who, id).await,
+        Deed::Resume => endpoints::resume(app, &who, id).await,
+        Deed::Test => endpoints::test(app, &who, id).await,
+    }
 }
 
 fn demo(app: &App) -> Result<&Demo, Failure> {

@@ -90,6 +90,16 @@ pub fn sandbox_routes() -> Router<Arc<App>> {
             "/sandbox/deliveries/{id}/resend",
             post(sandbox::deliveries::resend),
         )
+        .route(
+            "/sandbox/deliveries/{id}/skip",
+            post(sandbox::deliveries::skip),
+        )
+        .route("/sandbox/endpoints", get(sandbox::endpoints::show))
+        .route(
+            "/sandbox/endpoints/{id}/{deed}",
+            post(sandbox::endpoints::act),
+        )
+        .route("/sandbox/clock/form", post(sandbox::home::advance))
         .layer(DefaultBodyLimit::max(FORM_MAX))
         .layer(map_response(shell::protect))
 }

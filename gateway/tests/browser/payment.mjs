@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { button, field, launch, leave, pay, press, sound, tabTo, type, visitor } from "./page.mjs";
-import { Merchant, openShop, sandbox, until } from "./sandbox.mjs";
+import { Merchant, florin, openShop, sandbox, until } from "./sandbox.mjs";
 import { phoneTests } from "./vipps.mjs";
 
 const APPROVED = "4242424242424242";
@@ -205,6 +205,56 @@ test("a phone: large enough to touch, light enough to load", async () => {
   await leave(page);
 });
 
+test("an endpoint is paused, says why its deliveries wait, and is resumed", async () => {
+  const name = `Stock ${Date.now()}`;
+  const added = await florin("webhooks", "endpoints", "add", `${shop.url}/stock`, "--label", name);
+  const id = added.match(/end_[0-9a-f]+/)[0];
+  const page = await visitor(browser, [base], { javaScriptEnabled: false });
+  const row = page.locator(`#${id}`);
+  await page.goto(`${base}/sandbox/endpoints`);
+  await row.getByRole("button", { name: `Pause: ${name}` }).click();
+  assert.match(await row.innerText(), /paused/i);
+  assert.match(await row.innerText(), /somebody paused it on \d/i);
+  await merchant.create();
+  await page.goto(`${base}/sandbox/deliveries`);
+  const waits = page.locator("article").filter({ hasText: "bill.created" }).first();
+  assert.match(await waits.innerText(), /somebody paused its endpoint/i);
+  const skipped = `#${await waits.getAttribute("id")}`;
+  await waits.getByRole("button", { name: /^skip/i }).click();
+  assert.match(await page.locator(skipped).innerText(), /somebody skipped it/i);
+  assert.equal(await page.locator(skipped).getByRole("button", { name: /^skip/i }).count(), 0);
+  await page.goto(`${base}/sandbox/endpoints`);
+  await row.getByRole("button", { name: `Resume: ${name}` }).click();
+  assert.match(await row.innerText(), /active/i);
+  await row.getByRole("button", { name: `Send a test event: ${name}` }).click();
+  await until("the test event", async () => {
+    await page.goto(`${base}/sandbox/deliveries`);
+    const tested = page.locator("article").filter({ hasText: "endpoint.tested" }).first();
+    return (await tested.count()) && /your server took it/i.test(await tested.innerText());
+  });
+  await florin("webhooks", "endpoints", "remove", id);
+  await leave(page);
+});
+
+test("the sandbox's clock is moved on the home page", async () => {
+  const page = await visitor(browser, [base]);
+  await page.goto(base);
+  const clock = page.locator("section").filter({ has: page.locator("#clock") });
+  const shown = async () => Date.parse(await clock.locator("time").getAttribute("datetime"));
+  const before = await shown();
+  await clock.getByLabel("Move forward by").fill("backwards");
+  await clock.getByRole("button").click();
+  assert.match(await clock.innerText(), /type whole numbers/i);
+  await sound(page, "home-clock-problem");
+  assert.equal(await clock.getByLabel("Move forward by").inputValue(), "backwards");
+  await clock.getByLabel("Move forward by").fill("1h30m");
+  await Promise.all([page.waitForURL(/#clock$/), clock.getByRole("button").click()]);
+  const moved = (await shown()) - before;
+  assert.ok(moved >= 5_400_000 && moved < 5_520_000, `${moved} ms`);
+  assert.match(await clock.innerText(), /1 h 30 min/);
+  await leave(page);
+});
+
 /** Every page: how to get there with a fresh visitor. */
 const PAGES = {
   home: (page) => page.goto(base),
@@ -258,6 +308,19 @@ const PAGES = {
   docs: (page) => page.goto(`${base}/docs`),
   "docs-hitpay": (page) => page.goto(`${base}/docs/hitpay`),
   deliveries: (page) => page.goto(`${base}/sandbox/deliveries`),
+  endpoints: async (page) => {
+    const known = await florin("webhooks", "endpoints", "list");
+    if (!known.includes("stock")) {
+      const url = `${shop.url}/a/rather/long/address/of/a/shop/that/sells/tea/in/many/places`;
+      await florin("webhooks", "endpoints", "add", url, "--label", "stock");
+      await florin("webhooks", "endpoints", "add", `${shop.url}/books`, "--events", "bill.*");
+      const added = await florin("webhooks", "endpoints", "list");
+      const last = added.match(/end_[0-9a-f]+/g).at(-1);
+      await florin("webhooks", "endpoints", "pause", last);
+    }
+    await page.goto(`${base}/sandbox/endpoints`);
+    assert.match(await text(page), /stock/);
+  },
 };
 
 for (const colorScheme of ["light", "dark"]) {

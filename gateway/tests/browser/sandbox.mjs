@@ -1,10 +1,12 @@
 // The two servers of the test: the sandbox that runs already, and a little shop of our own that
 // takes returning browsers and webhooks.
 
+import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 
 const DEADLINE = 30_000;
 
@@ -41,6 +43,12 @@ export async function sandbox() {
     return answer?.status === 200;
   });
   return settings;
+}
+
+/** Runs a command of the binary against the running sandbox; what it printed. */
+export async function florin(...args) {
+  const all = [...args, "--data", process.env.FLORIN_DATA];
+  return (await promisify(execFile)(process.env.FLORIN, all)).stdout;
 }
 
 /** The calls of a merchant's server. */

@@ -91,7 +91,13 @@ impl Client {
 }
 
 /// The head, in lower case, and the body of a message.
-pub fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
+fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
+    let (head, body) = read_raw(stream)?;
+    Ok((head.to_ascii_lowercase(), body))
+}
+
+/// The head, in lower case but for the values of its fields, and the body of a message.
+pub fn read_raw(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
     let mut head = String::new();
     let mut length = 0;
     loop {
@@ -99,10 +105,12 @@ pub fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String
         if stream.read_line(&mut line)? == 0 {
             return Err(Error::other("closed"));
         }
-        let line = line.trim_end().to_ascii_lowercase();
+        let line = line.trim_end();
         if line.is_empty() {
             break;
         }
+        let (name, value) = line.split_at(line.find(": ").unwrap_or(line.len()));
+        let line = name.to_ascii_lowercase() + value;
         head.push_str(&line);
         head.push('\n');
         if let Some(text) = line.strip_prefix("content-length:") {

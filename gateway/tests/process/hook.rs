@@ -6,14 +6,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::client::read_message;
+use super::client::read_raw;
 
 /// How long a fact is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 struct State {
-    /// Heads in lower case, and bodies, in the order in which they came.
+    /// Heads (names in lower case) and bodies, in the order in which they came.
     got: Vec<(String, String)>,
     /// The answer to requests whose head and body hold a text; the last one that fits counts.
     answers: Vec<(String, u16)>,
@@ -50,7 +50,7 @@ impl Hook {
 
     fn serve(&self, stream: std::net::TcpStream) {
         let mut stream = BufReader::new(stream);
-        while let Ok((head, body)) = read_message(&mut stream) {
+        while let Ok((head, body)) = read_raw(&mut stream) {
             let mut state = self.lock();
             let text = format!("{head}\n{body}");
             let special = state.answers.iter().rev();
@@ -75,7 +75,7 @@ impl Hook {
         self.state.0.lock().unwrap()
     }
 
-    /// From now on, what holds this text (in the lower-case head or in the body) gets this answer.
+    /// From now on, what holds this text gets this answer.
     pub fn answers(&self, text: &str, status: u16) {
         self.lock().answers.push((text.to_owned(), status));
     }

@@ -3,20 +3,25 @@
 use askama::Template;
 use domain::bill::{Ask, BillHead, BillState, Payer};
 use domain::card::{CardProblem, Instrument};
+use domain::endpoint::Pause;
 use domain::payment::{Cause, Means};
 use domain::{
-    AttemptId, Bill, BillId, BillView, Currency, DeliveryId, Merchant, MerchantId, Mode, Moment,
-    Money, Payment, Secret, Seed, Timestamp, WireId,
+    AttemptId, Bill, BillId, BillView, Caller, Currency, DeliveryId, Endpoint, EndpointAsk,
+    EndpointId, EndpointState, Merchant, MerchantId, Mode, Moment, Money, Payment, Secret, Seed,
+    Timestamp, Topics, WireId,
 };
+use gateway::operations::deliveries::Standing;
 use gateway::operations::payments::Challenge;
 use gateway::sandbox::deliveries::{AttemptRow, DeliveryRow};
 use gateway::sandbox::shop::{Received, Seen};
 use gateway::web::checkout::link::LinkPage;
 use gateway::web::checkout::view::{Checkout, Ended, Ending, receipt_payment};
+use gateway::web::display::When;
 use gateway::web::docs::{DialectPage, DocsPage};
 use gateway::web::errors::{MessagePage, Trouble};
 use gateway::web::sandbox::deliveries::DeliveriesPage;
-use gateway::web::sandbox::home::HomePage;
+use gateway::web::sandbox::endpoints::EndpointsPage;
+use gateway::web::sandbox::home::{ClockPart, HomePage};
 use gateway::web::sandbox::shop::ShopPage;
 use gateway::web::simulator::SimulatorPage;
 use gateway::web::words::EN;
@@ -261,9 +266,15 @@ fn small_stories() -> Vec<(&'static str, String)> {
             .render()
             .unwrap()
     };
-    let home = |typed, problem: Option<&str>| {
+    let clock = |typed: &str, problem: Option<&str>| ClockPart {
+        now: When::new(&EN, NOW),
+        ahead: problem.map(|_| "1 d 2 h".to_owned()),
+        typed: typed.to_owned(),
+        problem: problem.map(str::to_owned),
+    };
+    let home = |typed, problem: Option<&str>, clock| {
         let problem = problem.map(str::to_owned);
-        HomePage::new(&EN, "http://127.0.0.1:8080", typed, problem)
+        HomePage::new(&EN, "http://127.0.0.1:8080", typed, problem, clock)
             .render()
             .unwrap()
     };
@@ -278,8 +289,15 @@ fn small_stories() -> Vec<(&'static str, String)> {
         ("unavailable", message(Trouble::Unavailable)),
         ("busy", message(Trouble::Busy)),
         ("unreadable", message(Trouble::Unreadable)),
-        ("home", home(None, None)),
-        ("home-problem", home(Some("lots"), Some(EN.amount_zero.0))),
+        ("home", home(None, None, clock("", None))),
+        (
+            "home-problem",
+            home(Some("lots"), Some(EN.amount_zero.0), clock("", None)),
+        ),
+        (
+            "home-clock-problem",
+            home(None, None, clock("<b>", Some(EN.home_clock_unreadable.0))),
+        ),
     ]
 }
 
@@ -330,10 +348,86 @@ fn delivery(label: &str, state: &str, statuses: &[Option<u16>]) -> DeliveryRow {
         id: DeliveryId::mint(&moment(), label),
         event: "payment_request.completed".to_owned(),
         endpoint: "https://shop.example/hooks/florin?<script>".to_owned(),
+        registered: None,
+        sendable: true,
+        standing: match state {
+            "pending" => Standing::Due(NOW),
+            "delivered" => Standing::Delivered,
+            _ => Standing::GivenUp("gave_up".to_owned()),
+        },
         state: state.to_owned(),
         next_attempt_at: (state == "pending").then_some(NOW),
         attempts: statuses.iter().map(attempt).collect(),
     }
+}
+
+/// Deliveries to endpoints, in every standing there is.
+fn standings() -> Vec<DeliveryRow> {
+    let since = NOW;
+    let paused = |why| Standing::Paused { since, why };
+    let ahead = DeliveryId::mint(&moment(), "ahead");
+    let given_up = |reason: &str| Standing::GivenUp(reason.to_owned());
+    [
+        ("by hand", "paused", paused(Pause::ByHand)),
+        ("failing", "paused", paused(Pause::Failing)),
+        ("gone paused", "paused", paused(Pause::Gone)),
+        ("under way", "pending", Standing::UnderWay),
+        ("behind", "pending", Standing::Behind(ahead)),
+        ("gone", "failed", given_up("gone")),
+        ("skipped", "failed", given_up("skipped")),
+        ("removed", "failed", given_up("endpoint_removed")),
+    ]
+    .into_iter()
+    .map(|(label, state, standing)| {
+        let sendable = label != "removed";
+        let endpoint = EndpointId::mint(&moment(), "stock");
+        DeliveryRow {
+            standing,
+            sendable,
+            registered: sendable.then_some(endpoint),
+            next_attempt_at: None,
+            ..delivery(label, state, &[])
+        }
+    })
+    .collect()
+}
+
+fn endpoint(label: &str, state: EndpointState, failures: u32) -> Endpoint {
+    let caller = Caller {
+        merchant: merchant("Demo Shop"),
+        mode: Mode::Test,
+    };
+    let ask = EndpointAsk {
+        url: format!("https://shop.example/hooks/{label}?<script>"),
+        topics: match label {
+            "all" => Topics::All,
+            _ => Topics::Some(vec!["bill.paid".to_owned(), "payment.*".to_owned()]),
+        },
+        label: (label != "all").then(|| label.to_owned()),
+        per_topic_max: None,
+        extras: serde_json::Map::new(),
+    };
+    let at = Moment {
+        seed: Seed::new(moment().seed.derive(label)),
+        ..moment()
+    };
+    let wire = WireId::new(format!("wire-{label}")).unwrap();
+    let mut made = Endpoint::register(&at, &caller, "standard", wire, ask);
+    made.state = state;
+    made.health.failures = failures;
+    made.health.failing_since = (failures > 0).then_some(NOW);
+    made
+}
+
+fn endpoints() -> Vec<Endpoint> {
+    let paused = |why| EndpointState::Paused { at: NOW, why };
+    vec![
+        endpoint("all", EndpointState::Active, 0),
+        endpoint("stock", EndpointState::Active, 1),
+        endpoint("<b>books", paused(Pause::Failing), 240),
+        endpoint("mail", paused(Pause::ByHand), 0),
+        endpoint("old", paused(Pause::Gone), 1),
+    ]
 }
 
 fn sandbox_stories() -> Vec<(&'static str, String)> {
@@ -365,6 +459,15 @@ fn sandbox_stories() -> Vec<(&'static str, String)> {
         ("deliveries", deliveries(None, rows())),
         ("deliveries-of-one", deliveries(Some(BILL), rows())),
         ("deliveries-none", deliveries(None, Vec::new())),
+        ("deliveries-standing", deliveries(None, standings())),
+        (
+            "endpoints",
+            EndpointsPage::new(&EN, &endpoints()).render().unwrap(),
+        ),
+        (
+            "endpoints-none",
+            EndpointsPage::new(&EN, &[]).render().unwrap(),
+        ),
         (
             "docs",
             DocsPage::new(&EN, std::iter::once(&profile))

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::super::door::{Door, DoorArgs};
+use super::super::door::{Door, DoorArgs, segment};
 use super::super::{Problem, say};
 use super::{pretty, rows, text};
 
@@ -73,7 +73,7 @@ pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
         EndpointsCommand::Test(args) => one(args, "test", "gets a test event").await,
         EndpointsCommand::Remove(args) => one(args, "remove", "is removed").await,
         EndpointsCommand::Rotate(args) => {
-            let path = format!("/endpoints/{}/rotate", args.endpoint);
+            let path = format!("/endpoints/{}/rotate", segment(&args.endpoint));
             let answer = Door::new(&args.door).post(&path, None).await?;
             say(&format!(
                 "New secret: {}\nThe old one stays valid for a day. This is not shown again.",
@@ -138,7 +138,7 @@ async fn add(args: &AddArgs) -> Result<(), Problem> {
 }
 
 async fn one(args: &OneArgs, action: &str, done: &str) -> Result<(), Problem> {
-    let path = format!("/endpoints/{}/{action}", args.endpoint);
+    let path = format!("/endpoints/{}/{action}", segment(&args.endpoint));
     Door::new(&args.door).post(&path, None).await?;
     say(&format!("{} {done}.", args.endpoint));
     Ok(())

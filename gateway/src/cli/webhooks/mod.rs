@@ -6,7 +6,7 @@ mod verify;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::door::{Door, DoorArgs};
+use super::door::{Door, DoorArgs, segment};
 use super::{Problem, say, start};
 use endpoints::EndpointsCommand;
 
@@ -79,7 +79,6 @@ pub(super) struct OneArgs {
 #[derive(Debug, Args)]
 pub(super) struct ResendArgs {
     /// The delivery (`dlv_…`), or leave it out and name an endpoint and a time.
-    #[arg(required_unless_present = "endpoint")]
     delivery: Option<String>,
     /// The endpoint (`end_…`) whose deliveries go out again.
     #[arg(long, requires = "from", conflicts_with = "delivery")]
@@ -105,7 +104,7 @@ pub(super) fn run(command: &WebhooksCommand) -> Result<(), Problem> {
             WebhooksCommand::Show(args) => show(args).await,
             WebhooksCommand::Resend(args) => resend(args).await,
             WebhooksCommand::Skip(args) => {
-                let path = format!("/deliveries/{}/skip", args.delivery);
+                let path = format!("/deliveries/{}/skip", segment(&args.delivery));
                 Door::new(&args.door).post(&path, None).await?;
                 say(&format!("{} is given up.", args.delivery));
                 Ok(())
@@ -162,7 +161,7 @@ async fn list(args: &ListArgs) -> Result<(), Problem> {
 }
 
 async fn show(args: &ShowArgs) -> Result<(), Problem> {
-    let path = format!("/deliveries/{}", args.delivery);
+    let path = format!("/deliveries/{}", segment(&args.delivery));
     let answer = Door::new(&args.door).get(&path, &[]).await?;
     if args.json {
         say(&pretty(&answer));
@@ -216,17 +215,21 @@ fn attempt_text(attempt: &Value) -> String {
 async fn resend(args: &ResendArgs) -> Result<(), Problem> {
     let door = Door::new(&args.door);
     if let Some(id) = &args.delivery {
-        door.post(&format!("/deliveries/{id}/resend"), None).await?;
+        let path = format!("/deliveries/{}/resend", segment(id));
+        door.post(&path, None).await?;
         say(&format!("{id} goes out again."));
         return Ok(());
     }
-    let endpoint = args.endpoint.as_deref().unwrap_or_default();
+    let Some(endpoint) = args.endpoint.as_deref() else {
+        let form = "a delivery (dlv_…), or --endpoint end_… --from 2026-11-21T09:00:00Z";
+        return Err(Problem::Usage(format!("say what goes out again: {form}")));
+    };
     let body = serde_json::json!({
         "from": args.from,
         "until": args.until,
         "delivered_too": args.all,
     });
-    let path = format!("/endpoints/{endpoint}/resend");
+    let path = format!("/endpoints/{}/resend", segment(endpoint));
     let answer = door.post(&path, Some(body)).await?;
     let count = answer.get("resent").and_then(Value::as_u64).unwrap_or(0);
     say(&match count {

@@ -6,11 +6,14 @@ use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use domain::endpoint::Pause;
 use domain::{DeliveryId, Refusal, WireId};
+use store::tables::deliveries::why;
 
 use super::shop::{indented, lines};
 use crate::app::App;
 use crate::operations::Failure;
+use crate::operations::deliveries::Standing;
 use crate::sandbox::deliveries::{self, AttemptRow, DeliveryRow};
 use crate::web::display::When;
 use crate::web::errors;
@@ -54,6 +57,14 @@ pub struct Delivery {
     pub attempts: Vec<Attempt>,
     /// What the button says to those who cannot see where it stands.
     pub resend: String,
+    /// Can it be sent again?
+    pub sendable: bool,
+    /// The same for the button that gives it up, if it waits.
+    pub skip: Option<String>,
+    /// The registered endpoint it goes to, if it does.
+    pub registered: Option<String>,
+    /// Why it is where it is, in words.
+    pub why: String,
 }
 
 /// One try, both sides.
@@ -103,6 +114,12 @@ impl Delivery {
         Self {
             id: row.id.to_string(),
             resend: w.delivery_resend_of.with("event", &row.event).to_string(),
+            sendable: row.sendable,
+            skip: ["pending", "paused"]
+                .contains(&row.state.as_str())
+                .then(|| w.delivery_skip_of.with("event", &row.event).to_string()),
+            registered: row.registered.as_ref().map(ToString::to_string),
+            why: standing(w, &row.standing),
             tone,
             state,
             next: row.next_attempt_at.map(|at| When::new(w, at)),
@@ -114,6 +131,27 @@ impl Delivery {
             endpoint: row.endpoint,
         }
     }
+}
+
+fn standing(w: &Words, standing: &Standing) -> String {
+    let text = match standing {
+        Standing::Delivered => w.standing_delivered,
+        Standing::GivenUp(reason) => match reason.as_str() {
+            why::GONE => w.standing_gone,
+            why::SKIPPED => w.standing_skipped,
+            why::REMOVED => w.standing_removed,
+            _ => w.standing_gave_up,
+        },
+        Standing::Paused { why, .. } => match why {
+            Pause::ByHand => w.standing_by_hand,
+            Pause::Failing => w.standing_failing,
+            Pause::Gone => w.standing_gone_paused,
+        },
+        Standing::UnderWay => w.standing_under_way,
+        Standing::Due(_) => w.standing_due,
+        Standing::Behind(id) => return w.standing_behind.with("id", id).to_string(),
+    };
+    text.to_string()
 }
 
 impl Attempt {
@@ -182,10 +220,38 @@ pub async fn resend(
 ) -> Response {
     let shell = Shell::new(&app.site, &headers);
     let Ok(id) = DeliveryId::parse(&id) else {
-        return errors::failed(&shell, &Failure::Refused(Refusal::UnknownRoute));
+        return errors::missing(&shell);
     };
-    if let Err(failure) = deliveries::resend(&app, &id).await {
-        return errors::failed(&shell, &failure);
+    let done = deliveries::resend(&app, &id).await;
+    back(&shell, &id, body, done)
+}
+
+/// `POST /sandbox/deliveries/{id}/skip`: gives it up, then back to the list.
+pub async fn skip(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
+    let shell = Shell::new(&app.site, &headers);
+    let Ok(id) = DeliveryId::parse(&id) else {
+        return errors::missing(&shell);
+    };
+    let done = deliveries::skip(&app, &id).await;
+    back(&shell, &id, body, done)
+}
+
+/// Back to the list, at the delivery. What could not be done because it was over meanwhile is seen
+/// there.
+fn back(
+    shell: &Shell,
+    id: &DeliveryId,
+    body: axum::body::Bytes,
+    done: Result<(), Failure>,
+) -> Response {
+    match done {
+        Ok(()) | Err(Failure::Refused(Refusal::WrongState(_))) => {}
+        Err(failure) => return errors::failed(shell, &failure),
     }
     let form = Form::read(Vec::from(body));
     let payment = form
@@ -202,5 +268,5 @@ pub async fn resend(
     };
     shell
         .see_other(&target)
-        .unwrap_or_else(|| errors::missing(&shell))
+        .unwrap_or_else(|| errors::missing(shell))
 }

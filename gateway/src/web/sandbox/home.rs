@@ -11,8 +11,10 @@ use domain::{Currency, Refusal};
 
 use crate::app::App;
 use crate::operations::Failure;
+use crate::sandbox::clock::{self, Unmovable};
 use crate::sandbox::shop;
 use crate::web::checkout::link::{example, read_amount};
+use crate::web::display::When;
 use crate::web::errors;
 use crate::web::form::Form;
 use crate::web::parts::Head;
@@ -42,6 +44,47 @@ pub struct HomePage {
     pub cards: Vec<(&'static str, Text)>,
     /// A first call from a terminal.
     pub curl: String,
+    /// The sandbox's clock.
+    pub clock: ClockPart,
+}
+
+/// The sandbox's clock on the page.
+#[derive(Clone, Debug)]
+pub struct ClockPart {
+    /// What it shows.
+    pub now: When,
+    /// How far it is ahead of real time, if it is.
+    pub ahead: Option<String>,
+    /// What stands in the field.
+    pub typed: String,
+    /// What is wrong with that.
+    pub problem: Option<String>,
+}
+
+impl ClockPart {
+    /// The clock as it is, with an empty field.
+    pub fn new(w: &Words, app: &App) -> Self {
+        Self {
+            now: When::new(w, app.clock.now()),
+            ahead: clock::ahead(&app.clock),
+            typed: String::new(),
+            problem: None,
+        }
+    }
+
+    /// The same, with what was typed and cannot be done.
+    fn refused(w: &Words, app: &App, typed: &str, why: Unmovable) -> Self {
+        let problem = match why {
+            Unmovable::Unreadable => w.home_clock_unreadable,
+            Unmovable::Nothing => w.home_clock_nothing,
+            Unmovable::TooFar => w.home_clock_far,
+        };
+        Self {
+            typed: typed.chars().take(40).collect(),
+            problem: Some(problem.to_string()),
+            ..Self::new(w, app)
+        }
+    }
 }
 
 impl HomePage {
@@ -51,17 +94,19 @@ impl HomePage {
         public_url: &str,
         typed: Option<&str>,
         problem: Option<String>,
+        clock: ClockPart,
     ) -> Self {
         let example = Currency::parse_exact(CURRENCY)
             .map(example)
             .unwrap_or_default();
-        let title = match &problem {
+        let title = match problem.as_ref().or(clock.problem.as_ref()) {
             Some(_) => w.error_prefix.with("title", w.home_heading).to_string(),
             None => w.home_heading.to_string(),
         };
         Self {
             w,
             head: Head::developer(title),
+            clock,
             code: CURRENCY,
             typed: typed.map_or(example.clone(), |typed| typed.chars().take(40).collect()),
             example,
@@ -89,7 +134,13 @@ pub async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let shell = Shell::new(&app.site, &headers);
     shell.page(
         StatusCode::OK,
-        &HomePage::new(shell.w, &app.site.public_url, None, None),
+        &HomePage::new(
+            shell.w,
+            &app.site.public_url,
+            None,
+            None,
+            ClockPart::new(shell.w, &app),
+        ),
     )
 }
 
@@ -104,7 +155,9 @@ pub async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes)
     };
     let typed = form.get("amount");
     let again = |problem: String| {
-        let page = HomePage::new(shell.w, &app.site.public_url, Some(typed), Some(problem));
+        let clock = ClockPart::new(shell.w, &app);
+        let url = &app.site.public_url;
+        let page = HomePage::new(shell.w, url, Some(typed), Some(problem), clock);
         shell.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
     };
     let amount = match read_amount(shell.w, typed, currency) {
@@ -122,6 +175,29 @@ pub async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes)
                 .next()
                 .unwrap_or_default(),
         ),
+        Err(failure) => errors::failed(&shell, &failure),
+    }
+}
+
+/// `POST /sandbox/clock/form`: moves the sandbox's clock, then back to where it is shown.
+pub async fn advance(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    let shell = Shell::new(&app.site, &headers);
+    let Some(form) = Form::read(Vec::from(body)) else {
+        return errors::unreadable(&shell);
+    };
+    let text = form.get("advance");
+    let span = match clock::typed(text) {
+        Ok(span) => span,
+        Err(why) => {
+            let part = ClockPart::refused(shell.w, &app, text, why);
+            let page = HomePage::new(shell.w, &app.site.public_url, None, None, part);
+            return shell.page(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        }
+    };
+    match clock::forward(&app, span).await {
+        Ok(()) => shell
+            .see_other("/#clock")
+            .unwrap_or_else(|| errors::missing(&shell)),
         Err(failure) => errors::failed(&shell, &failure),
     }
 }

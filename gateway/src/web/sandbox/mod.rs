@@ -2,6 +2,7 @@
 
 pub mod card_gen;
 pub mod deliveries;
+pub mod endpoints;
 pub mod home;
 pub mod phone;
 pub mod shop;

@@ -31,6 +31,7 @@ words! {
     nav_label = "Sandbox";
     nav_home = "Try a payment";
     nav_deliveries = "Deliveries";
+    nav_endpoints = "Endpoints";
     nav_docs = "API documents";
     moment = "{day} {month} {year}, {time}\u{a0}UTC";
     months =
@@ -327,6 +328,20 @@ words! {
     home_call_text =
         "The same as the button above, from a terminal. Put in the API key that was printed when \
          the sandbox started.";
+    home_clock = "The sandbox's clock";
+    home_clock_text =
+        "Everything here goes by this clock: expiries, and the times at which webhooks are tried \
+         again. Move it forward, and all that becomes due on the way happens at once, in order. \
+         It never goes back.";
+    home_clock_now = "Now";
+    home_clock_ahead = "Ahead of real time";
+    home_clock_real = "Not at all";
+    home_clock_by = "Move forward by";
+    home_clock_hint = "For example 30m, 2h or 1d12h";
+    home_clock_button = "Move the clock";
+    home_clock_unreadable = "Type whole numbers with s, m, h or d, like 1h30m";
+    home_clock_nothing = "Type more than nothing: the clock only goes forward";
+    home_clock_far = "Type 400 days or less";
     home_next = "Look further";
     home_docs_text = "Every call with its fields, limits and examples.";
     home_deliveries_text =
@@ -403,6 +418,50 @@ words! {
     state_delivered = "Delivered";
     state_failed = "Failed";
     state_paused = "Paused";
+    delivery_why = "Why";
+    delivery_skip = "Skip";
+    delivery_skip_of = "Skip: {event}";
+    delivery_at_endpoint = "Its endpoint";
+    standing_delivered = "Your server took it.";
+    standing_gave_up = "Given up: every try of its schedule failed.";
+    standing_gone = "Given up: the server answered 410 Gone.";
+    standing_skipped = "Given up: somebody skipped it.";
+    standing_removed = "Given up: its endpoint was removed.";
+    standing_by_hand = "It waits: somebody paused its endpoint. Resume that, and it is sent.";
+    standing_failing =
+        "It waits: its endpoint failed for too long and was paused. Resume that, and it is sent.";
+    standing_gone_paused =
+        "It waits: its endpoint answered 410 Gone and was paused. Resume that, and it is sent.";
+    standing_under_way = "It is being sent now.";
+    standing_due = "It is sent by itself at the time of the next try.";
+    standing_behind =
+        "It waits behind {id}, which must be sent first. Send that one again, or skip it.";
+
+    // Endpoints.
+    endpoints_heading = "Webhook endpoints";
+    endpoints_intro =
+        "Addresses that are told about events, whatever payment they belong to. Deliveries of a \
+         paused endpoint wait; nothing is lost.";
+    endpoints_none = "No endpoint is registered";
+    endpoints_none_text = "Register one from a terminal; its secret is printed once:";
+    endpoint_scheme = "Scheme";
+    endpoint_events = "Events";
+    endpoint_all_events = "All";
+    endpoint_id = "Endpoint";
+    endpoint_health = "Health";
+    endpoint_healthy = "The last try was good, or there was none yet.";
+    endpoint_failing_one = "1 failed try since {when}.";
+    endpoint_failing = "{count} failed tries since {when}.";
+    endpoint_active = "Active";
+    endpoint_paused_by_hand = "Somebody paused it on {when}.";
+    endpoint_paused_failing = "It failed for too long and was paused on {when}.";
+    endpoint_paused_gone = "It answered 410 Gone and was paused on {when}.";
+    endpoint_pause = "Pause";
+    endpoint_pause_of = "Pause: {url}";
+    endpoint_resume = "Resume";
+    endpoint_resume_of = "Resume: {url}";
+    endpoint_test = "Send a test event";
+    endpoint_test_of = "Send a test event: {url}";
 
     // The landing page of a payment by phone.
     landing_heading = "Pay with Vipps MobilePay";

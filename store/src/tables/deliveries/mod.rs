@@ -190,6 +190,8 @@ pub struct Delivery {
     pub created: Timestamp,
     /// Is its endpoint paused?
     pub paused: bool,
+    /// Is its endpoint removed? Then it is never sent again.
+    pub removed: bool,
     /// What its scheme calls its endpoint.
     pub endpoint_wire: Option<String>,
 }
@@ -462,6 +464,7 @@ fn delivery(row: &Row) -> Result<Delivery, Fault> {
         leased: row.text_or_null(21)?.is_some(),
         created: row.time(22)?,
         paused: row.text_or_null(23)? == Some("paused"),
+        removed: row.text_or_null(23)? == Some("removed"),
         endpoint_wire: row.text_or_null(24)?.map(str::to_owned),
     })
 }
