@@ -22,6 +22,7 @@ pub mod numipay;
 pub mod sign;
 pub mod standard;
 pub mod verify;
+pub mod vipps;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
@@ -30,7 +31,12 @@ use http::Response;
 use http::request::Parts;
 
 /// Every dialect, in the order in which their paths are asked for.
-pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &numipay::Numipay, &igivepay::IGivePay];
+pub const ALL: &[&dyn Dialect] = &[
+    &hitpay::HitPay,
+    &vipps::Vipps,
+    &numipay::Numipay,
+    &igivepay::IGivePay,
+];
 
 /// What a dialect is, as data.
 #[derive(Debug)]
@@ -57,10 +63,31 @@ pub struct Site {
     pub insecure_targets: bool,
     /// Settings of the HitPay dialect.
     pub hitpay: hitpay::Options,
+    /// Settings of the Vipps MobilePay dialect.
+    pub vipps: vipps::Options,
+    /// Times and limits of reservations.
+    pub reservations: domain::reservation::Rules,
     /// Settings of the Numipay dialect.
     pub numipay: numipay::Options,
     /// Settings of the iGivePay dialect.
     pub igivepay: igivepay::Options,
+}
+
+impl Site {
+    /// A sandbox at this address: every setting as it is by default, and targets on this machine
+    /// allowed.
+    pub fn sandbox(public_url: &str) -> Self {
+        Self {
+            public_url: public_url.to_owned(),
+            insecure_targets: true,
+            hitpay: hitpay::Options::default(),
+            vipps: vipps::Options::default(),
+            reservations: domain::reservation::Rules::default(),
+            numipay: numipay::Options::default(),
+            // Whoever serves pages gives it a key; without one no page opens.
+            igivepay: igivepay::Options::new(Secret::new(String::new())),
+        }
+    }
 }
 
 /// What one kind of id names.
@@ -152,6 +179,15 @@ pub trait Dialect: Sync {
     /// What it is, as data.
     fn profile(&self) -> &'static Profile;
 
+    /// Does this path belong to it? By the rule of [`Profile::prefixes`], unless it reads paths
+    /// more loosely.
+    fn owns(&self, path: &str) -> bool {
+        self.profile().prefixes.iter().any(|prefix| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
     /// The credential in the head or the body; a request without one is refused.
     fn credential(&self, head: &Parts, body: &[u8]) -> Result<Credential, Refusal>;
 
@@ -232,12 +268,7 @@ pub enum PageOutcome {
 
 /// The dialect that owns a path, if any does.
 pub fn owner(path: &str) -> Option<&'static dyn Dialect> {
-    ALL.iter().copied().find(|dialect| {
-        dialect.profile().prefixes.iter().any(|prefix| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    })
+    ALL.iter().copied().find(|dialect| dialect.owns(path))
 }
 
 /// The dialect of this name, if there is one.

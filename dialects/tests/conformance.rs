@@ -54,7 +54,7 @@ fn profiles_are_sound() {
     }
     assert!(by_name("nobody").is_none());
     assert!(owner("/").is_none());
-    assert!(owner("/webhooks/v1/webhooks").is_none());
+    assert!(owner("/webhooks").is_none());
 }
 
 #[test]

@@ -11,7 +11,9 @@ use crate::moment::{Span, Timestamp};
 use crate::money::Money;
 use crate::payment::Payment;
 use crate::programme::CardUse;
+use crate::reservation::{ReservationCall, ReservationReply};
 use crate::secret::Secret;
+use crate::token::AccessToken;
 use crate::transaction::{TransactionCall, TransactionReply};
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
@@ -28,6 +30,10 @@ pub enum Call {
     ChangeBill(WireId, Box<Ask>),
     /// Delete a bill that was not paid.
     WithdrawBill(WireId),
+    /// Do something with a reservation.
+    Reservation(ReservationCall),
+    /// Issue an access token to the caller.
+    IssueToken,
     /// Deposits and withdrawals.
     Transaction(TransactionCall),
     /// About gift cards.
@@ -76,6 +82,8 @@ impl Call {
             Self::ListBills(_) => "list_bills",
             Self::ChangeBill(..) => "change_bill",
             Self::WithdrawBill(_) => "withdraw_bill",
+            Self::Reservation(call) => call.name(),
+            Self::IssueToken => "issue_token",
             Self::Transaction(call) => call.name(),
             Self::Cards(call) => call.name(),
             Self::RegisterEndpoint(_) => "register_endpoint",
@@ -179,6 +187,10 @@ pub enum Reply {
     Endpoints(Vec<EndpointView>),
     /// An endpoint was removed.
     EndpointRemoved,
+    /// What became of a reservation.
+    Reservation(Box<ReservationReply>),
+    /// An access token.
+    Token(AccessToken),
 }
 
 /// What is on a gift card, as far as the caller may know: an unknown card, one that cannot be used

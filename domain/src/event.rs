@@ -9,6 +9,7 @@ use crate::merchant::Mode;
 use crate::moment::{Moment, Timestamp};
 use crate::payment::Payment;
 use crate::payout::Payout;
+use crate::reservation::Step;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -138,6 +139,15 @@ pub enum About {
         /// The payment.
         payment: Option<Box<Payment>>,
     },
+    /// A step of a reservation: its bill and payment, and the step.
+    Step {
+        /// The bill.
+        bill: Box<Bill>,
+        /// The payment.
+        payment: Box<Payment>,
+        /// The step.
+        step: Box<Step>,
+    },
     /// An endpoint for webhooks.
     Endpoint(Box<Endpoint>),
     /// A payout.
@@ -166,6 +176,21 @@ impl Event {
         Self::new(at, fact, About::Bill { bill, payment })
     }
 
+    /// An event about a step of a reservation.
+    pub fn of_step(at: &Moment, bill: Bill, payment: Payment, step: Step) -> Self {
+        let fact = step.kind.fact();
+        let (bill, payment, step) = (Box::new(bill), Box::new(payment), Box::new(step));
+        Self::new(
+            at,
+            fact,
+            About::Step {
+                bill,
+                payment,
+                step,
+            },
+        )
+    }
+
     /// An event about an endpoint.
     pub fn of_endpoint(at: &Moment, fact: Fact, endpoint: Endpoint) -> Self {
         Self::new(at, fact, About::Endpoint(Box::new(endpoint)))
@@ -183,6 +208,7 @@ impl Event {
                 payment: Some(payment),
                 ..
             } => payment.head.id.as_str(),
+            About::Step { payment, .. } => payment.head.id.as_str(),
             About::Bill { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
             About::Payout(payout) => payout.head.id.as_str(),
@@ -200,7 +226,7 @@ impl Event {
     /// Whose it is.
     pub fn merchant(&self) -> &MerchantId {
         match &self.about {
-            About::Bill { bill, .. } => &bill.head.merchant,
+            About::Bill { bill, .. } | About::Step { bill, .. } => &bill.head.merchant,
             About::Endpoint(endpoint) => &endpoint.head.merchant,
             About::Payout(payout) => &payout.head.merchant,
         }
@@ -209,7 +235,7 @@ impl Event {
     /// Test or live.
     pub fn mode(&self) -> Mode {
         match &self.about {
-            About::Bill { bill, .. } => bill.head.mode,
+            About::Bill { bill, .. } | About::Step { bill, .. } => bill.head.mode,
             About::Endpoint(endpoint) => endpoint.head.mode,
             About::Payout(payout) => payout.head.mode,
         }
@@ -218,7 +244,7 @@ impl Event {
     /// Our id of the object by which the event is found again: the bill, the endpoint.
     pub fn object(&self) -> &str {
         match &self.about {
-            About::Bill { bill, .. } => bill.head.id.as_str(),
+            About::Bill { bill, .. } | About::Step { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
             About::Payout(payout) => payout.head.id.as_str(),
         }
@@ -228,7 +254,7 @@ impl Event {
     /// no single one.
     pub fn dialect(&self) -> Option<&str> {
         match &self.about {
-            About::Bill { bill, .. } => Some(&bill.head.dialect),
+            About::Bill { bill, .. } | About::Step { bill, .. } => Some(&bill.head.dialect),
             About::Payout(payout) => Some(&payout.head.dialect),
             About::Endpoint(_) => None,
         }
@@ -238,14 +264,14 @@ impl Event {
     pub fn payout(&self) -> Option<&Payout> {
         match &self.about {
             About::Payout(payout) => Some(payout),
-            About::Bill { .. } | About::Endpoint(_) => None,
+            About::Bill { .. } | About::Step { .. } | About::Endpoint(_) => None,
         }
     }
 
     /// The bill, if it is about one.
     pub fn bill(&self) -> Option<&Bill> {
         match &self.about {
-            About::Bill { bill, .. } => Some(bill),
+            About::Bill { bill, .. } | About::Step { bill, .. } => Some(bill),
             About::Endpoint(_) | About::Payout(_) => None,
         }
     }
@@ -254,6 +280,7 @@ impl Event {
     pub fn payment(&self) -> Option<&Payment> {
         match &self.about {
             About::Bill { payment, .. } => payment.as_deref(),
+            About::Step { payment, .. } => Some(payment),
             About::Endpoint(_) | About::Payout(_) => None,
         }
     }

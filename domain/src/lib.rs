@@ -40,7 +40,9 @@ pub mod payout;
 pub mod programme;
 pub mod provider;
 pub mod refusal;
+pub mod reservation;
 pub mod secret;
+pub mod token;
 pub mod transaction;
 
 pub use attempt::{Attempt, AttemptState};
@@ -64,5 +66,9 @@ pub use payout::{Payout, PayoutState};
 pub use programme::{CardEntry, Programme};
 pub use provider::{Direction, PaymentSettings};
 pub use refusal::{FieldProblem, Object, Refusal};
+pub use reservation::{
+    ReservationCall, ReservationReply, ReservationView, Step, StepKind, StepProblem,
+};
 pub use secret::Secret;
+pub use token::{AccessToken, AccountProof, Flaw, Proof};
 pub use transaction::{TransactionCall, TransactionReply, TransactionView};

@@ -44,6 +44,16 @@ pub const READERS: usize = 4;
 /// Reads that may wait for a reader thread; one more is answered 503 at once.
 pub const READ_QUEUE_MAX: usize = 1_024;
 
+/// Writes in one commit on PostgreSQL: they wait for one another's statements.
+pub const PG_GROUP_MAX: usize = 64;
+
+/// Writing connections of one node to PostgreSQL. Few: callers share a commit, and more
+/// connections conflict more.
+pub const PG_WRITERS: usize = 4;
+
+/// Reading connections of one node to PostgreSQL.
+pub const PG_READERS: usize = 4;
+
 /// Rows of one page of a list, at most.
 pub const PAGE_MAX: u32 = 100;
 
@@ -112,6 +122,12 @@ pub const CLAIM_MAX: u32 = 64;
 
 /// Bytes of an endpoint's answer that are read and kept.
 pub const ANSWER_MAX: usize = 16 * 1024;
+
+/// Bytes of the head of an endpoint's answer: far above any that is meant.
+pub const ANSWER_HEAD_MAX: usize = 32 * 1024;
+
+/// Headers of an endpoint's answer.
+pub const ANSWER_HEADERS_MAX: usize = 100;
 
 /// How long a looked-up API key is remembered in memory.
 pub const KEY_CACHE: Span = Span::from_seconds(30);

@@ -89,16 +89,11 @@ pub enum Credential {
         /// Not.
         secret: Secret,
     },
+    /// An account's proof of several parts (Vipps MobilePay).
+    Account(Box<crate::token::AccountProof>),
 }
 
-impl Credential {
-    /// What is stored of it and compared: a digest of all its parts.
-    pub fn digest(&self) -> String {
-        match self {
-            Self::Key(key) => key.digest(),
-            Self::Pair { id, secret } => {
-                Secret::new(format!("{}:{id}:{}", id.len(), secret.expose())).digest()
-            }
-        }
-    }
+/// What is stored of an id and its secret and compared: a digest of both.
+pub fn pair_digest(id: &str, secret: &Secret) -> String {
+    Secret::new(format!("{}:{id}:{}", id.len(), secret.expose())).digest()
 }

@@ -1,5 +1,7 @@
 //! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
 
+pub mod vipps;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,6 +13,7 @@ use serde::Deserialize;
 
 use crate::http::routes::Routes;
 use crate::logs::{Format, Verbosity};
+use crate::outbound::Policy;
 use crate::schemes::Scheme;
 
 /// The environment variable that can hold the master key in place of a file.
@@ -25,8 +28,10 @@ pub struct Config {
     pub listen: String,
     /// How browsers and providers reach the gateway: scheme, host, port.
     pub public_url: String,
-    /// The folder with the database.
+    /// The folder with the embedded database.
     pub data: PathBuf,
+    /// The URL of a PostgreSQL to use in place of the embedded database.
+    pub database: Option<String>,
     /// A file with the master key, readable by its owner alone.
     pub master_key_file: Option<PathBuf>,
     /// `json` or `text`.
@@ -38,12 +43,19 @@ pub struct Config {
     /// May webhooks and return addresses be plain http or private? Only for trials.
     #[serde(default)]
     pub allow_insecure_targets: bool,
+    /// Networks (`10.20.0.0/16`) and host names beside the public internet that webhooks may go
+    /// to, over plain http too.
+    #[serde(default)]
+    pub allow_targets: Vec<String>,
     /// Settings of the HitPay dialect.
     #[serde(default)]
     pub hitpay: HitPay,
     /// Settings of the iGivePay dialect.
     #[serde(default)]
     pub igivepay: IGivePay,
+    /// Settings of the Vipps MobilePay dialect.
+    #[serde(default)]
+    pub vipps: vipps::Vipps,
     /// Settings of the Numipay dialect.
     #[serde(default)]
     pub numipay: Numipay,
@@ -154,6 +166,8 @@ impl Config {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
         self.igivepay_options(Secret::new(String::new()))?;
+        self.vipps.rules()?;
+        self.policy()?;
         self.numipay_options()?;
         self.routes()?;
         self.delivery().map(|_| ())
@@ -171,6 +185,11 @@ impl Config {
             )
         })?;
         read_key(path)
+    }
+
+    /// Where webhooks may go.
+    pub fn policy(&self) -> Result<Policy, String> {
+        Policy::new(self.allow_insecure_targets, &self.allow_targets)
     }
 
     /// Settings of the HitPay dialect.
@@ -353,7 +372,18 @@ mod tests {
         let config = read("").unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080");
         assert!(!config.allow_insecure_targets);
+        assert_eq!(config.policy().unwrap(), Policy::default());
         assert!(config.delivery().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_operator_lists_targets_of_the_own_network() {
+        let config = read("allow_targets = [\"10.20.0.0/16\", \"hooks.internal.example\"]");
+        let policy = config.unwrap().policy().unwrap();
+        let check = |url| crate::outbound::check_url(url, &policy);
+        assert_eq!(check("http://10.20.3.4/x"), Ok(()));
+        assert_eq!(check("http://hooks.internal.example/x"), Ok(()));
+        assert!(check("https://10.21.3.4/x").is_err());
     }
 
     #[test]
@@ -362,6 +392,9 @@ mod tests {
             ("colour = 1", "colour"),
             ("log_level = \"loud\"", "loud"),
             ("[hitpay]\nbad_key_status = 500", "bad_key_status"),
+            ("[vipps]\nexpiry = \"soon\"", "vipps.expiry"),
+            ("allow_targets = [\"10.20.0.5/16\"]", "10.20.0.5/16"),
+            ("allow_targets = [\"*.example\"]", "allow_targets"),
             ("[webhooks.nobody]", "nobody"),
             ("[numipay]\ndeposit_lifetime = \"soon\"", "deposit_lifetime"),
             ("[numipay]\npayout_delay = \"0s\"", "payout_delay"),

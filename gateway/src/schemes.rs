@@ -38,7 +38,7 @@ impl Scheme {
     pub fn of(event: &Event) -> Option<Self> {
         let name = match &event.about {
             About::Endpoint(endpoint) => Some(endpoint.head.scheme.as_str()),
-            About::Bill { .. } | About::Payout(_) => event.dialect(),
+            About::Bill { .. } | About::Step { .. } | About::Payout(_) => event.dialect(),
         };
         let dialect = name.and_then(dialects::by_name);
         dialect.map(Self::Dialect)

@@ -31,6 +31,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0002_webhooks.sql"),
     },
     Migration {
+        version: 3,
+        name: "0003_vipps",
+        sql: include_str!("../migrations/0003_vipps.sql"),
+    },
+    Migration {
         version: 4,
         name: "0004_payouts",
         sql: include_str!("../migrations/0004_payouts.sql"),

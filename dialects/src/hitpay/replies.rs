@@ -139,6 +139,8 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Endpoint(_)
         | Reply::Endpoints(_)
         | Reply::EndpointRemoved
+        | Reply::Reservation(_)
+        | Reply::Token(_)
         | Reply::Transaction(_)
         | Reply::CardBalance(_) => crate::not_offered(),
     }

@@ -68,7 +68,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, u16, String) {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "The request body must be JSON",
         ),
-        Refusal::Unauthenticated => (
+        Refusal::Unauthenticated | Refusal::Credential(_) => (
             StatusCode::UNAUTHORIZED,
             CLIENT,
             "x-client-id or x-client-secret is missing or wrong".to_owned(),
@@ -91,7 +91,9 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, u16, String) {
         Refusal::Failed | Refusal::Withdrawn => bad(OVER, "Payment is cancelled"),
         Refusal::AlreadyPaid => bad(PROCESSED, "Payment is already processed"),
         Refusal::TryUnderWay => bad(PROCESSED, "Payment is just being processed"),
-        Refusal::WrongState(_) => bad(PROCESSED, "The state of the payment does not allow this"),
+        Refusal::WrongState(_) | Refusal::Step(_) => {
+            bad(PROCESSED, "The state of the payment does not allow this")
+        }
         Refusal::Card(why) => of_card(*why),
         Refusal::Invalid(problems) => {
             let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();

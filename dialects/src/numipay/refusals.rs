@@ -60,6 +60,8 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         | Refusal::BodyTooLarge(_)
         | Refusal::TooSlow
         | Refusal::Unauthenticated
+        | Refusal::Credential(_)
+        | Refusal::Step(_)
         | Refusal::Unreadable(_)
         | Refusal::Invalid(_)
         | Refusal::NotFound(..)
@@ -98,7 +100,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
             StatusCode::REQUEST_TIMEOUT,
             "The request took too long to arrive. Send it again.",
         ),
-        Refusal::Unauthenticated => unauthenticated(head),
+        Refusal::Unauthenticated | Refusal::Credential(_) => unauthenticated(head),
         Refusal::NotAllowed(text) => not_allowed(head, text),
         Refusal::TooManyCalls(wait) => plain(
             StatusCode::TOO_MANY_REQUESTS,
@@ -119,6 +121,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
         Refusal::KeyReused => {
             conflict("the tracking_id was used before, with another type, amount, currency or user")
         }
+        Refusal::Step(_) => conflict("it is a reservation"),
         Refusal::AlreadyPaid => conflict("it is paid"),
         Refusal::Expired => conflict("it has expired"),
         Refusal::Failed | Refusal::Withdrawn => conflict("it is rejected"),

@@ -120,7 +120,9 @@ pub fn encode(site: &Site, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Endpoint(_)
         | Reply::Endpoints(_)
         | Reply::EndpointRemoved
-        | Reply::CardBalance(_) => crate::not_offered(),
+        | Reply::CardBalance(_)
+        | Reply::Reservation(_)
+        | Reply::Token(_) => crate::not_offered(),
     }
 }
 

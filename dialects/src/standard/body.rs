@@ -131,6 +131,10 @@ pub fn of(event: &Event) -> Option<String> {
             bill: Box::new(bill_part(bill)),
             payment: payment.as_deref().map(payment_part).map(Box::new),
         },
+        About::Step { bill, payment, .. } => AboutPart::Bill {
+            bill: Box::new(bill_part(bill)),
+            payment: Some(Box::new(payment_part(payment))),
+        },
         About::Endpoint(endpoint) => AboutPart::Endpoint {
             endpoint: endpoint_part(endpoint),
         },

@@ -1,6 +1,6 @@
 //! Fixed objects: one merchant, payments in every state, paid by gift cards and otherwise.
 
-use dialects::{Dialect, Outgoing, Signing, Site, hitpay, igivepay, numipay};
+use dialects::{Dialect, Outgoing, Signing, Site, igivepay};
 use domain::bill::{BillHead, Payer};
 use domain::call::{CardBalance, CardLine};
 use domain::card::Instrument;
@@ -20,13 +20,9 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_768_449_600_000);
 pub const ID: &str = "6b0c9f0e-5a53-4a3c-9a67-0d3f5f0f3c11";
 
 pub fn site() -> Site {
-    Site {
-        public_url: "https://pay.example.com".to_owned(),
-        insecure_targets: true,
-        hitpay: hitpay::Options::default(),
-        numipay: numipay::Options::default(),
-        igivepay: igivepay::Options::new(Secret::new("a key for pages".to_owned())),
-    }
+    let mut site = Site::sandbox("https://pay.example.com");
+    site.igivepay.token_key = Secret::new("a key for pages".to_owned());
+    site
 }
 
 pub fn head(method: &str, target: &str) -> Parts {

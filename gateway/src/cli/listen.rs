@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::door::{Door, DoorArgs};
 use super::{Problem, cannot, say, start};
-use crate::outbound::{Outbound, Sending};
+use crate::outbound::{Outbound, Policy, Sending};
 
 /// By this label an endpoint of an earlier `listen` that could not remove it is known.
 const LABEL: &str = "florin listen";
@@ -82,17 +82,20 @@ pub(super) fn listen(args: &ListenArgs) -> Result<(), Problem> {
         });
         let endpoint = door.post("/endpoints", Some(body)).await?;
         let text = |name: &str| endpoint.get(name).and_then(Value::as_str).unwrap_or("-");
-        let to = args.forward_to.as_deref().unwrap_or("nowhere (--forward-to)");
+        let to = args
+            .forward_to
+            .as_deref()
+            .unwrap_or("nowhere (--forward-to)");
         // The events themselves go to standard output; this is about them.
         eprint(&format!(
-            "Listening. Ctrl-C ends it.\n  forwards to    {to}\n  signed with    {}\n  try            \
-             florin trigger bill.paid",
+            "Listening. Ctrl-C ends it.\n  forwards to    {to}\n  signed with    {}\n  \
+             try            florin trigger bill.paid",
             text("secret")
         ));
         let relay = Arc::new(Relay {
             forward_to: args.forward_to.clone(),
             print_json: args.print_json,
-            outbound: Outbound::new(true),
+            outbound: Outbound::new(Policy::open()),
         });
         let router = Router::new().fallback(take).with_state(relay);
         let served = axum::serve(listener, router).with_graceful_shutdown(asked_to_stop()?);

@@ -12,7 +12,7 @@ use super::{Problem, SandboxArgs, cannot, failed, say, start};
 use crate::app::{App, Parts};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, Policy};
 use crate::sandbox::{self, Credentials};
 use crate::vault::Vault;
 use crate::{config, logs};
@@ -34,24 +34,19 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         let address = listener.local_addr().map_err(cannot)?;
         let base_url = public_url.unwrap_or_else(|| format!("http://{address}"));
         start::folder(&args.data)?;
-        let store = start::open(&args.data)?;
+        let store = start::open(&args.data, args.database.as_deref())?;
         let clock = sandbox::clock::load(&store).await.map_err(failed)?;
         let entropy = Entropy::System;
         let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;
-        let token_key = vault.token_key("igivepay pages");
+        let mut site = dialects::Site::sandbox(&base_url);
+        site.igivepay.token_key = vault.token_key("igivepay pages");
         let mut app = App::new(Parts {
             store,
             clock,
             entropy,
-            outbound: Outbound::new(true),
+            outbound: Outbound::new(Policy::open()),
             vault,
-            site: dialects::Site {
-                public_url: base_url.clone(),
-                insecure_targets: true,
-                hitpay: dialects::hitpay::Options::default(),
-                numipay: dialects::numipay::Options::default(),
-                igivepay: dialects::igivepay::Options::new(token_key),
-            },
+            site,
             demo: None,
             delivery: std::collections::BTreeMap::new(),
         });
@@ -122,6 +117,10 @@ Florin sandbox: everything in test mode, no real money.
 
   HitPay             key  {key}
                      salt {salt}
+  Vipps MobilePay    client_id  {client}
+                     key        {subscription}
+                     MSN        {msn}
+                     phone      {base}/sandbox/phone
   Numipay            key  {numipay}
                      signature password {password}
 
@@ -131,6 +130,7 @@ Make a payment request, then open the \"url\" of the answer and pay with 4242 42
     -H 'X-BUSINESS-API-KEY: {key}' \\
     -d amount=25.00 -d currency=SGD -d purpose='A pot of tea' -d 'payment_methods[]=card'
 
+{vipps}
 Numipay: a deposit on the cashier; open the \"url\" of the answer:
 
   curl -sS {base}{hosted} \\
@@ -141,6 +141,10 @@ Numipay: a deposit on the cashier; open the \"url\" of the answer:
 Stop with Ctrl-C; the next start finds everything again.
 ",
         salt = credentials.hitpay.salt,
+        client = credentials.vipps.client_id,
+        subscription = credentials.vipps.subscription_key,
+        msn = credentials.vipps.merchant_serial_number,
+        vipps = vipps_commands(credentials),
         numipay = credentials.numipay.api_key,
         password = credentials.numipay.signature_password,
         hosted = "/gateway/v1/payments/hosted",
@@ -162,6 +166,33 @@ Pay with gift cards: make one at {base}/card-gen, then open the \"url\" of the a
 ",
         id = client.client_id,
         secret = client.client_secret,
+    )
+}
+
+/// A first payment with Vipps MobilePay, to be pasted as it stands.
+fn vipps_commands(credentials: &Credentials) -> String {
+    let base = &credentials.base_url;
+    let vipps = &credentials.vipps;
+    format!(
+        r#"The same with Vipps MobilePay: get a token, then ask for 49.00 NOK on a phone:
+
+  TOKEN=$(curl -sS -X POST {base}/accesstoken/get \
+    -H 'client_id: {client}' -H 'client_secret: {secret}' \
+    -H 'Ocp-Apim-Subscription-Key: {key}' | sed 's/.*"access_token":"//;s/".*//')
+
+  curl -sS {base}/epayment/v1/payments -H "Authorization: Bearer $TOKEN" \
+    -H 'Ocp-Apim-Subscription-Key: {key}' -H 'Merchant-Serial-Number: {msn}' \
+    -H "Idempotency-Key: $(date +%s%N)" -H 'Content-Type: application/json' \
+    -d '{{"amount":{{"currency":"NOK","value":4900}},"paymentMethod":{{"type":"WALLET"}},
+         "customer":{{"phoneNumber":"4791234567"}},"userFlow":"PUSH_MESSAGE",
+         "reference":"tea-'$(date +%s%N)'","paymentDescription":"A pot of tea"}}'
+
+Approve it at {base}/sandbox/phone/4791234567
+"#,
+        client = vipps.client_id,
+        secret = vipps.client_secret,
+        key = vipps.subscription_key,
+        msn = vipps.merchant_serial_number,
     )
 }
 

@@ -35,16 +35,18 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let token_key = vault.token_key("igivepay pages");
     start::folder(&config.data)?;
     let mut app = App::new(Parts {
-        store: start::open(&config.data)?,
+        store: start::open(&config.data, config.database.as_deref())?,
         clock: Clock::System,
         entropy: Entropy::System,
-        outbound: Outbound::new(config.allow_insecure_targets),
+        outbound: Outbound::new(config.policy().map_err(Problem::Usage)?),
         vault,
         site: dialects::Site {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
             hitpay: config.hitpay_options(),
-            numipay: dialects::numipay::Options::default(),
+            vipps: config.vipps.options(),
+            reservations: config.vipps.rules().map_err(Problem::Usage)?,
+            numipay: config.numipay_options().map_err(Problem::Usage)?,
             igivepay: config.igivepay_options(token_key).map_err(Problem::Usage)?,
         },
         demo: None,

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod health;
+pub mod limits;
 pub mod pipeline;
 pub mod routes;
 pub mod server;

@@ -20,6 +20,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::auth::authenticate;
+use super::limits;
 use super::stream;
 use crate::app::App;
 use crate::operations::{self, Failure};
@@ -39,6 +40,10 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     let started = crate::clock::stopwatch();
     let id = app.moment().uuid("request").simple().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
+    // Dialects put it into their errors; what a client sent under this name must not pass for it.
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
@@ -141,6 +146,7 @@ async fn answer(
     }
     let caller = authenticate(app, dialect, &credential?).await?;
     let incoming = incoming?;
+    limits::admit(app, &caller, &incoming.call)?;
     if let (Some(shared), Call::Transaction(TransactionCall::List(from, until))) =
         (shared, &incoming.call)
     {

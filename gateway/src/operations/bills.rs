@@ -309,6 +309,9 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
             let Some(bill) = bills::by_id(tx, &bill.head.id)? else {
                 return Ok(());
             };
+            if super::reservations::expire_in(tx, &at, &bill.head.id)? {
+                return Ok(());
+            }
             if *bill.state() != BillState::Open {
                 return Ok(());
             }

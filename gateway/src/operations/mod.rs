@@ -1,6 +1,7 @@
 //! What the gateway can do: one file per noun. Each operation loads, lets the rules decide, and
 //! saves, inside one named transaction. The APIs and the pages call nothing deeper.
 
+pub mod accounts;
 pub mod bills;
 pub mod cashier;
 pub mod covering;
@@ -17,6 +18,8 @@ pub mod payouts;
 pub mod providers;
 pub mod redeeming;
 mod repeated;
+pub mod reservations;
+pub mod tokens;
 pub mod transactions;
 pub mod validity;
 
@@ -48,6 +51,8 @@ pub async fn execute(
         Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
+        Call::Reservation(call) => reservations::execute(app, dialect, caller, call).await,
+        Call::IssueToken => tokens::issue(app, dialect, caller).await,
         Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
         Call::Cards(call) => cards(app, dialect, caller, call).await,
         call @ (Call::RegisterEndpoint(_)

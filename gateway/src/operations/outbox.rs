@@ -80,7 +80,9 @@ fn hears(endpoint: &Endpoint, event: &Event, topic: &str) -> bool {
         (About::Endpoint(other), _) => {
             other.head.id != endpoint.head.id && endpoint.topics.wants(topic)
         }
-        (About::Bill { .. } | About::Payout(_), _) => endpoint.topics.wants(topic),
+        (About::Bill { .. } | About::Step { .. } | About::Payout(_), _) => {
+            endpoint.topics.wants(topic)
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 //! Whoever may open the socket is the operator: it is readable and writable by its owner alone, as
 //! the database beside it is. What is done through it is in the audit log as `operator`.
 
-pub mod calls;
+mod answers;
+pub mod deliveries;
+pub mod endpoints;
 pub mod trigger;
 
 use std::fs;
@@ -58,16 +60,16 @@ where
 
 fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/deliveries", get(calls::deliveries))
-        .route("/deliveries/{id}", get(calls::delivery))
-        .route("/deliveries/{id}/resend", post(calls::resend))
-        .route("/deliveries/{id}/skip", post(calls::skip))
-        .route("/endpoints", get(calls::endpoints).post(calls::register))
-        .route("/endpoints/{id}/pause", post(calls::pause))
-        .route("/endpoints/{id}/resume", post(calls::resume))
-        .route("/endpoints/{id}/remove", post(calls::remove))
-        .route("/endpoints/{id}/rotate", post(calls::rotate))
-        .route("/endpoints/{id}/test", post(calls::test))
-        .route("/endpoints/{id}/resend", post(calls::resend_range))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/{id}", get(deliveries::show))
+        .route("/deliveries/{id}/resend", post(deliveries::resend))
+        .route("/deliveries/{id}/skip", post(deliveries::skip))
+        .route("/endpoints", get(endpoints::list).post(endpoints::register))
+        .route("/endpoints/{id}/pause", post(endpoints::pause))
+        .route("/endpoints/{id}/resume", post(endpoints::resume))
+        .route("/endpoints/{id}/remove", post(endpoints::remove))
+        .route("/endpoints/{id}/rotate", post(endpoints::rotate))
+        .route("/endpoints/{id}/test", post(endpoints::test))
+        .route("/endpoints/{id}/resend", post(endpoints::resend_range))
         .route("/trigger", post(trigger::call))
 }

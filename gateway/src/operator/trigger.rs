@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Fault;
 
-use super::calls::Trouble;
+use super::answers::Trouble;
 use crate::app::App;
 use crate::http::pipeline;
 use crate::operations::Failure;

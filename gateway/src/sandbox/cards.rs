@@ -91,7 +91,7 @@ fn yesterday(app: &App, programme: &Programme) -> Result<String, Refusal> {
 /// `POST /sandbox/gift-cards`.
 pub async fn gift_card(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let demo = match admitted(&app, &head) {
+    let demo = match admitted(&app, &head).await {
         Ok(demo) => demo,
         Err(response) => return *response,
     };

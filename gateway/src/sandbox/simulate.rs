@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
 use domain::payment::Cause;
 use domain::{
-    Bill, BillState, BillView, Caller, DeliveryId, Object, Refusal, Reply, Secret, Timestamp,
-    WireId,
+    Bill, BillState, BillView, Caller, DeliveryId, Object, Refusal, Reply, ReservationReply,
+    ReservationView, Secret, Timestamp, WireId,
 };
 use http::StatusCode;
 use http::request::Parts;
@@ -27,7 +27,8 @@ use crate::app::App;
 use crate::http::pipeline::{self, plain};
 use crate::http::server::Peer;
 use crate::operations::payments::{self, Paid};
-use crate::operations::{self, Failure, bills, deposits};
+use crate::operations::reservations::{self, Response as Answered};
+use crate::operations::{self, Failure, bills, deposits, tokens};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
@@ -81,7 +82,7 @@ pub(super) struct Found {
 /// `POST /sandbox/simulate`.
 pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let demo = match admitted(&app, &head) {
+    let demo = match admitted(&app, &head).await {
         Ok(demo) => demo,
         Err(response) => return *response,
     };
@@ -118,6 +119,9 @@ async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, F
         }
     }
     let found = found?;
+    if let Some(view) = reservations::of_bill(app, &found.bill.head.id).await? {
+        return answer_reservation(app, &found, view, wanted).await;
+    }
     let view = if gifts::concerns(&found.bill, wanted) {
         gifts::pay(app, demo, &found, wanted).await?
     } else {
@@ -171,6 +175,30 @@ pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<B
             bills::for_page(app, dialect, id).await
         }
     }
+}
+
+/// The same for a reservation: the payer's phone answers.
+async fn answer_reservation(
+    app: &App,
+    found: &Found,
+    view: ReservationView,
+    wanted: &Simulate,
+) -> Result<Value, Failure> {
+    let text = wanted.reason.as_deref().unwrap_or("Do not honor");
+    let response = match wanted.outcome {
+        Outcome::Approve => Answered::Approve,
+        Outcome::Decline => Answered::Decline(Cause::new("card_declined", text)),
+        Outcome::Abort => Answered::Abort,
+        Outcome::Expire => Answered::Expire,
+    };
+    let token = &view.bill.head.wire;
+    let view = reservations::respond_to(app, found.dialect, token, response).await?;
+    let reference = view.bill.ask.reference.clone();
+    let (head, ()) = http::Request::new(()).into_parts();
+    let shown = Reply::Reservation(Box::new(ReservationReply::Shown(view)));
+    let answer = found.dialect.encode(&app.site, &head, &shown);
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    Ok(json!({"payment": reference, "status": answer.get("state")}))
 }
 
 /// The method that is meant: as it is named, or the simulated provider of that kind; if nobody
@@ -258,7 +286,7 @@ fn search(
 /// `GET /sandbox/ledger`.
 pub async fn ledger(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    if let Err(response) = admitted(&app, &head) {
+    if let Err(response) = admitted(&app, &head).await {
         return *response;
     }
     match operations::ledger::summary(&app).await {
@@ -306,7 +334,7 @@ pub async fn webhooks(
     request: Request,
 ) -> Response {
     let (head, _) = request.into_parts();
-    let demo = match admitted(&app, &head) {
+    let demo = match admitted(&app, &head).await {
         Ok(demo) => demo,
         Err(response) => return *response,
     };
@@ -336,7 +364,7 @@ pub async fn resend(
     request: Request,
 ) -> Response {
     let (head, _) = request.into_parts();
-    if let Err(response) = admitted(&app, &head) {
+    if let Err(response) = admitted(&app, &head).await {
         return *response;
     }
     let done = match DeliveryId::parse(&delivery) {
@@ -350,7 +378,7 @@ pub async fn resend(
 }
 
 /// Lets in the demo merchant by any of its credentials, and anyone on this machine without one.
-pub(super) fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
+pub(super) async fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
     let Some(demo) = &app.demo else {
         return Err(Box::new(plain(StatusCode::NOT_FOUND, "Not Found")));
     };
@@ -379,8 +407,7 @@ pub(super) fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<R
             is("client_id", &known.vipps.client_id),
             is("client_secret", &known.vipps.client_secret),
         ),
-        // No bearer token is issued by this version.
-        header("authorization").map(|_| false),
+        bearer(app, demo, header("authorization")).await,
     ];
     let mut shown = shown.into_iter().flatten().peekable();
     let here = head
@@ -393,6 +420,19 @@ pub(super) fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<R
     let message = "Show a credential of the demo merchant (they are in sandbox.json), or call \
                    from this machine without one";
     Err(Box::new(plain(StatusCode::UNAUTHORIZED, message)))
+}
+
+/// Is this a bearer token of the demo merchant?
+async fn bearer(app: &App, demo: &Demo, header: Option<Secret>) -> Option<bool> {
+    let header = header?;
+    let token = match header.expose().split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => "",
+    };
+    let token = Secret::new(token.to_owned());
+    let known = tokens::check(app, &dialects::vipps::Vipps, &token).await;
+    let own = (demo.caller.merchant.id.clone(), demo.caller.mode);
+    Some(known.is_ok_and(|known| known == own))
 }
 
 pub(super) fn failed(failure: &Failure) -> Response {
@@ -422,6 +462,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
         ),
         Refusal::TryUnderWay => (StatusCode::CONFLICT, "A try is under way".to_owned()),
         Refusal::TooManyTries => (StatusCode::CONFLICT, "Too many declined tries".to_owned()),
+        Refusal::Step(problem) => (StatusCode::CONFLICT, format!("Not possible: {problem:?}")),
         Refusal::NoMethod => (
             StatusCode::CONFLICT,
             "The payment cannot be paid by this method".to_owned(),

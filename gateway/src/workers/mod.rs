@@ -9,13 +9,16 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::limits::{ATTEMPT_DEADLINE, HOLD_MAX, IDEMPOTENCY_KEPT, SWEEP_MAX};
 use store::tables::{
-    attempts, bills as bills_table, payments as payments_table, payouts as payouts_table,
+    attempts, bills as bills_table, gift_cards as cards_table, payments as payments_table,
+    payouts as payouts_table, reservations as reservations_table,
 };
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::operations::{Failure, bills, covering, endpoints, gift_cards, payments, payouts};
+use crate::operations::{
+    Failure, bills, covering, endpoints, gift_cards, payments, payouts, reservations,
+};
 
 /// How often due work is looked for.
 const POLL: Duration = Duration::from_millis(500);
@@ -40,11 +43,12 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let _ = webhooks.await;
 }
 
-/// Everything that is due but webhooks: expired bills, payouts, attempts without an answer, gift
-/// cards whose time is over, old keys.
+/// Everything that is due but webhooks: expired bills, reservations past their deadline, payouts,
+/// attempts without an answer, gift cards whose time is over, old keys.
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}
+    while reservations::release_due(app).await? == SWEEP_MAX as usize {}
     while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
     payments::resolve_asked(app).await?;
     while endpoints::empty_removed(app).await? {}
@@ -77,12 +81,14 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
             let asked = attempts::next_asked(tx, after.minus(ATTEMPT_DEADLINE))?;
             let asked = asked.map(|asked| asked.plus(ATTEMPT_DEADLINE));
             let held = payments_table::next_hold(tx, after.minus(HOLD_MAX))?;
+            let release = reservations_table::next_due(tx, after)?;
             Ok([
                 bills_table::next_due(tx, after)?,
                 payouts_table::next_due(tx, after)?,
                 asked,
+                release,
                 held.map(|since| since.plus(HOLD_MAX)),
-                store::tables::gift_cards::next_due(tx, after)?,
+                cards_table::next_due(tx, after)?,
             ])
         })
         .await?;
@@ -90,9 +96,14 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
     Ok(own.into_iter().chain([delivery]).flatten().min())
 }
 
-/// Before the first request, when this process is the only one on its database: whatever a dead
+/// Before the first request: if this process is the only one on its database, whatever a dead
 /// process left under way is taken up again at once.
 pub async fn take_over(app: &App) -> Result<(), Failure> {
+    if app.store.takes_many_nodes() {
+        // What is under way may be another node's. What a dead one held comes back by time alone:
+        // leases run out, and attempts without an answer are asked for after their deadline.
+        return Ok(());
+    }
     let now = app.clock.now();
     app.store
         .write("free_leases", move |tx| {

@@ -43,13 +43,7 @@ impl Lab {
             entropy: Entropy::seeded(1),
             outbound: Outbound::Scripted(script),
             vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
-            site: dialects::Site {
-                public_url: "http://127.0.0.1".to_owned(),
-                insecure_targets: true,
-                hitpay: dialects::hitpay::Options::default(),
-                numipay: dialects::numipay::Options::default(),
-                igivepay: dialects::igivepay::Options::new(Secret::new("pages".to_owned())),
-            },
+            site: dialects::Site::sandbox("http://127.0.0.1"),
             demo: None,
             delivery: BTreeMap::new(),
         });

@@ -227,9 +227,9 @@ fn endpoint(row: &Row) -> Result<Endpoint, Fault> {
     Ok(Endpoint {
         head,
         url: row.text(5)?.to_owned(),
-        topics: row.read(6, |text| json::<Topics>(text))?,
+        topics: row.read(6, json::<Topics>)?,
         label: row.text_or_null(7)?.map(str::to_owned),
-        extras: row.read(8, |text| json(text))?,
+        extras: row.read(8, json)?,
         state,
         health: Health {
             failures: u32::try_from(row.int(12)?).unwrap_or(u32::MAX),

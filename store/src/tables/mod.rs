@@ -3,6 +3,7 @@
 //! A function here loads or saves; it decides nothing. Every statement is a constant in its file's
 //! `STATEMENTS`, and a test prepares each of them on every database.
 
+pub mod accounts;
 pub mod attempts;
 pub mod audit;
 pub mod bills;
@@ -17,6 +18,7 @@ pub mod merchants;
 pub mod payments;
 pub mod payouts;
 pub mod records;
+pub mod reservations;
 pub mod settings;
 pub mod transactions;
 
@@ -28,6 +30,7 @@ use crate::sql::Row;
 /// Every statement of every table.
 pub fn statements() -> impl Iterator<Item = &'static str> {
     [
+        accounts::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,
         bills::STATEMENTS,
@@ -42,6 +45,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         payments::STATEMENTS,
         payouts::STATEMENTS,
         records::STATEMENTS,
+        reservations::STATEMENTS,
         settings::STATEMENTS,
         transactions::STATEMENTS,
     ]

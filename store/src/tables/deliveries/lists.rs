@@ -35,9 +35,9 @@ pub(super) const OF_ENDPOINT_IN: &str = concat!(
     columns!(),
     " WHERE d.endpoint = ?1 AND d.id < ?2 AND d.state = ?4 ORDER BY d.id DESC LIMIT ?3"
 );
-pub(super) const OF_ENDPOINT_FROM: &str = "SELECT id, created_at FROM deliveries WHERE endpoint = ?1 \
-    AND id > ?2 AND created_at >= ?3 AND created_at < ?4 AND state IN ('delivered', 'failed') \
-    AND (state = 'failed' OR ?5 = 1) ORDER BY id LIMIT ?6";
+pub(super) const OF_ENDPOINT_FROM: &str = "SELECT id, created_at FROM deliveries \
+    WHERE endpoint = ?1 AND id > ?2 AND created_at >= ?3 AND created_at < ?4 \
+    AND state IN ('delivered', 'failed') AND (state = 'failed' OR ?5 = 1) ORDER BY id LIMIT ?6";
 pub(super) const WAITING: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries \
     WHERE state = 'pending' AND next_at IS NOT NULL LIMIT ?1) AS waiting";
 

@@ -24,7 +24,8 @@ macro_rules! columns {
         "d.id, d.event, d.merchant, d.mode, d.scheme, d.about, d.queue, d.endpoint, \
          COALESCE(e.url, d.target), d.subject, d.topic, d.content_type, d.body, d.state, d.why, \
          d.attempts, d.planned, d.first_at, d.next_at, d.again, d.again_at, d.lease, \
-         d.created_at, e.state, e.wire_id FROM deliveries d LEFT JOIN endpoints e ON e.id = d.endpoint"
+         d.created_at, e.state, e.wire_id FROM deliveries d \
+         LEFT JOIN endpoints e ON e.id = d.endpoint"
     };
 }
 

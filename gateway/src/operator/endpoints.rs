@@ -1,0 +1,184 @@
+//! The operator's calls about endpoints, in JSON.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use domain::limits::TOPICS_MAX;
+use domain::{Endpoint, EndpointAsk, EndpointState, Topics};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use store::tables::deliveries::Range;
+
+use super::answers::{Answer, Of, Trouble, endpoint_id, time, who};
+use crate::app::App;
+use crate::operations::{deliveries, endpoints};
+use crate::sandbox::simulate::rfc3339;
+use crate::schemes::Scheme;
+
+/// `GET /endpoints`.
+pub async fn list(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Answer {
+    let caller = of.caller(&app).await?;
+    let found = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
+    let rows: Vec<_> = found.iter().map(endpoint).collect();
+    Ok(Json(json!({"endpoints": rows})))
+}
+
+fn endpoint(endpoint: &Endpoint) -> Value {
+    let (state, since) = match endpoint.state {
+        EndpointState::Active => ("active", None),
+        EndpointState::Paused { at, .. } => ("paused", Some(at)),
+        EndpointState::Removed { at } => ("removed", Some(at)),
+    };
+    json!({
+        "id": endpoint.head.id.as_str(),
+        "scheme": endpoint.head.scheme,
+        "url": endpoint.url,
+        "events": match &endpoint.topics {
+            Topics::All => vec!["*".to_owned()],
+            Topics::Some(topics) => topics.clone(),
+        },
+        "label": endpoint.label,
+        "state": state,
+        "since": since.map(rfc3339),
+        "failures": endpoint.health.failures,
+        "failing_since": endpoint.health.failing_since.map(rfc3339),
+    })
+}
+
+/// What is registered.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    scheme: Option<String>,
+    url: String,
+    #[serde(default)]
+    events: Vec<String>,
+    label: Option<String>,
+}
+
+/// `POST /endpoints`.
+pub async fn register(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    Json(wanted): Json<Register>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let name = wanted.scheme.as_deref().unwrap_or("standard");
+    let scheme = Scheme::by_name(name).ok_or_else(|| {
+        let known: Vec<_> = Scheme::all().map(Scheme::name).collect();
+        Trouble::wrong(format!("scheme is one of {}, not {name}", known.join(", ")))
+    })?;
+    if wanted.events.len() > TOPICS_MAX {
+        let message = format!("at most {TOPICS_MAX} events can be listed; leave them out for all");
+        return Err(Trouble::wrong(message));
+    }
+    let all = wanted.events.is_empty() || wanted.events.iter().any(|event| event == "*");
+    let ask = EndpointAsk {
+        url: wanted.url,
+        topics: if all {
+            Topics::All
+        } else {
+            Topics::Some(wanted.events)
+        },
+        label: wanted.label,
+        per_topic_max: None,
+        extras: Map::new(),
+    };
+    let view = endpoints::register(&app, scheme, &who(&caller), ask).await?;
+    let mut shown = endpoint(&view.endpoint);
+    if let (Value::Object(members), Some(secret)) = (&mut shown, &view.secret) {
+        members.insert("secret".to_owned(), secret.expose().into());
+    }
+    Ok(Json(shown))
+}
+
+/// `POST /endpoints/{id}/pause`.
+pub async fn pause(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let changed = endpoints::pause(&app, &who(&caller), &endpoint_id(&id)?).await?;
+    Ok(Json(endpoint(&changed)))
+}
+
+/// `POST /endpoints/{id}/resume`.
+pub async fn resume(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let changed = endpoints::resume(&app, &who(&caller), &endpoint_id(&id)?).await?;
+    Ok(Json(endpoint(&changed)))
+}
+
+/// `POST /endpoints/{id}/remove`.
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let removed = endpoints::remove(&app, &who(&caller), &endpoint_id(&id)?).await?;
+    Ok(Json(endpoint(&removed)))
+}
+
+/// `POST /endpoints/{id}/rotate`.
+pub async fn rotate(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let secret = endpoints::rotate(&app, &who(&caller), &endpoint_id(&id)?).await?;
+    Ok(Json(json!({"id": id, "secret": secret.expose()})))
+}
+
+/// `POST /endpoints/{id}/test`.
+pub async fn test(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let tested = endpoints::test(&app, &who(&caller), &endpoint_id(&id)?).await?;
+    Ok(Json(endpoint(&tested)))
+}
+
+/// A time range, and whether delivered ones go out again too.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resend {
+    from: String,
+    until: Option<String>,
+    #[serde(default)]
+    delivered_too: bool,
+}
+
+/// `POST /endpoints/{id}/resend`.
+pub async fn resend_range(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+    Json(wanted): Json<Resend>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let until = match &wanted.until {
+        Some(text) => time(text)?,
+        None => app.clock.now(),
+    };
+    let range = Range {
+        endpoint: endpoint_id(&id)?,
+        from: time(&wanted.from)?,
+        until,
+        delivered_too: wanted.delivered_too,
+    };
+    if range.from >= range.until {
+        return Err(Trouble::wrong("the range ends before it begins"));
+    }
+    let count = deliveries::resend_range(&app, &who(&caller), range).await?;
+    Ok(Json(json!({"resent": count})))
+}
