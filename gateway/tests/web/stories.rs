@@ -142,6 +142,7 @@ pub fn checkout(view: &BillView) -> Checkout<'_> {
         path,
         once: "f3a9-once".to_owned(),
         returns: true,
+        cover: None,
     }
 }
 
@@ -386,6 +387,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ending_stories(),
         small_stories(),
         sandbox_stories(),
+        crate::gift_stories::stories(),
     ]
     .concat()
 }
