@@ -91,6 +91,8 @@ pub enum Credential {
         /// Not.
         secret: Secret,
     },
+    /// An account's proof of several parts (Vipps MobilePay).
+    Account(Box<crate::token::AccountProof>),
 }
 
 impl Credential {

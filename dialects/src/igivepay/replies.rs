@@ -129,7 +129,9 @@ pub fn encode(site: &Site, _head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::EndpointRegistered(_)
         | Reply::Endpoint(_)
         | Reply::Endpoints(_)
-        | Reply::EndpointRemoved => not_offered(),
+        | Reply::EndpointRemoved
+        | Reply::Reservation(_)
+        | Reply::Token(_) => not_offered(),
     }
 }
 

@@ -38,7 +38,8 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         let clock = sandbox::clock::load(&store).await.map_err(failed)?;
         let entropy = Entropy::System;
         let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;
-        let token_key = vault.token_key("igivepay pages");
+        let mut site = dialects::Site::sandbox(&base_url);
+        site.igivepay.token_key = vault.token_key("igivepay pages");
         let mut app = App::new(Parts {
             store,
             clock,

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dialects::Dialect;
 use domain::limits::{KEY_CACHE, KEY_CACHE_MAX};
+use domain::merchant::pair_digest;
 use domain::{AccountProof, Caller, Credential, Flaw, Proof, Refusal, Timestamp};
 
 use crate::app::App;

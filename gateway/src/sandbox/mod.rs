@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use domain::{Caller, Credential, Currency, Merchant, Mode, PaymentSettings, Programme, Secret};
+use domain::merchant::pair_digest;
+use domain::{Caller, Currency, Merchant, Mode, PaymentSettings, Programme, Secret};
 use serde::{Deserialize, Serialize};
 use store::tables::merchants as table;
 
@@ -233,7 +234,7 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
         mode: Mode::Test,
     };
     let key = Secret::new(credentials.hitpay.api_key.clone());
-    let_in(app, &caller, "hitpay", Credential::Key(key)).await?;
+    let_in(app, &caller, "hitpay", key.digest()).await?;
     let salt = Secret::new(credentials.hitpay.salt.clone());
     merchants::put_salt(app, "hitpay", &caller, &salt).await?;
     let vipps = &credentials.vipps;
@@ -252,12 +253,12 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
     })
 }
 
-/// Lets a credential of Demo Shop in, in place of what was let in before.
+/// Lets the credential with this digest in for Demo Shop, in place of what was let in before.
 async fn let_in(
     app: &App,
     caller: &Caller,
     dialect: &'static str,
-    credential: Credential,
+    digest: String,
 ) -> Result<(), Failure> {
     let Some(digest) = credential.digest() else {
         return Err(store::Fault("an account is let in part by part".to_owned()).into());
@@ -276,12 +277,9 @@ async fn let_in(
 
 /// Demo Shop sells gift cards, and takes them for everything.
 async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(), Failure> {
-    let pair = Credential::Pair {
-        id: client.client_id.clone(),
-        secret: Secret::new(client.client_secret.clone()),
-    };
-    let_in(app, caller, "igivepay", pair).await?;
     let secret = Secret::new(client.client_secret.clone());
+    let digest = pair_digest(&client.client_id, &secret);
+    let_in(app, caller, "igivepay", digest).await?;
     merchants::put_salt(app, "igivepay", caller, &secret).await?;
     let known = operations::gift_cards::programme(app, caller).await?;
     if known.is_none() {
@@ -302,7 +300,7 @@ async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(),
 async fn let_numipay_in(app: &App, caller: &Caller, known: &Numipay) -> Result<(), Failure> {
     let name = dialects::numipay::NAME;
     let key = Secret::new(known.api_key.clone());
-    let_in(app, caller, name, Credential::Key(key)).await?;
+    let_in(app, caller, name, key.digest()).await?;
     let password = Secret::new(known.signature_password.clone());
     merchants::put_salt(app, name, caller, &password).await?;
     let (merchant, mode) = (&caller.merchant.id, caller.mode);

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod gift_stories;
 mod html;
 mod rules;
 mod stories;

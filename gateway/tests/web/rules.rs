@@ -93,7 +93,15 @@ fn every_input_has_a_label_and_every_button_says_what_it_sends() {
         }
         for tag in tags.iter().filter(|tag| tag.name == "button") {
             let known = match tag.get("name") {
-                Some("action") => ["pay", "cancel", "choose", "continue"].as_slice(),
+                Some("action") => [
+                    "pay",
+                    "cancel",
+                    "choose",
+                    "continue",
+                    "add-card",
+                    "remove-card",
+                ]
+                .as_slice(),
                 Some("outcome") => ["approve", "decline", "leave"].as_slice(),
                 _ => [].as_slice(),
             };

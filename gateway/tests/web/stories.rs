@@ -490,6 +490,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ending_stories(),
         small_stories(),
         sandbox_stories(),
+        crate::gift_stories::stories(),
     ]
     .concat()
 }
