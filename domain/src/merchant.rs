@@ -82,8 +82,6 @@ pub struct Caller {
 pub enum Credential {
     /// One secret key (`X-BUSINESS-API-KEY`, `X-Api-Key`).
     Key(Secret),
-    /// An account's proof of several parts (Vipps MobilePay).
-    Account(Box<crate::token::AccountProof>),
     /// An id and its secret (`x-client-id`, `x-client-secret`).
     Pair {
         /// Public.
@@ -95,17 +93,7 @@ pub enum Credential {
     Account(Box<crate::token::AccountProof>),
 }
 
-impl Credential {
-    /// What is stored of it and compared: a digest of all its parts. An account's parts are
-    /// compared one by one, so it has none.
-    pub fn digest(&self) -> Option<String> {
-        match self {
-            Self::Key(key) => Some(key.digest()),
-            Self::Pair { id, secret } => {
-                let whole = format!("{}:{id}:{}", id.len(), secret.expose());
-                Some(Secret::new(whole).digest())
-            }
-            Self::Account(_) => None,
-        }
-    }
+/// What is stored of an id and its secret and compared: a digest of both.
+pub fn pair_digest(id: &str, secret: &Secret) -> String {
+    Secret::new(format!("{}:{id}:{}", id.len(), secret.expose())).digest()
 }

@@ -20,7 +20,9 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_768_449_600_000);
 pub const ID: &str = "6b0c9f0e-5a53-4a3c-9a67-0d3f5f0f3c11";
 
 pub fn site() -> Site {
-    Site::sandbox("https://pay.example.com")
+    let mut site = Site::sandbox("https://pay.example.com");
+    site.igivepay.token_key = Secret::new("a key for pages".to_owned());
+    site
 }
 
 pub fn head(method: &str, target: &str) -> Parts {

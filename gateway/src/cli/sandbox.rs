@@ -46,10 +46,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             entropy,
             outbound: Outbound::new(Policy::open()),
             vault,
-            site: dialects::Site {
-                igivepay: dialects::igivepay::Options::new(token_key),
-                ..dialects::Site::sandbox(&base_url)
-            },
+            site,
             demo: None,
             delivery: std::collections::BTreeMap::new(),
         });

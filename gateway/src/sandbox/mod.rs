@@ -260,9 +260,6 @@ async fn let_in(
     dialect: &'static str,
     digest: String,
 ) -> Result<(), Failure> {
-    let Some(digest) = credential.digest() else {
-        return Err(store::Fault("an account is let in part by part".to_owned()).into());
-    };
     if merchants::by_key(app, dialect, &digest).await?.is_some() {
         return Ok(());
     }
