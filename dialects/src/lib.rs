@@ -16,6 +16,7 @@ pub mod base64;
 pub mod fields;
 pub mod form;
 pub mod hitpay;
+pub mod igivepay;
 pub mod json;
 pub mod numipay;
 pub mod sign;
@@ -30,7 +31,12 @@ use http::Response;
 use http::request::Parts;
 
 /// Every dialect, in the order in which their paths are asked for.
-pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay, &vipps::Vipps, &numipay::Numipay];
+pub const ALL: &[&dyn Dialect] = &[
+    &hitpay::HitPay,
+    &vipps::Vipps,
+    &numipay::Numipay,
+    &igivepay::IGivePay,
+];
 
 /// What a dialect is, as data.
 #[derive(Debug)]
@@ -57,12 +63,30 @@ pub struct Site {
     pub insecure_targets: bool,
     /// Settings of the HitPay dialect.
     pub hitpay: hitpay::Options,
-    /// Settings of the Numipay dialect.
-    pub numipay: numipay::Options,
     /// Settings of the Vipps MobilePay dialect.
     pub vipps: vipps::Options,
     /// Times and limits of reservations.
     pub reservations: domain::reservation::Rules,
+    /// Settings of the Numipay dialect.
+    pub numipay: numipay::Options,
+    /// Settings of the iGivePay dialect.
+    pub igivepay: igivepay::Options,
+}
+
+impl Site {
+    /// A sandbox at this address: every setting as it is by default, and targets on this machine
+    /// allowed.
+    pub fn sandbox(public_url: &str) -> Self {
+        Self {
+            public_url: public_url.to_owned(),
+            insecure_targets: true,
+            hitpay: hitpay::Options::default(),
+            vipps: vipps::Options::default(),
+            reservations: domain::reservation::Rules::default(),
+            numipay: numipay::Options::default(),
+            igivepay: igivepay::Options::new(Secret::new("pages of a sandbox".to_owned())),
+        }
+    }
 }
 
 /// What one kind of id names.
@@ -218,7 +242,7 @@ pub trait Dialect: Sync {
     fn return_url(&self, view: &domain::BillView, outcome: PageOutcome) -> Option<String>;
 
     /// The path of the page where a bill is paid.
-    fn page_path(&self, view: &domain::BillView) -> String;
+    fn page_path(&self, site: &Site, view: &domain::BillView) -> String;
 }
 
 /// The answer for a reply that none of a dialect's routes asks for.

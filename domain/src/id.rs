@@ -81,6 +81,9 @@ typed_id!(
     /// One try to move money over a rail.
     AttemptId, "att_");
 typed_id!(
+    /// A gift card.
+    CardId, "gcd_");
+typed_id!(
     /// A neutral fact.
     EventId, "evt_");
 typed_id!(

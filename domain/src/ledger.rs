@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::currency::Currency;
-use crate::id::{MerchantId, NotAnId, PaymentId, PayoutId};
+use crate::id::{CardId, MerchantId, NotAnId, PaymentId, PayoutId};
 use crate::merchant::Mode;
 use crate::moment::Timestamp;
 use crate::money::{AmountError, Money, PositiveMoney};
@@ -27,6 +27,15 @@ pub enum AccountId {
     Merchant(MerchantId),
     /// Money of a merchant that a payout has reserved.
     Payout(PayoutId),
+    /// What is left on a gift card and not held: owed to whoever has it.
+    Card(CardId),
+    /// What a merchant took for the gift cards it sold: below zero by all that was ever issued.
+    Issued(MerchantId),
+    /// What gift cards paid at a merchant. The merchant has had this money since it sold them, so
+    /// it is not part of what we owe it.
+    Redeemed(MerchantId),
+    /// What was left on gift cards when they expired: a merchant's income.
+    Breakage(MerchantId),
 }
 
 /// The text is not the name of an account.
@@ -49,6 +58,18 @@ impl AccountId {
             "payout" => PayoutId::parse(rest)
                 .map(Self::Payout)
                 .map_err(|_| UnknownAccount),
+            "card" => CardId::parse(rest)
+                .map(Self::Card)
+                .map_err(|_| UnknownAccount),
+            "issued" => MerchantId::parse(rest)
+                .map(Self::Issued)
+                .map_err(|_| UnknownAccount),
+            "redeemed" => MerchantId::parse(rest)
+                .map(Self::Redeemed)
+                .map_err(|_| UnknownAccount),
+            "breakage" => MerchantId::parse(rest)
+                .map(Self::Breakage)
+                .map_err(|_| UnknownAccount),
             _ => Err(UnknownAccount),
         }
     }
@@ -61,6 +82,10 @@ impl fmt::Display for AccountId {
             Self::Held(payment) => write!(f, "held:{payment}"),
             Self::Merchant(merchant) => write!(f, "merchant:{merchant}"),
             Self::Payout(payout) => write!(f, "payout:{payout}"),
+            Self::Card(card) => write!(f, "card:{card}"),
+            Self::Issued(merchant) => write!(f, "issued:{merchant}"),
+            Self::Redeemed(merchant) => write!(f, "redeemed:{merchant}"),
+            Self::Breakage(merchant) => write!(f, "breakage:{merchant}"),
         }
     }
 }
@@ -83,6 +108,12 @@ pub enum Reason {
     Payout,
     /// What was set aside goes back to the merchant.
     Return,
+    /// A gift card was sold, or money was added to one.
+    Issue,
+    /// A gift card's time was over, and what was left is the merchant's.
+    Expire,
+    /// What was left on one gift card went to another.
+    Transfer,
 }
 
 impl Reason {
@@ -96,6 +127,9 @@ impl Reason {
             Self::Reserve => "reserve",
             Self::Payout => "payout",
             Self::Return => "return",
+            Self::Issue => "issue",
+            Self::Expire => "expire",
+            Self::Transfer => "transfer",
         }
     }
 
@@ -109,6 +143,9 @@ impl Reason {
             Self::Reserve,
             Self::Payout,
             Self::Return,
+            Self::Issue,
+            Self::Expire,
+            Self::Transfer,
         ]
         .into_iter()
         .find(|reason| reason.as_str() == text)
@@ -221,6 +258,8 @@ pub enum Subject {
     Payment(PaymentId),
     /// A payout.
     Payout(PayoutId),
+    /// A gift card, for what no payment moves: issue, expiry, transfer.
+    Card(CardId),
 }
 
 impl Subject {
@@ -228,6 +267,8 @@ impl Subject {
     pub fn parse(text: &str) -> Result<Self, NotAnId> {
         if text.starts_with(PayoutId::PREFIX) {
             PayoutId::parse(text).map(Self::Payout)
+        } else if text.starts_with(CardId::PREFIX) {
+            CardId::parse(text).map(Self::Card)
         } else {
             PaymentId::parse(text).map(Self::Payment)
         }
@@ -238,6 +279,7 @@ impl Subject {
         match self {
             Self::Payment(id) => id.as_str(),
             Self::Payout(id) => id.as_str(),
+            Self::Card(id) => id.as_str(),
         }
     }
 }

@@ -27,6 +27,8 @@ pub mod currency;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
+pub mod gift_card;
+pub mod guess;
 pub mod id;
 pub mod ledger;
 pub mod limits;
@@ -35,6 +37,7 @@ pub mod moment;
 pub mod money;
 pub mod payment;
 pub mod payout;
+pub mod programme;
 pub mod provider;
 pub mod refusal;
 pub mod reservation;
@@ -49,8 +52,10 @@ pub use card::Card;
 pub use currency::Currency;
 pub use endpoint::{Endpoint, EndpointAsk, EndpointState, Topics};
 pub use event::{About, Event, Fact};
+pub use gift_card::{CardDecision, CardRefusal, GiftCard};
 pub use id::{
-    AttemptId, BillId, DeliveryId, EndpointId, EventId, MerchantId, PaymentId, PayoutId, WireId,
+    AttemptId, BillId, CardId, DeliveryId, EndpointId, EventId, MerchantId, PaymentId, PayoutId,
+    WireId,
 };
 pub use ledger::{AccountId, Journal, Transfer};
 pub use merchant::{Caller, Credential, Merchant, Mode};
@@ -58,6 +63,7 @@ pub use moment::{Moment, Seed, Span, Timestamp};
 pub use money::{AmountError, Money, PositiveMoney};
 pub use payment::{Decision, Payment, PaymentState};
 pub use payout::{Payout, PayoutState};
+pub use programme::{CardEntry, Programme};
 pub use provider::{Direction, PaymentSettings};
 pub use refusal::{FieldProblem, Object, Refusal};
 pub use reservation::{

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gift_card::CardRefusal;
 use crate::moment::Span;
 use crate::reservation::StepProblem;
 use crate::token::Flaw;
@@ -57,6 +58,8 @@ pub enum Refusal {
     Step(StepProblem),
     /// Nothing that can be paid with is open for this bill.
     NoMethod,
+    /// A gift card that cannot be used here, and why.
+    Card(CardRefusal),
     /// The caller is known and may not do this; the sentence says what it would take.
     NotAllowed(String),
     /// A body of a kind that the call does not take.
@@ -115,6 +118,7 @@ impl Refusal {
             Self::KeyReused => "key_reused",
             Self::Step(_) => "step",
             Self::NoMethod => "no_method",
+            Self::Card(why) => why.name(),
             Self::NotAllowed(_) => "not_allowed",
             Self::UnknownMediaType => "unknown_media_type",
             Self::Unavailable(_) => "unavailable",
@@ -127,7 +131,7 @@ impl Refusal {
             field: "amount".to_owned(),
             message: "The amount field is required.".to_owned(),
         };
-        vec![
+        let mut all = vec![
             Self::UnknownRoute,
             Self::UnknownMethod,
             Self::BodyTooLarge(crate::limits::BODY_MAX),
@@ -165,6 +169,8 @@ impl Refusal {
             Self::NotAllowed("Card data is not allowed".to_owned()),
             Self::UnknownMediaType,
             Self::Unavailable(Span::from_seconds(1)),
-        ]
+        ];
+        all.extend(CardRefusal::ALL.map(Self::Card));
+        all
     }
 }

@@ -53,11 +53,11 @@ pub struct App {
     pub keys: KeyCache,
     /// Calls counted for limits of rate.
     pub limits: Limits,
-    /// Which operation answers at which paths.
-    pub routes: Routes,
     /// Opened webhook secrets with the time they were looked up, so that each delivery need not
     /// open them again.
     pub secrets: Mutex<BTreeMap<String, (Secret, Timestamp)>>,
+    /// Which operation answers at which paths.
+    pub routes: Routes,
     /// How long a claimed delivery is held.
     pub lease: Span,
     /// Opened secrets of endpoints, newest first, with their ends.

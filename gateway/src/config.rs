@@ -50,15 +50,18 @@ pub struct Config {
     /// Settings of the HitPay dialect.
     #[serde(default)]
     pub hitpay: HitPay,
+    /// Settings of the Vipps MobilePay dialect.
+    #[serde(default)]
+    pub vipps: vipps::Vipps,
+    /// Settings of the iGivePay dialect.
+    #[serde(default)]
+    pub igivepay: IGivePay,
     /// Settings of the Numipay dialect.
     #[serde(default)]
     pub numipay: Numipay,
     /// Other paths for operations: `numipay_hosted = ["/gateway/v1/payments/hosted", "/pay"]`.
     #[serde(default)]
     pub routes: BTreeMap<String, Vec<String>>,
-    /// Settings of the Vipps MobilePay dialect.
-    #[serde(default)]
-    pub vipps: vipps::Vipps,
     /// Delivery rules by scheme: a dialect's name, or `standard`.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
@@ -72,6 +75,22 @@ pub struct HitPay {
     pub thousands_commas: Option<bool>,
     /// Status of a wrong key: 401, 403 or 404.
     pub bad_key_status: Option<u16>,
+}
+
+/// `[igivepay]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IGivePay {
+    /// How long a payment and its page live: `"1h"`.
+    pub page_time: Option<String>,
+    /// How long a charged payment can be cancelled: `"24h"`.
+    pub cancel_within: Option<String>,
+    /// The most that a payment may ask for, in kroner: `"1000000"`.
+    pub most: Option<String>,
+    /// Cards in one call, 1 to 50.
+    pub cards: Option<usize>,
+    /// Where payers go when a hosted payment names no address.
+    pub return_url: Option<String>,
 }
 
 /// `[numipay]`: what the contract leaves to configuration.
@@ -146,10 +165,11 @@ impl Config {
         {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
-        self.numipay_options()?;
-        self.routes()?;
         self.vipps.rules()?;
         self.policy()?;
+        self.igivepay_options(Secret::new(String::new()))?;
+        self.numipay_options()?;
+        self.routes()?;
         self.delivery().map(|_| ())
     }
 
@@ -183,6 +203,38 @@ impl Config {
             bad_key_status: self.hitpay.bad_key_status.unwrap_or(usual.bad_key_status),
             ..usual
         }
+    }
+
+    /// Settings of the iGivePay dialect; the key is the one of its page tokens.
+    pub fn igivepay_options(
+        &self,
+        token_key: Secret,
+    ) -> Result<dialects::igivepay::Options, String> {
+        let given = &self.igivepay;
+        let mut options = dialects::igivepay::Options::new(token_key);
+        if let Some(text) = &given.page_time {
+            options.page_time = span(text).map_err(|why| format!("igivepay.page_time: {why}"))?;
+        }
+        if let Some(text) = &given.cancel_within {
+            options.undo_within =
+                span(text).map_err(|why| format!("igivepay.cancel_within: {why}"))?;
+        }
+        if let Some(text) = &given.most {
+            let most = domain::Currency::parse("NOK")
+                .ok()
+                .and_then(|nok| domain::Money::parse(text, nok).ok());
+            let most = most.filter(|most| !most.is_zero());
+            let wrong = || format!("igivepay.most: {text:?} is no amount like 1000000");
+            options.most = most.ok_or_else(wrong)?.minor();
+        }
+        if let Some(cards) = given.cards {
+            if !(1..=50).contains(&cards) {
+                return Err("igivepay.cards is 1 to 50".to_owned());
+            }
+            options.cards_max = cards;
+        }
+        options.return_url.clone_from(&given.return_url);
+        Ok(options)
     }
 
     /// Settings of the Numipay dialect.

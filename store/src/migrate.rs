@@ -40,6 +40,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0004_payouts",
         sql: include_str!("../migrations/0004_payouts.sql"),
     },
+    Migration {
+        version: 5,
+        name: "0005_gift_cards",
+        sql: include_str!("../migrations/0005_gift_cards.sql"),
+    },
 ];
 
 impl Migration {

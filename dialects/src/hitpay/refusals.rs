@@ -76,10 +76,11 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
         | Refusal::KeyReused
+        | Refusal::Step(_)
+        | Refusal::NoMethod
         | Refusal::NotAllowed(_)
         | Refusal::UnknownMediaType
-        | Refusal::Step(_)
-        | Refusal::NoMethod => {}
+        | Refusal::Card(_) => {}
     }
     response
 }
@@ -108,7 +109,8 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
         | Refusal::Step(_)
-        | Refusal::NoMethod => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::NoMethod
+        | Refusal::Card(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::NotAllowed(_) => StatusCode::FORBIDDEN,
         Refusal::UnknownMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::TooManyCalls(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -162,6 +164,7 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         Refusal::WrongState(state) => {
             format!("This is not possible while the payment is {state}.")
         }
+        Refusal::Card(_) => "The gift card cannot be used for this payment request.".to_owned(),
         Refusal::TooMuch(asked, left) => {
             format!("The amount {asked} cannot be used: {left} is left.")
         }

@@ -139,9 +139,10 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Endpoint(_)
         | Reply::Endpoints(_)
         | Reply::EndpointRemoved
-        | Reply::Transaction(_)
         | Reply::Reservation(_)
-        | Reply::Token(_) => crate::not_offered(),
+        | Reply::Token(_)
+        | Reply::Transaction(_)
+        | Reply::CardBalance(_) => crate::not_offered(),
     }
 }
 

@@ -75,7 +75,8 @@ pub fn callbacks(event: &Event) -> Vec<WebhookBody> {
 /// Every field is always there; what is not known is empty.
 fn body(bill: &Bill, payment: Option<&Payment>, status: &str) -> String {
     let ask = &bill.ask;
-    let amount = payment.map_or(ask.amount, |payment| payment.head.amount);
+    // What the request asked for: the payment is only a part of it when gift cards paid the rest.
+    let amount = ask.amount;
     form_urlencoded::Serializer::new(String::new())
         .append_pair(
             "payment_id",

@@ -151,7 +151,7 @@ impl Dialect for Numipay {
         replies::deposit_return(view)
     }
 
-    fn page_path(&self, view: &BillView) -> String {
+    fn page_path(&self, _site: &Site, view: &BillView) -> String {
         replies::deposit_page(view)
     }
 

@@ -60,6 +60,8 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         | Refusal::BodyTooLarge(_)
         | Refusal::TooSlow
         | Refusal::Unauthenticated
+        | Refusal::Credential(_)
+        | Refusal::Step(_)
         | Refusal::Unreadable(_)
         | Refusal::Invalid(_)
         | Refusal::NotFound(..)
@@ -72,11 +74,10 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
         | Refusal::KeyReused
-        | Refusal::Credential(_)
-        | Refusal::Step(_)
         | Refusal::NoMethod
         | Refusal::NotAllowed(_)
         | Refusal::UnknownMediaType
+        | Refusal::Card(_)
         | Refusal::TooManyEndpoints(_) => {}
     }
     response
@@ -120,12 +121,13 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
         Refusal::KeyReused => {
             conflict("the tracking_id was used before, with another type, amount, currency or user")
         }
-        Refusal::Step(_) => conflict("its state does not allow this"),
+        Refusal::Step(_) => conflict("it is a reservation"),
         Refusal::AlreadyPaid => conflict("it is paid"),
         Refusal::Expired => conflict("it has expired"),
         Refusal::Failed | Refusal::Withdrawn => conflict("it is rejected"),
         Refusal::TryUnderWay => conflict("a payment of it is under way"),
         Refusal::TooManyTries => conflict("too many cards were declined"),
+        Refusal::Card(_) => conflict("the gift card cannot be used for it"),
         Refusal::TooMuch(asked, left) => {
             conflict(&format!("{asked} was asked for and {left} is left"))
         }

@@ -121,7 +121,8 @@ pub fn encode(site: &Site, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Endpoints(_)
         | Reply::EndpointRemoved
         | Reply::Reservation(_)
-        | Reply::Token(_) => crate::not_offered(),
+        | Reply::Token(_)
+        | Reply::CardBalance(_) => crate::not_offered(),
     }
 }
 

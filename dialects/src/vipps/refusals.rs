@@ -80,6 +80,11 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
         ),
         Refusal::Unauthenticated => flaw(Flaw::TokenMissing),
         Refusal::Credential(which) => flaw(*which),
+        Refusal::NotAllowed(text) => plain(StatusCode::FORBIDDEN, text),
+        Refusal::UnknownMediaType => plain(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Send JSON with the header Content-Type: application/json.",
+        ),
         Refusal::TooManyCalls(_) => plain(StatusCode::TOO_MANY_REQUESTS, "Too many calls."),
         Refusal::Unreadable(text) => plain(StatusCode::BAD_REQUEST, text),
         Refusal::Invalid(problems) => invalid(head, problems),
@@ -101,11 +106,8 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
             problem.extra.push(Detail::new("events", reason));
             problem
         }
+        Refusal::Card(_) => codes::problem(5070, "A gift card does not pay for this."),
         Refusal::NoMethod => codes::problem(5070, "Nothing that can be paid with is open."),
-        Refusal::NotAllowed(text) => plain(StatusCode::FORBIDDEN, &format!("{text}.")),
-        Refusal::UnknownMediaType => {
-            plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON.")
-        }
         Refusal::Unavailable(wait) => codes::problem(
             3010,
             format!(

@@ -152,8 +152,9 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::Bill(_)
         | Reply::Bills(_)
         | Reply::DefaultLink(_)
-        | Reply::BillWithdrawn
-        | Reply::Transaction(_) => refusals::refuse(head, &domain::Refusal::UnknownRoute),
+        | Reply::Transaction(_)
+        | Reply::CardBalance(_)
+        | Reply::BillWithdrawn => refusals::refuse(head, &domain::Refusal::UnknownRoute),
         Reply::EndpointRegistered(view) => registered(view),
         Reply::Endpoint(view) => json(StatusCode::OK, JSON, &Registration::of(&view.endpoint)),
         Reply::Endpoints(views) => {

@@ -1,6 +1,6 @@
 //! Fixed objects for the tests: one place, one merchant, bills in every state.
 
-use dialects::{Dialect, Outgoing, Signing, Site, hitpay, numipay, vipps};
+use dialects::{Dialect, Outgoing, Signing, Site, hitpay};
 use domain::bill::{BillHead, Payer};
 use domain::call::BillPage;
 use domain::payment::{Cause, Ended, Means, PaymentHead, Sums};
@@ -22,14 +22,7 @@ const PAYMENT: &str = "9ef6957e-6b1b-4e08-8cde-d5f5c908418d";
 pub const SHAPED: &[&dyn Dialect] = &[&hitpay::HitPay];
 
 pub fn site() -> Site {
-    Site {
-        public_url: "https://pay.example.com".to_owned(),
-        insecure_targets: true,
-        hitpay: hitpay::Options::default(),
-        numipay: numipay::Options::default(),
-        vipps: vipps::Options::default(),
-        reservations: domain::reservation::Rules::default(),
-    }
+    Site::sandbox("https://pay.example.com")
 }
 
 pub fn head(method: &str, target: &str) -> Parts {

@@ -1,6 +1,6 @@
 //! Fixed objects: one merchant, deposits and withdrawals in every state.
 
-use dialects::{Dialect, Outgoing, Signing, Site, hitpay, numipay, vipps};
+use dialects::{Dialect, Outgoing, Signing, Site, numipay};
 use domain::bill::{BillHead, Payer};
 use domain::payment::Cause;
 use domain::payout::{Order, PayoutHead, Progress};
@@ -29,14 +29,7 @@ pub const PASSWORD: &str = "spg_test_companyxxxxQyGAheyMqcHVmp8ZMQtkYcev27sCu7RF
 const TOKEN: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
 
 pub fn site() -> Site {
-    Site {
-        public_url: "https://pay.example.com".to_owned(),
-        insecure_targets: true,
-        hitpay: hitpay::Options::default(),
-        numipay: numipay::Options::default(),
-        vipps: vipps::Options::default(),
-        reservations: domain::reservation::Rules::default(),
-    }
+    Site::sandbox("https://pay.example.com")
 }
 
 pub fn head(method: &str, target: &str) -> Parts {

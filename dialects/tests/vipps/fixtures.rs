@@ -1,11 +1,11 @@
 //! Fixed objects: one place, one sales unit, a payment in every state.
 
-use dialects::{Site, hitpay, vipps};
+use dialects::Site;
 use domain::bill::{BillHead, Payer};
 use domain::call::EndpointView;
 use domain::endpoint::{EndpointHead, EndpointState, Health};
 use domain::payment::{Cause, Ended, PaymentHead, Sums};
-use domain::reservation::{self, Step, StepKind};
+use domain::reservation::{Step, StepKind};
 use domain::{
     AccessToken, Ask, Bill, BillId, BillState, Currency, Endpoint, EndpointId, Merchant,
     MerchantId, Mode, Money, Payment, PaymentId, PaymentState, Reply, ReservationReply,
@@ -22,14 +22,7 @@ const TOKEN: &str = "0197272d5c9e7d12a1b2c3d4e5f60718aabbccddeeff";
 pub const REFERENCE: &str = "inv-8-attempt-2";
 
 pub fn site() -> Site {
-    Site {
-        public_url: "https://pay.example.com".to_owned(),
-        insecure_targets: true,
-        hitpay: hitpay::Options::default(),
-        numipay: dialects::numipay::Options::default(),
-        vipps: vipps::Options::default(),
-        reservations: reservation::Rules::default(),
-    }
+    Site::sandbox("https://pay.example.com")
 }
 
 pub fn head(method: &str, target: &str) -> Parts {
@@ -95,6 +88,7 @@ pub fn view(ask: Ask, state: PaymentState) -> ReservationView {
         method: "wallet".to_owned(),
         rail: "simulator".to_owned(),
         instrument: None,
+        gift_card: None,
         created: NOW,
     };
     let payment = Payment::restore(head, NOW, 1, state.clone());
@@ -105,6 +99,7 @@ pub fn view(ask: Ask, state: PaymentState) -> ReservationView {
         payment,
         state,
         until: reserved.then(|| later(60 + 180 * 86_400)),
+        phone: None,
         steps: Vec::new(),
     }
 }

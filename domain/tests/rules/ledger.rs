@@ -2,13 +2,14 @@
 
 use domain::ledger::{ChainHash, Entry, Reason, Subject};
 use domain::{
-    AccountId, AmountError, MerchantId, Mode, Money, PaymentId, PayoutId, Timestamp, Transfer,
+    AccountId, AmountError, CardId, MerchantId, Mode, Money, PaymentId, PayoutId, Timestamp,
+    Transfer,
 };
 use proptest::prelude::*;
 
 use crate::samples::{any_currency, currency, moment, sgd};
 
-const REASONS: [Reason; 7] = [
+const REASONS: [Reason; 10] = [
     Reason::Authorize,
     Reason::Capture,
     Reason::Release,
@@ -16,6 +17,9 @@ const REASONS: [Reason; 7] = [
     Reason::Reserve,
     Reason::Payout,
     Reason::Return,
+    Reason::Issue,
+    Reason::Expire,
+    Reason::Transfer,
 ];
 
 fn any_account() -> impl Strategy<Value = AccountId> {
@@ -24,6 +28,10 @@ fn any_account() -> impl Strategy<Value = AccountId> {
         any::<u8>().prop_map(|b| AccountId::Held(PaymentId::mint(&moment(b), "p"))),
         any::<u8>().prop_map(|b| AccountId::Payout(PayoutId::mint(&moment(b), "o"))),
         any::<u8>().prop_map(|b| AccountId::Merchant(MerchantId::mint(&moment(b), "m"))),
+        any::<u8>().prop_map(|b| AccountId::Issued(MerchantId::mint(&moment(b), "m"))),
+        any::<u8>().prop_map(|b| AccountId::Redeemed(MerchantId::mint(&moment(b), "m"))),
+        any::<u8>().prop_map(|b| AccountId::Breakage(MerchantId::mint(&moment(b), "m"))),
+        any::<u8>().prop_map(|b| AccountId::Card(CardId::mint(&moment(b), "c"))),
     ]
 }
 

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod bill;
+mod gift_card;
 mod ledger;
 mod money;
 mod payment;

@@ -38,6 +38,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         let clock = sandbox::clock::load(&store).await.map_err(failed)?;
         let entropy = Entropy::System;
         let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;
+        let token_key = vault.token_key("igivepay pages");
         let mut app = App::new(Parts {
             store,
             clock,
@@ -45,12 +46,8 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             outbound: Outbound::new(Policy::open()),
             vault,
             site: dialects::Site {
-                public_url: base_url.clone(),
-                insecure_targets: true,
-                hitpay: dialects::hitpay::Options::default(),
-                numipay: dialects::numipay::Options::default(),
-                vipps: dialects::vipps::Options::default(),
-                reservations: domain::reservation::Rules::default(),
+                igivepay: dialects::igivepay::Options::new(token_key),
+                ..dialects::Site::sandbox(&base_url)
             },
             demo: None,
             delivery: std::collections::BTreeMap::new(),
@@ -94,10 +91,6 @@ fn master_key(data: &Path, entropy: &Entropy) -> Result<Secret, Problem> {
     Ok(Secret::new(key))
 }
 
-/// The body of a newcomer's first Numipay call.
-const FIRST: &str = "{\"request\":{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\
-                     \"currency\":\"EUR\",\"amount\":\"200.00\"}}";
-
 /// What a newcomer reads first.
 fn greeting(credentials: &Credentials, data: &Path, fresh: bool, clock: &Clock) -> String {
     let base = &credentials.base_url;
@@ -126,12 +119,12 @@ Florin sandbox: everything in test mode, no real money.
 
   HitPay             key  {key}
                      salt {salt}
-  Numipay            key  {numipay}
-                     signature password {password}
   Vipps MobilePay    client_id  {client}
                      key        {subscription}
                      MSN        {msn}
                      phone      {base}/sandbox/phone
+  Numipay            key  {numipay}
+                     signature password {password}
 
 Make a payment request, then open the \"url\" of the answer and pay with 4242 4242 4242 4242:
 
@@ -144,8 +137,9 @@ Numipay: a deposit on the cashier; open the \"url\" of the answer:
 
   curl -sS {base}{hosted} \\
     -H 'X-Api-Key: {numipay}' -H 'Content-Type: application/json' \\
-    -d '{first}'
+    -d '{{\"request\":{{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\"currency\":\"EUR\",\"amount\":\"200.00\"}}}}'
 
+{igivepay}
 Stop with Ctrl-C; the next start finds everything again.
 ",
         salt = credentials.hitpay.salt,
@@ -156,7 +150,24 @@ Stop with Ctrl-C; the next start finds everything again.
         numipay = credentials.numipay.api_key,
         password = credentials.numipay.signature_password,
         hosted = "/gateway/v1/payments/hosted",
-        first = FIRST,
+        igivepay = igivepay(credentials),
+    )
+}
+
+/// A first call of iGivePay.
+fn igivepay(credentials: &Credentials) -> String {
+    let (base, client) = (&credentials.base_url, &credentials.igivepay);
+    format!(
+        "\
+Pay with gift cards: make one at {base}/card-gen, then open the \"url\" of the answer:
+
+  curl -sS {base}/api/v1/payments \\
+    -H 'x-client-id: {id}' \\
+    -H 'x-client-secret: {secret}' \\
+    -d '{{\"paymentTotal\":499,\"reference\":\"order-1001\",\"redirectUrl\":\"{base}/\"}}'
+",
+        id = client.client_id,
+        secret = client.client_secret,
     )
 }
 

@@ -51,13 +51,16 @@ pub async fn authenticate(
     dialect: &'static dyn Dialect,
     credential: &Credential,
 ) -> Result<Caller, Failure> {
-    match credential {
-        Credential::Key(key) => {
-            let name = dialect.profile().name;
-            let caller = by_digest(app, name, key.digest()).await?;
-            caller.ok_or(Failure::Refused(Refusal::Unauthenticated))
+    if let Credential::Account(account) = credential {
+        return by_account(app, dialect, account).await;
+    }
+    let unknown = Failure::Refused(Refusal::Unauthenticated);
+    match credential.digest() {
+        Some(digest) => {
+            let caller = by_digest(app, dialect.profile().name, digest).await?;
+            caller.ok_or(unknown)
         }
-        Credential::Account(account) => by_account(app, dialect, account).await,
+        None => Err(unknown),
     }
 }
 

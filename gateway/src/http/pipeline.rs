@@ -20,7 +20,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::auth::authenticate;
-use super::{limits, stream};
+use super::limits;
+use super::stream;
 use crate::app::App;
 use crate::operations::{self, Failure};
 

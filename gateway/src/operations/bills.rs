@@ -384,7 +384,8 @@ pub(super) fn view(
 }
 
 /// Ends the tries of a bill whose payer is still at the bank's page: an answer that comes later
-/// moves no money. While a rail is being asked, nothing about the bill may change.
+/// moves no money; and frees what gift cards hold. While a rail is being
+/// asked, nothing about the bill may change.
 pub(super) fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
     for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
         if *attempt.state() == AttemptState::Asked {
@@ -392,7 +393,7 @@ pub(super) fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Resul
         }
         super::payments::abandon(tx, at, bill, attempt)?;
     }
-    Ok(())
+    super::covering::free_all(tx, at, bill)
 }
 
 fn not_found(id: &WireId) -> Refusal {

@@ -64,9 +64,10 @@ pub async fn execute(
         | Call::ListBills(_)
         | Call::ChangeBill(..)
         | Call::WithdrawBill(_)
-        | Call::Transaction(_)
         | Call::Reservation(_)
-        | Call::IssueToken => Err(Fault("no call about endpoints".to_owned()).into()),
+        | Call::IssueToken
+        | Call::Transaction(_)
+        | Call::Cards(_) => Err(Fault("no call about endpoints".to_owned()).into()),
     }
 }
 

@@ -189,13 +189,13 @@ pub(super) fn forget_sealed(app: &App, name: &str, merchant: &MerchantId, mode: 
         .remove(&context(merchant, mode, name));
 }
 
-/// Who calls with this key; asked on every request, so it is remembered for a short while.
+/// Who calls with the credential of this digest; asked on every request, so it is remembered for a short while.
 pub async fn by_key(
     app: &App,
     dialect: &'static str,
-    key: &Secret,
+    digest: &str,
 ) -> Result<Option<Caller>, Failure> {
-    let digest = key.digest();
+    let digest = digest.to_owned();
     app.store
         .read("authenticate", move |tx| {
             Ok(merchants::by_key(tx, &digest, dialect)?)

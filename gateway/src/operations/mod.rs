@@ -4,22 +4,28 @@
 pub mod accounts;
 pub mod bills;
 pub mod cashier;
+pub mod covering;
 pub mod deliveries;
 pub mod deposits;
 pub mod endpoints;
+pub mod gift_cards;
+pub mod guesses;
 pub mod ledger;
 pub mod merchants;
 mod outbox;
 pub mod payments;
 pub mod payouts;
+pub mod phones;
 pub mod providers;
+pub mod redeeming;
 mod repeated;
 pub mod reservations;
 pub mod tokens;
 pub mod transactions;
+pub mod validity;
 
 use dialects::{Dialect, Kind};
-use domain::call::Incoming;
+use domain::call::{CardCall, Incoming};
 use domain::{Bill, Call, Caller, Moment, Refusal, Reply, WireId};
 use store::Fault;
 
@@ -46,9 +52,10 @@ pub async fn execute(
         Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
-        Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
         Call::Reservation(call) => reservations::execute(app, dialect, caller, call).await,
         Call::IssueToken => tokens::issue(app, dialect, caller).await,
+        Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
+        Call::Cards(call) => cards(app, dialect, caller, call).await,
         call @ (Call::RegisterEndpoint(_)
         | Call::ShowEndpoint(_)
         | Call::ListEndpoints
@@ -56,6 +63,20 @@ pub async fn execute(
         | Call::RemoveEndpoint(_)) => {
             endpoints::execute(app, Scheme::Dialect(dialect), caller, call).await
         }
+    }
+}
+
+/// Does what a caller asks for about gift cards.
+async fn cards(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    call: CardCall,
+) -> Result<Reply, Failure> {
+    match call {
+        CardCall::Perform(id, cards) => redeeming::perform(app, dialect, caller, id, cards).await,
+        CardCall::Undo(id, within) => redeeming::undo(app, dialect, caller, id, within).await,
+        CardCall::Balance(number) => gift_cards::balance(app, caller, &number).await,
     }
 }
 

@@ -11,8 +11,10 @@
 //! open attempt at most, so it cannot be paid twice at once.
 
 use dialects::{Dialect, Kind};
-use domain::limits::{ATTEMPT_DEADLINE, CHALLENGE_MAX, DECLINES_WINDOW, SWEEP_MAX};
-use domain::payment::{Cause, Ended, Means};
+use domain::limits::{
+    ATTEMPT_DEADLINE, CHALLENGE_MAX, DECLINES_WINDOW, PAYMENTS_SHOWN_MAX, SWEEP_MAX,
+};
+use domain::payment::{Cause, Ended, GIFT_CARD, Means};
 use domain::{
     Attempt, AttemptId, AttemptState, Bill, BillView, Card, Decision, Fact, Moment, Payment,
     Refusal, WireId,
@@ -21,7 +23,7 @@ use store::tables::{attempts, bills, ledger, payments};
 use store::{Failure, Fault, Tx};
 
 use super::bills::{merchant_of, page_bill, page_view};
-use super::{deposits, dialect_of, record, refused, wire};
+use super::{covering, deposits, dialect_of, record, refused, wire};
 use crate::app::App;
 use crate::rails::{self, Answer as RailAnswer, simulator};
 
@@ -160,7 +162,10 @@ pub(super) fn begin_in(
     let declined = payments::rejected_since(tx, &bill.head.id, since)?;
     bill.admit_try(at.now, declined)?;
     let rail = rails::for_mode(bill.head.mode)?;
-    if !bill.ask.methods.contains(&means.method) {
+    let amount = covering::rest(tx, bill)?;
+    let offered = bill.ask.methods.contains(&means.method)
+        || covering::terms(tx, bill)?.rest_by.contains(&means.method);
+    if !offered || amount.is_zero() || means.method == GIFT_CARD {
         return refused(Refusal::NoMethod);
     }
     if !bill.ask.repeatable {
@@ -171,7 +176,7 @@ pub(super) fn begin_in(
         ..means
     };
     let charge = wire(dialect, Kind::Payment, at);
-    let payment = Payment::begin(at, bill, charge, means);
+    let payment = Payment::begin_rest(at, bill, charge, means, amount);
     payments::insert(tx, &payment, dialect.profile().name)?;
     let attempt_id = AttemptId::mint(at, "attempt");
     let attempt = Attempt::ask(attempt_id.clone(), payment.head.id, rail, at.now);
@@ -181,7 +186,7 @@ pub(super) fn begin_in(
 
 /// A payer who left the bank's page and tries again replaces the try that waits there; one that
 /// the rail is being asked about must be answered first.
-fn replace_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+pub(super) fn replace_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
     for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
         if *attempt.state() == AttemptState::Asked {
             return refused(Refusal::TryUnderWay);
@@ -275,8 +280,11 @@ fn approve(
     let amount = payment.head.amount;
     let authorized = payment.authorize(at.now)?;
     match bill.clone().paid(at.now) {
-        Ok(bill) => {
+        Ok(mut bill) => {
             let decision = authorized.and_then(|payment| payment.capture(at.now, amount))?;
+            // What gift cards hold is taken with the rest or not at all. Cards cannot have come or
+            // gone since this try began: that ends the try.
+            covering::take_all(tx, at, &mut bill)?;
             bills::update(tx, &bill)?;
             save(tx, at, &bill, &decision, version)?;
             record(tx, at, Fact::BillPaid, &bill, Some(&decision.payment))?;
@@ -311,7 +319,7 @@ fn with_payment(
 }
 
 /// Saves a decision whole: the payment, its transfers, its event and deliveries.
-fn save(
+pub(super) fn save(
     tx: &mut Tx<'_>,
     at: &Moment,
     bill: &Bill,
@@ -445,6 +453,29 @@ async fn walk_away(app: &App, attempt: &AttemptId) -> Result<(), Failure> {
         .await
 }
 
+/// Closes a bill by a final failure: `decline` with `final` in the simulator.
+pub async fn fail_for_good(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+    cause: Cause,
+) -> Result<(), Failure> {
+    let at = app.moment();
+    let id = id.clone();
+    app.store
+        .write("fail_bill", move |tx| {
+            let bill = page_bill(tx, dialect, &id)?;
+            let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
+            covering::free_all(tx, &at, &bill)?;
+            let bill = bill.failed(at.now, cause.clone())?;
+            bills::update(tx, &bill)?;
+            record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
+            Ok(())
+        })
+        .await?;
+    Ok(())
+}
+
 /// Asks the rail what became of attempts that were never answered; how many there were.
 pub async fn resolve_asked(app: &App) -> Result<usize, Failure> {
     let before = app.clock.now().minus(ATTEMPT_DEADLINE);
@@ -483,7 +514,7 @@ fn payment_of(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<Payment, Fault> {
         .ok_or_else(|| Fault("an attempt without a payment".to_owned()))
 }
 
-fn bill_of(tx: &mut Tx<'_>, payment: &Payment) -> Result<Bill, Fault> {
+pub(super) fn bill_of(tx: &mut Tx<'_>, payment: &Payment) -> Result<Bill, Fault> {
     bills::by_id(tx, &payment.head.bill)?
         .ok_or_else(|| Fault("a payment without a bill".to_owned()))
 }

@@ -22,7 +22,7 @@ use store::tables::{bills as table, payments as payment_table};
 use store::{Fault, Tx};
 
 use super::payouts::{self, Wish};
-use super::{Demo, deliveries};
+use super::{Demo, deliveries, gifts};
 use crate::app::App;
 use crate::http::pipeline::{self, plain};
 use crate::http::server::Peer;
@@ -34,20 +34,23 @@ use crate::rails::Answer;
 /// Bytes of the body of a sandbox call.
 pub(super) const BODY_MAX: usize = 16 * 1024;
 
+/// The body of a call.
 #[derive(Deserialize)]
-struct Simulate {
+pub(super) struct Simulate {
     payment: String,
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     method: Option<String>,
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     #[serde(default, rename = "final")]
-    for_good: bool,
+    pub(super) for_good: bool,
     dialect: Option<String>,
+    pub(super) cards: Option<Vec<gifts::GiftCard>>,
 }
 
+/// What the customer does.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Outcome {
+pub(super) enum Outcome {
     Approve,
     Decline,
     Abort,
@@ -71,9 +74,9 @@ impl Simulate {
 const NO_FUNDS: &str = "Insufficient funds";
 
 /// A bill and the dialect it came through.
-struct Found {
-    dialect: &'static dyn Dialect,
-    bill: Bill,
+pub(super) struct Found {
+    pub(super) dialect: &'static dyn Dialect,
+    pub(super) bill: Bill,
 }
 
 /// `POST /sandbox/simulate`.
@@ -119,7 +122,11 @@ async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, F
     if let Some(view) = reservations::of_bill(app, &found.bill.head.id).await? {
         return answer_reservation(app, &found, view, wanted).await;
     }
-    let view = act(app, &found, wanted).await?;
+    let view = if gifts::concerns(&found.bill, wanted) {
+        gifts::pay(app, demo, &found, wanted).await?
+    } else {
+        act(app, &found, wanted).await?
+    };
     Ok(status(app, found.dialect, view))
 }
 
@@ -130,7 +137,7 @@ pub async fn act_as_payer(app: &App, demo: &Demo, wanted: Value) -> Result<Value
 }
 
 /// Does what the customer would do; gives the bill afterwards.
-async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
+pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
     let (dialect, bill) = (found.dialect, &found.bill);
     let id = &bill.head.wire;
     let method = method(&bill.ask.methods, wanted.method.as_deref());
@@ -150,7 +157,7 @@ async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Fa
             if numipay || !wanted.for_good {
                 return after(app, dialect, id, declined).await;
             }
-            bills::fail_for_good(app, dialect, id, cause).await?;
+            payments::fail_for_good(app, dialect, id, cause).await?;
             bills::for_page(app, dialect, id).await
         }
         Outcome::Abort if numipay => {
@@ -468,6 +475,15 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             "Service unavailable".to_owned(),
         ),
+        Refusal::Card(why) => (
+            StatusCode::CONFLICT,
+            format!("The gift card cannot be used ({})", why.name()),
+        ),
+        Refusal::TooManyCalls(wait) => {
+            let message = "Too many wrong tries";
+            let response = plain(StatusCode::TOO_MANY_REQUESTS, message);
+            return crate::web::shell::retry_after(response, *wait);
+        }
         other => (
             StatusCode::BAD_REQUEST,
             format!("Not possible ({})", other.name()),

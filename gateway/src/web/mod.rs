@@ -11,6 +11,7 @@ pub mod display;
 pub mod docs;
 pub mod errors;
 pub mod form;
+pub mod landing;
 pub mod parts;
 pub mod sandbox;
 pub mod shell;
@@ -35,17 +36,28 @@ pub fn routes() -> Router<Arc<App>> {
     let receipt = "/payment-request/{at_slug}/{id}/checkout/receipt";
     let link = get(checkout::link::show).post(checkout::link::submit);
     let challenge = get(simulator::show).post(simulator::submit);
+    let paying = get(checkout::pay::show).post(checkout::pay::submit);
     Router::new()
         .route(checkout, get(checkout::show).post(checkout::submit))
         .route(receipt, get(checkout::receipt))
         .route("/payment-request/{at_slug}", link.clone())
         .route("/payment-request/{at_slug}/", link)
+        .route("/pay/{id}", paying.clone())
+        .route("/pay/{id}/", paying)
+        .route("/docs-v1", get(docs::igivepay))
+        .route("/docs-v1/", get(docs::igivepay))
         .route("/simulator/challenge/{attempt}", challenge)
         .route("/cashier/{token}", get(cashier::show).post(cashier::submit))
         .route(
             "/3ds/{token}",
             get(cashier::secure::show).post(cashier::secure::submit),
         )
+        .route("/landing", get(landing::show).post(landing::submit))
+        .route(
+            "/landing/phone",
+            get(landing::phone::show).post(landing::phone::submit),
+        )
+        .route("/landing/qr", get(landing::picture::show))
         .route("/docs", get(docs::list))
         .route("/docs/{dialect}", get(docs::show))
         .route("/docs/{dialect}/openapi.json", get(docs::raw))
@@ -58,8 +70,21 @@ pub fn routes() -> Router<Arc<App>> {
 pub fn sandbox_routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(sandbox::home::show))
+        .route(
+            "/card-gen",
+            get(sandbox::card_gen::show).post(sandbox::card_gen::submit),
+        )
         .route("/sandbox/try", post(sandbox::home::begin))
         .route("/sandbox/shop/return", get(sandbox::shop::show))
+        .route(
+            "/sandbox/phone",
+            get(sandbox::phone::list).post(sandbox::phone::open),
+        )
+        .route("/sandbox/phone/{number}", get(sandbox::phone::show))
+        .route(
+            "/sandbox/phone/{number}/rule",
+            post(sandbox::phone::set_rule),
+        )
         .route("/sandbox/deliveries", get(sandbox::deliveries::show))
         .route(
             "/sandbox/deliveries/{id}/resend",

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::limits::{ATTEMPT_DEADLINE, IDEMPOTENCY_KEPT, SWEEP_MAX};
+use domain::limits::{ATTEMPT_DEADLINE, HOLD_MAX, IDEMPOTENCY_KEPT, SWEEP_MAX};
 use store::tables::{
-    attempts, bills as bills_table, payouts as payouts_table, reservations as reservations_table,
+    attempts, bills as bills_table, payments as payments_table, payouts as payouts_table,
+    reservations as reservations_table,
 };
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::operations::{Failure, bills, endpoints, payments, payouts, reservations};
+use crate::operations::{
+    Failure, bills, covering, endpoints, gift_cards, payments, payouts, reservations,
+};
 
 /// How often due work is looked for.
 const POLL: Duration = Duration::from_millis(500);
@@ -41,7 +44,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 /// Everything that is due but webhooks: expired bills, reservations past their deadline, payouts,
-/// attempts without an answer, old keys.
+/// attempts without an answer, gift cards whose time is over, old keys.
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}
@@ -49,6 +52,9 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
     while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
     payments::resolve_asked(app).await?;
     while endpoints::empty_removed(app).await? {}
+    while covering::free_old(app).await? == SWEEP_MAX as usize {}
+    while gift_cards::expire_due(app).await? >= SWEEP_MAX as usize {}
+    gift_cards::forget_guesses(app).await?;
     let before = app.clock.now().minus(IDEMPOTENCY_KEPT);
     let old = app
         .store
@@ -75,8 +81,15 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
             let asked = attempts::next_asked(tx, after.minus(ATTEMPT_DEADLINE))?;
             let asked = asked.map(|asked| asked.plus(ATTEMPT_DEADLINE));
             let release = reservations_table::next_due(tx, after)?;
-            let payout = payouts_table::next_due(tx, after)?;
-            Ok([bills_table::next_due(tx, after)?, asked, release, payout])
+            let held = payments_table::next_hold(tx, after.minus(HOLD_MAX))?;
+            Ok([
+                bills_table::next_due(tx, after)?,
+                payouts_table::next_due(tx, after)?,
+                asked,
+                release,
+                held.map(|since| since.plus(HOLD_MAX)),
+                store::tables::gift_cards::next_due(tx, after)?,
+            ])
         })
         .await?;
     let delivery = webhooks::next_due(app, after).await?;

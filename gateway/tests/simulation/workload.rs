@@ -378,7 +378,7 @@ impl Workload {
         let Some(id) = self.some_bill() else { return };
         let payable = self.auditor.payable(&id, self.now());
         let cause = Cause::new("fraud", "Suspected fraud");
-        let done = bills::fail_for_good(self.app(), HITPAY, &wire(&id), cause).await;
+        let done = payments::fail_for_good(self.app(), HITPAY, &wire(&id), cause).await;
         assert_eq!(done.is_ok(), payable, "{done:?}");
         if payable {
             self.auditor.bills.get_mut(&id).unwrap().state = Standing::Failed;
@@ -512,14 +512,7 @@ fn open(path: &Path, clock: &Clock, shop: &Arc<Shop>, seed: u64) -> App {
         entropy: Entropy::seeded(seed),
         outbound: Outbound::Scripted(Arc::new(script)),
         vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
-        site: dialects::Site {
-            public_url: "http://127.0.0.1".to_owned(),
-            insecure_targets: true,
-            hitpay: dialects::hitpay::Options::default(),
-            numipay: dialects::numipay::Options::default(),
-            vipps: dialects::vipps::Options::default(),
-            reservations: domain::reservation::Rules::default(),
-        },
+        site: dialects::Site::sandbox("http://127.0.0.1"),
         demo: None,
         delivery: BTreeMap::new(),
     })

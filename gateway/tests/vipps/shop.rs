@@ -106,12 +106,8 @@ impl Shop {
             outbound: Outbound::Scripted(Arc::new(script)),
             vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
             site: dialects::Site {
-                public_url: "http://127.0.0.1:8080".to_owned(),
-                insecure_targets: true,
-                hitpay: dialects::hitpay::Options::default(),
-                numipay: dialects::numipay::Options::default(),
-                vipps: dialects::vipps::Options::default(),
                 reservations: rules,
+                ..dialects::Site::sandbox("http://127.0.0.1:8080")
             },
             demo: None,
             delivery: std::collections::BTreeMap::new(),

@@ -4,7 +4,9 @@
 //! append without waiting for each other, and each chain is checked on its own.
 
 use domain::ledger::{ChainHash, CurrencyTotals, Entry, Reason, Subject};
-use domain::{AccountId, Currency, Journal, Mode, Money, Payment, Payout, Timestamp, Transfer};
+use domain::{
+    AccountId, Currency, GiftCard, Journal, Mode, Money, Payment, Payout, Timestamp, Transfer,
+};
 
 use super::mode;
 use crate::sql::{Row, Value};
@@ -94,6 +96,17 @@ pub fn post_payout(
 ) -> Result<(), Fault> {
     let about = Subject::Payout(payout.head.id.clone());
     append(tx, payout.head.mode, &about, journal, now)
+}
+
+/// Appends what a gift card moved without a payment.
+pub fn post_card(
+    tx: &mut Tx<'_>,
+    card: &GiftCard,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let about = Subject::Card(card.head.id.clone());
+    append(tx, card.head.mode, &about, journal, now)
 }
 
 fn append(

@@ -10,6 +10,8 @@ pub mod bills;
 pub mod deliveries;
 pub mod endpoints;
 pub mod events;
+pub mod gift_cards;
+pub mod guesses;
 pub mod idempotency;
 pub mod ledger;
 pub mod merchants;
@@ -35,6 +37,8 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         deliveries::STATEMENTS,
         endpoints::STATEMENTS,
         events::STATEMENTS,
+        gift_cards::STATEMENTS,
+        guesses::STATEMENTS,
         idempotency::STATEMENTS,
         ledger::STATEMENTS,
         merchants::STATEMENTS,

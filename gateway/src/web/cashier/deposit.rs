@@ -263,6 +263,7 @@ impl Visit<'_> {
             path: self.path(),
             once: payments::once(self.app),
             returns: self.deposit_back(view).is_some(),
+            cover: None,
         }
     }
 

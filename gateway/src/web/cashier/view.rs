@@ -36,6 +36,8 @@ pub struct CashierPage {
     pub leave: Option<Link>,
     /// Does the merchant take the browser back?
     pub returns: bool,
+    /// What is to be paid.
+    pub to_pay: String,
 }
 
 impl CashierPage {
@@ -66,6 +68,7 @@ impl CashierPage {
         Self {
             once: checkout.once,
             alert: checkout.alert,
+            to_pay: checkout.to_pay,
             ..page
         }
     }
@@ -121,6 +124,7 @@ impl Place<'_> {
         CashierPage {
             w: self.w,
             head,
+            to_pay: summary.amount.clone(),
             summary,
             action: self.action,
             once: String::new(),
@@ -144,6 +148,7 @@ fn rows(w: &Words, offered: &[Provider]) -> Vec<MethodRow> {
             ProviderKind::Wallet | ProviderKind::GiftCard => w.method_app_text,
         },
         card: provider.kind == ProviderKind::Card,
+        gift: provider.kind == ProviderKind::GiftCard,
     };
     offered.iter().map(row).collect()
 }

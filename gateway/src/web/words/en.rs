@@ -74,6 +74,73 @@ words! {
     method_card_text = "Debit or credit card";
     method_app_text = "You confirm in the app";
 
+    // Gift cards.
+    method_gift = "Gift card";
+    method_gift_text = "One or several, whole or in part";
+    gift_heading = "Pay with gift cards";
+    gift_covered = "Covered";
+    gift_remaining = "Still to pay";
+    gift_nothing_left = "Nothing";
+    gift_cards = "Your gift cards";
+    gift_balance = "{amount} on the card";
+    gift_remove = "Remove";
+    gift_remove_label = "Remove the gift card ending in {number}";
+    gift_pay_whole =
+        "When you press Pay, {amount} is taken from your gift cards. Until then it is only set \
+         aside.";
+    gift_pay_part =
+        "When you press Pay, {amount} is taken from your gift cards. The other {rest} you pay at \
+         {name} afterwards.";
+    gift_waiting = "Paying with your gift cards…";
+    gift_checking = "Checking the gift card…";
+    gift_rest = "Pay the other {amount} here";
+    gift_add = "Add a gift card";
+    gift_add_another = "Add another gift card";
+    gift_add_button = "Add gift card";
+    gift_number = "Gift card number";
+    gift_number_hint = "19 digits on most cards";
+    gift_cvc = "Code (CVC)";
+    gift_cvc_hint = "3 digits";
+    gift_number_missing = "Enter the number of the gift card";
+    gift_number_invalid = "Check the number: it is 12 to 19 digits";
+    gift_cvc_missing = "Enter the code of the gift card";
+    gift_cvc_invalid = "Check the code: it is 3 digits";
+    gift_retype = "For your safety number and code are not kept. Type them again.";
+    gift_unknown =
+        "There is no gift card with this number and code. Check both and type them again.";
+    gift_not_usable =
+        "This gift card is blocked or was not activated. Ask the shop that sold it.";
+    gift_expired = "This gift card has expired.";
+    gift_empty = "There is nothing left on this gift card.";
+    gift_elsewhere = "This gift card cannot be used at {name}.";
+    gift_twice = "This gift card is on the payment already.";
+    gift_too_many = "No more gift cards can be added to this payment.";
+    gift_locked =
+        "Too many wrong numbers or codes. Wait {minutes} min before you try again. Your gift cards \
+         are as they were.";
+    gift_none = "Add a gift card first.";
+    gift_cover = "Gift cards cover {covered}. Still to pay: {amount}.";
+    gift_change = "Change";
+    gift_receipt = "Gift card ending in {number}";
+
+    // The card generator.
+    cards_heading = "Gift cards for tests";
+    cards_intro =
+        "Make gift cards for the test client of the demo shop. Numbers and codes are shown once.";
+    cards_make = "Make gift cards";
+    cards_made = "Your new gift cards";
+    cards_once = "Copy them now: they are kept only as keyed hashes and cannot be shown again.";
+    cards_last_day = "Last day";
+    cards_client = "Client id";
+    cards_amount_hint = "From 0 to 10,000, with 2 decimals at most";
+    cards_count = "How many (1 to 50)";
+    cards_state = "State";
+    cards_active = "Active";
+    cards_blocked = "Blocked";
+    cards_expired = "Expired yesterday";
+    cards_inactive = "Not activated";
+    cards_button = "Make gift cards";
+    cards_nothing = "Nothing can be made for this client id.";
     method_wallet = "Wallet";
     method_bank = "Bank transfer";
     provider_bank_text = "You confirm at your bank";
@@ -151,6 +218,7 @@ words! {
     reason_authentication = "the payment was not confirmed";
 
     // How a bill can stand.
+    aborted_text = "Nothing was charged. What was set aside on gift cards can be used again.";
     paid_heading = "Payment complete";
     paid_text = "You paid {amount} to {name}.";
     already_heading = "This has been paid already";
@@ -335,6 +403,69 @@ words! {
     state_delivered = "Delivered";
     state_failed = "Failed";
     state_paused = "Paused";
+
+    // The landing page of a payment by phone.
+    landing_heading = "Pay with Vipps MobilePay";
+    landing_text = "Confirm your number. The request then appears on that phone.";
+    landing_phone = "Mobile number";
+    landing_phone_hint = "With country code, for example 47 912 34 567";
+    landing_phone_wrong = "Enter a mobile number with country code, for example 47 912 34 567.";
+    landing_continue = "Continue";
+    landing_approved = "Payment approved";
+    landing_approved_text =
+        "{name} has reserved {amount}. You may close this page.";
+    landing_aborted = "Payment cancelled";
+    landing_aborted_text = "You cancelled the payment. Nothing was charged.";
+    landing_expired = "Payment expired";
+    landing_expired_text = "Nobody approved the payment in time. Nothing was charged.";
+    landing_taken_back = "Payment withdrawn";
+    landing_taken_back_text = "{name} took the request back. Nothing was charged.";
+
+    // The phone, played by us.
+    phone_ribbon = "A simulated phone: no real money moves";
+    phone_heading = "Approve the payment";
+    phone_inbox_heading = "Payment requests";
+    phone_pay = "Pay {amount}";
+    phone_reject = "Reject";
+    phone_ignore = "Not now";
+    phone_other = "Test another outcome";
+    phone_card = "The bank says";
+    phone_decline = "Pay with a card that is refused";
+    phone_expire = "Let the time run out";
+    phone_declined_title = "The card was refused";
+    phone_declined_text = "{cause}. Nothing was charged. Try another card.";
+    phone_over = "This request is over";
+    phone_over_text = "It was answered or has expired. Nothing was changed.";
+    phone_empty = "No request waits on this phone.";
+    phone_reload = "Look again";
+    phone_past = "Earlier requests";
+    phone_rule = "Answer by itself";
+    phone_rule_text =
+        "For automatic tests: every request that reaches this phone is answered at once.";
+    phone_rule_label = "When a request comes";
+    phone_rule_ask = "Wait for me";
+    phone_rule_approve = "Approve it";
+    phone_rule_reject = "Reject it";
+    phone_rule_decline = "Pay with a card that is refused";
+    phone_rule_save = "Save";
+    phone_others = "Another phone";
+    phone_unnamed = "Any phone";
+    phone_to_inbox = "All requests on this phone";
+    phone_state_waiting = "Waiting";
+    phone_state_approved = "Approved";
+    phone_state_aborted = "Rejected";
+    phone_state_expired = "Expired";
+    phone_state_cancelled = "Withdrawn by the shop";
+    phones_heading = "Phones";
+    phones_text =
+        "Payment requests by Vipps MobilePay arrive on a phone. In the sandbox every number is a \
+         phone, and you hold all of them.";
+    phones_open = "Open the phone";
+    phones_recent = "Phones that were asked";
+    phones_amounts = "Amounts that are refused";
+    phones_amounts_text = "A payment over one of these is refused when it is approved.";
+    phones_amount = "Minor units";
+    nav_phone = "Phone";
 
     // API documents.
     docs_heading = "API documents";
