@@ -314,11 +314,17 @@ pub fn a_balance_is_the_sum_of_all_lanes_and_remembered(lab: &Lab) {
         fill(lab, &shop, number);
     }
     fill(lab, &other, 6);
-    // Twelve transfers: a few at a time, then all.
-    assert_eq!(holds(&shop, 5), None);
-    assert_eq!(holds(&shop, 5), None);
-    assert_eq!(holds(&shop, 5), Some(5 * 1_050));
-    assert_eq!(holds(&shop, 5), Some(5 * 1_050), "remembered");
+    // Twelve transfers in one lane or several: one at a time, then all.
+    let mut rounds = 0;
+    let total = loop {
+        rounds += 1;
+        if let Some(total) = holds(&shop, 1) {
+            break total;
+        }
+    };
+    assert!(rounds > 1, "not all in one round");
+    assert_eq!(total, 5 * 1_050);
+    assert_eq!(holds(&shop, 1), Some(5 * 1_050), "remembered");
     assert_eq!(holds(&other, 100), Some(1_050));
     let live = Caller {
         mode: Mode::Live,
@@ -329,8 +335,11 @@ pub fn a_balance_is_the_sum_of_all_lanes_and_remembered(lab: &Lab) {
     assert_eq!(holds(&shop, 100), Some(6 * 1_050));
     let snapshots = lab.read(|tx| Ok(ledger::snapshots(tx)?)).unwrap();
     let purse = purse(&shop);
-    let found = snapshots.iter().find(|kept| kept.purse == purse).unwrap();
-    assert_eq!((found.place, found.minor), (14, 6 * 1_050));
+    let kept = snapshots.iter().filter(|kept| kept.purse == purse);
+    let sums = kept.fold((0, 0), |sums, kept| {
+        (sums.0 + kept.place, sums.1 + kept.minor)
+    });
+    assert_eq!(sums, (14, 6 * 1_050));
 }
 
 /// What an operation does in one transaction: sum, decide, reserve.

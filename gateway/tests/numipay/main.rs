@@ -1,0 +1,18 @@
+//! Numipay from outside: the API, the cashier, payouts, webhooks, lists, races, and a card number
+//! that is nowhere.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod cards;
+mod deposits;
+mod lists;
+mod payouts;
+mod places;
+mod races;
+mod shop;
+
+#[path = "../process/mod.rs"]
+mod process;

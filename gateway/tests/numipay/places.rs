@@ -1,0 +1,134 @@
+//! Other paths, providers and rules by configuration, the ledger's proof over payouts.
+
+use std::collections::BTreeMap;
+
+use domain::provider::ProviderRule;
+use gateway::http::routes::Routes;
+use serde_json::{Value, json};
+
+use crate::shop::{HOSTED, PAYOUTS, Shop, text};
+
+#[tokio::test]
+async fn a_merchant_who_holds_other_paths_names_them() {
+    let mut shop = Shop::open().await;
+    let wanted: BTreeMap<String, Vec<String>> = [
+        ("numipay_hosted", vec!["/api/pay", HOSTED]),
+        ("numipay_status", vec!["/api/pay/{id}/state"]),
+    ]
+    .into_iter()
+    .map(|(name, paths)| {
+        let paths = paths.into_iter().map(str::to_owned).collect();
+        (name.to_owned(), paths)
+    })
+    .collect();
+    // Nobody else holds the application yet but the router.
+    shop.router = axum::Router::new();
+    let app = std::sync::Arc::get_mut(&mut shop.app).unwrap();
+    app.routes = Routes::new(&wanted).unwrap();
+    shop.router = gateway::http::router(std::sync::Arc::clone(&shop.app));
+    let (status, made) = shop.post("/api/pay", Shop::request("T/1", "5.00")).await;
+    assert_eq!(status, 200, "{made}");
+    let (status, told) = shop.get("/api/pay/T%2F1/state").await;
+    assert_eq!(
+        (status, told),
+        (200, json!({"transaction_status": "pending"}))
+    );
+    assert_eq!(
+        shop.begin(HOSTED, "T-2", "5.00").await["transaction_status"],
+        "pending"
+    );
+    let (status, told) = shop.get("/gateway/v1/transactions/T-2").await;
+    assert_eq!((status, &told["code"]), (404, &json!(1025)), "moved away");
+    let (status, _) = shop.get("/api/pay").await;
+    assert_eq!(status, 405);
+    let (status, told) = shop.call_as("x", "POST", "/api/pay", &json!({})).await;
+    assert_eq!(
+        (status, &told["code"]),
+        (401, &json!(1027)),
+        "that dialect's error"
+    );
+}
+
+fn rule(provider: &str, country: &str) -> ProviderRule {
+    ProviderRule {
+        provider: provider.to_owned(),
+        direction: None,
+        countries: vec![country.to_owned()],
+        currencies: Vec::new(),
+        amounts: Vec::new(),
+        weight: 1,
+        fallback_for: None,
+    }
+}
+
+#[tokio::test]
+async fn rules_decide_what_the_cashier_offers() {
+    let shop = Shop::open().await;
+    shop.settle(|settings| {
+        settings.rules = vec![
+            rule("sim-card", "CO"),
+            rule("sim-bank", "PE"),
+            ProviderRule {
+                fallback_for: Some("sim-card".to_owned()),
+                ..rule("sim-wallet", "CO")
+            },
+        ];
+    })
+    .await;
+    let in_country = |tracking: &str, country: &str| {
+        let mut body = Shop::request(tracking, "5.00");
+        body["request"]["country"] = json!(country);
+        body
+    };
+    let (_, peru) = shop.post(HOSTED, in_country("PE", "pe")).await;
+    let page = shop.page(text(&peru, "url")).await.body;
+    assert!(page.contains("sim-bank") && !page.contains("sim-wallet"));
+    let (_, made) = shop.post(HOSTED, in_country("CO", "CO")).await;
+    let url = text(&made, "url");
+    let page = shop.page(url).await.body;
+    assert!(
+        page.contains("cc-number"),
+        "a card alone is the card form at once"
+    );
+    shop.settle(|settings| settings.providers[0].down = true)
+        .await;
+    let page = shop.page(url).await.body;
+    assert!(
+        page.contains("sim-wallet") && !page.contains("cc-number"),
+        "the fallback"
+    );
+    assert_eq!(
+        shop.submit(url, "action=choose&provider=sim-card")
+            .await
+            .status,
+        422
+    );
+    let (status, told) = shop.post(HOSTED, in_country("NO", "NO")).await;
+    assert_eq!((status, &told["code"]), (400, &json!(1025)), "{told}");
+    let (status, _) = shop.post(PAYOUTS, in_country("CO-out", "CO")).await;
+    assert_eq!(status, 400, "no provider pays out there");
+}
+
+#[tokio::test]
+async fn the_proof_of_the_ledger_covers_payouts() {
+    let shop = Shop::open().await;
+    shop.fill("100.00").await;
+    shop.begin(PAYOUTS, "W-1", "10.00").await;
+    shop.begin(PAYOUTS, "W-2", "20.00").await;
+    shop.ledger_is_whole().await;
+    for change in [
+        "UPDATE payouts SET amount = amount + 1 WHERE amount = 1000",
+        "UPDATE balances SET minor = minor + 1",
+        "DELETE FROM transfers WHERE reason = 'reserve' AND amount = 2000",
+    ] {
+        shop.app
+            .store
+            .write("damage", move |tx| Ok(tx.exec(change, &[])?))
+            .await
+            .unwrap();
+        let verify = gateway::operations::ledger::verify;
+        let verified = shop.app.store.read("verify", verify).await.unwrap();
+        assert!(!verified.problems.is_empty(), "{change}");
+    }
+    let _ = Value::Null;
+}

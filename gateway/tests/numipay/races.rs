@@ -1,0 +1,157 @@
+//! Many at once: exactly one wins, one effect, and never more money than there is.
+
+use std::sync::Arc;
+
+use domain::call::Incoming;
+use domain::{Call, Reply, TransactionCall, TransactionReply};
+use gateway::operations::{self, Failure};
+use serde_json::json;
+
+use crate::shop::{HOSTED, NUMIPAY, PAYOUTS, SERVER, Shop, text};
+
+/// Calls the operation as the pipeline does, from a task of its own.
+fn spawn(shop: &Shop, call: TransactionCall) -> tokio::task::JoinHandle<Result<Reply, Failure>> {
+    let (app, caller) = (Arc::clone(&shop.app), shop.caller.clone());
+    tokio::spawn(async move {
+        let incoming = Incoming {
+            call: Call::Transaction(call),
+            idempotency_key: None,
+        };
+        operations::execute(&app, NUMIPAY, &caller, incoming).await
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_sixty_four_approvals_and_rejections_exactly_one_wins() {
+    let shop = Shop::open().await;
+    shop.fill("100.00").await;
+    for round in 0..4 {
+        let tracking = format!("W-{round}");
+        let made = shop.begin(PAYOUTS, &tracking, "10.00").await;
+        let id = text(&made, "transaction_id").to_owned();
+        let tries: Vec<_> = (0..64)
+            .map(|number| {
+                let id = if number % 4 < 2 {
+                    id.clone()
+                } else {
+                    tracking.clone()
+                };
+                let call = if number % 2 == round % 2 {
+                    TransactionCall::ApprovePayout {
+                        id,
+                        by: format!("key:{number}"),
+                    }
+                } else {
+                    TransactionCall::RejectPayout(id)
+                };
+                spawn(&shop, call)
+            })
+            .collect();
+        let mut won = Vec::new();
+        for one in tries {
+            match one.await.unwrap() {
+                Ok(Reply::Transaction(reply)) => won.push(reply),
+                Err(Failure::Refused(refusal)) => assert_eq!(refusal.name(), "wrong_state"),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(won.len(), 1, "{won:?}");
+        let approved = won[0] == TransactionReply::PayoutApproved;
+        shop.pass(domain::Span::from_seconds(2)).await;
+        shop.is(&id, if approved { "successful" } else { "rejected" })
+            .await;
+        let last = shop.told(&id).await;
+        assert_eq!(last.len(), 2, "{last:?}");
+    }
+    assert_eq!(shop.balance("payout:").await, 0);
+    shop.ledger_is_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_copies_have_one_effect_and_one_answer() {
+    let shop = Arc::new(Shop::open().await);
+    shop.fill("1000.00").await;
+    for (path, body) in [
+        (HOSTED, Shop::request("H", "10.00")),
+        (PAYOUTS, Shop::request("P", "10.00")),
+        (SERVER, Shop::with_card("S", "4111111111111111")),
+        (SERVER, Shop::with_card("S-no", "4000000000009995")),
+        (SERVER, Shop::with_card("S-3ds", "4000000000003220")),
+    ] {
+        let copies: Vec<_> = (0..50)
+            .map(|_| {
+                let (shop, body) = (Arc::clone(&shop), body.clone());
+                tokio::spawn(async move { shop.post(path, body).await })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for copy in copies {
+            answers.push(copy.await.unwrap());
+        }
+        assert_eq!(answers[0].0, 200, "{:?}", answers[0]);
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{path}");
+    }
+    let (_, list) = shop.get(crate::shop::LIST).await;
+    assert_eq!(list.as_array().unwrap().len(), 6, "five and the filling");
+    assert_eq!(shop.balance("payout:").await, 1_000);
+    assert_eq!(shop.balance("merchant:").await, 100_000 - 1_000 + 20_000);
+    shop.ledger_is_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payouts_never_spend_more_than_there_is() {
+    let shop = Arc::new(Shop::open().await);
+    shop.fill("100.00").await;
+    let tries: Vec<_> = (0..40)
+        .map(|number| {
+            let shop = Arc::clone(&shop);
+            tokio::spawn(async move {
+                let body = Shop::request(&format!("W-{number}"), "7.00");
+                shop.post(PAYOUTS, body).await.1
+            })
+        })
+        .collect();
+    let mut reserved = Vec::new();
+    for one in tries {
+        let told = one.await.unwrap();
+        match text(&told, "transaction_status") {
+            "pending" => reserved.push(text(&told, "transaction_id").to_owned()),
+            "rejected" => assert_eq!(told["error"], "Insufficient funds"),
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(reserved.len(), 14, "fourteen times seven is 98");
+    assert_eq!(shop.balance("payout:").await, 9_800);
+    assert_eq!(shop.balance("merchant:").await, 200);
+    // Half is approved and half rejected while others still ask for more.
+    let mixed: Vec<_> = reserved
+        .iter()
+        .enumerate()
+        .map(|(number, id)| {
+            let (shop, id) = (Arc::clone(&shop), id.clone());
+            tokio::spawn(async move {
+                let path = if number % 2 == 0 {
+                    crate::shop::APPROVE
+                } else {
+                    crate::shop::REJECT
+                };
+                shop.post(path, json!({"transaction_id": id})).await;
+                let more = Shop::request(&format!("M-{number}"), "7.00");
+                shop.post(PAYOUTS, more).await
+            })
+        })
+        .collect();
+    for one in mixed {
+        assert_eq!(one.await.unwrap().0, 200);
+    }
+    shop.pass(domain::Span::from_seconds(2)).await;
+    let (held, free) = (
+        shop.balance("payout:").await,
+        shop.balance("merchant:").await,
+    );
+    let out = 10_000 + shop.balance("clearing:").await;
+    assert!(held >= 0 && free >= 0, "{held} {free}");
+    assert_eq!(held + free - 10_000 + out, 10_000 - out, "conserved");
+    assert_eq!(held + free, 10_000 - 7 * 700, "seven were paid out");
+    shop.ledger_is_whole().await;
+}
