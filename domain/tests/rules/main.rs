@@ -10,5 +10,6 @@ mod bill;
 mod ledger;
 mod money;
 mod payment;
+mod reservation;
 mod samples;
 mod values;

@@ -17,6 +17,7 @@ mod migrations;
 mod outbox;
 mod payments;
 mod records;
+mod reservations;
 
 macro_rules! suite {
     ($($area:ident: [$($case:ident),* $(,)?])*) => {
@@ -75,6 +76,12 @@ suite! {
         old_keys_are_forgotten,
     ]
     records: [an_object_is_kept_and_replaced, objects_are_listed_by_the_start_of_their_id]
+    reservations: [
+        a_reference_finds_its_reservation_and_is_given_once,
+        phones_and_deadlines_are_found_in_order,
+        steps_come_back_in_order,
+        an_account_number_is_given_once,
+    ]
     concurrency: [
         a_refused_job_leaves_nothing_and_hurts_no_neighbour,
         a_panic_is_one_callers_fault,
