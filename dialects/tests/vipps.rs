@@ -1,6 +1,7 @@
 //! The Vipps MobilePay dialect against its contract, with files alone.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking"
 )]
@@ -9,5 +10,9 @@
 mod fixtures;
 #[path = "vipps/golden.rs"]
 mod golden;
+#[path = "vipps/openapi.rs"]
+mod openapi;
+#[path = "vipps/schema.rs"]
+mod schema;
 #[path = "vipps/wire.rs"]
 mod wire;

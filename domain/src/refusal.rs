@@ -149,6 +149,7 @@ impl Refusal {
                 Object::Payment,
                 "9ef68e2e-3569-4f69-9f68-04c7e4bb007c".to_owned(),
             ),
+            Self::NotFound(Object::Reservation, "order-12345".to_owned()),
             Self::NotFound(
                 Object::Endpoint,
                 "9ef68e2e-3569-4f69-9f68-04c7e4bb007c".to_owned(),

@@ -5,109 +5,23 @@
 //! allow is a [`StepProblem`] that says which rule it breaks; the sums of the payment stay under
 //! the rules of [`Payment`]. A reservation that is not used is released at its deadline.
 
+mod problem;
+mod rules;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bill::{Ask, Bill};
 use crate::call::BillView;
-use crate::currency::Currency;
 use crate::event::Fact;
 use crate::id::WireId;
 use crate::merchant::Merchant;
-use crate::moment::{Span, Timestamp};
+use crate::moment::Timestamp;
 use crate::money::Money;
 use crate::payment::{Cause, Decision, Ended, Payment, PaymentState, Sums};
 use crate::refusal::Refusal;
 
-const DAY: u64 = 24 * 60;
-
-/// The times and limits that a deployment may change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// How long the payer may take when the merchant does not say.
-    pub pays_within: Span,
-    /// An end that the merchant names lies further ahead than this.
-    pub soonest_end: Span,
-    /// And not further than this.
-    pub latest_end: Span,
-    /// How long reserved money can be captured, in currencies not named below.
-    pub capture_window: Span,
-    /// The same for Norwegian kroner.
-    pub capture_window_nok: Span,
-    /// How long after its last capture a payment can be refunded.
-    pub refund_window: Span,
-    /// Calls per minute and reference.
-    pub limits: CallLimits,
-    /// Life of access tokens.
-    pub tokens: TokenRules,
-}
-
-/// Calls per minute and reference; zero switches a limit off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallLimits {
-    /// Of creating it.
-    pub create: u32,
-    /// Of looking at it or at its steps, each.
-    pub read: u32,
-    /// Of capturing, refunding and cancelling, each.
-    pub change: u32,
-}
-
-/// Life of access tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenRules {
-    /// In test mode.
-    pub test: Span,
-    /// In live mode.
-    pub live: Span,
-    /// How long past its end a token is still honoured.
-    pub grace: Span,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            pays_within: Span::from_minutes(10),
-            soonest_end: Span::from_minutes(10),
-            latest_end: Span::from_minutes(60 * DAY),
-            capture_window: Span::from_minutes(14 * DAY),
-            capture_window_nok: Span::from_minutes(180 * DAY),
-            refund_window: Span::from_minutes(365 * DAY),
-            limits: CallLimits {
-                create: 5,
-                read: 120,
-                change: 5,
-            },
-            tokens: TokenRules {
-                test: Span::from_minutes(60),
-                live: Span::from_minutes(DAY),
-                grace: Span::from_seconds(120),
-            },
-        }
-    }
-}
-
-impl Rules {
-    /// How long money reserved in this currency can be captured.
-    pub fn capture_window(&self, currency: Currency) -> Span {
-        if currency.code() == "NOK" {
-            self.capture_window_nok
-        } else {
-            self.capture_window
-        }
-    }
-
-    /// How long the answer to an idempotency key of a reservation matters: as long as any step of
-    /// it can still be made.
-    pub fn keys_kept(&self) -> Span {
-        let capture = self.capture_window.max(self.capture_window_nok);
-        Span::from_millis(
-            capture
-                .millis()
-                .saturating_add(self.refund_window.millis())
-                .saturating_add(Span::from_minutes(60 * DAY).millis()),
-        )
-    }
-}
+pub use problem::StepProblem;
+pub use rules::{CallLimits, Rules, TokenRules};
 
 /// What a step did, or tried to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -323,93 +237,6 @@ pub enum ReservationReply {
     Changed(ReservationView),
     /// The payer said yes.
     Approved,
-}
-
-/// Why a step is not possible.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StepProblem {
-    /// A reservation with this reference is there already.
-    ReferenceTaken(String),
-    /// The payer would have too little time.
-    ExpiresTooSoon,
-    /// The payer would have too much time.
-    ExpiresTooLate,
-    /// The currency is another one than the reservation's.
-    OtherCurrency(String),
-    /// Capture before money was reserved.
-    CaptureBeforeReserved,
-    /// Capture of what was released before.
-    CaptureOfReleased,
-    /// Capture of more than is reserved; the text is what is left.
-    CaptureTooHigh(String),
-    /// Capture after the deadline.
-    CaptureTooLate,
-    /// Everything was captured before.
-    CapturedBefore,
-    /// Capture of a reservation that ended; the text is its state.
-    CaptureOfEnded(String),
-    /// Refund before money was reserved.
-    RefundBeforeReserved,
-    /// Refund of more than was captured; the text is what is left.
-    RefundTooHigh(String),
-    /// Everything was refunded before.
-    RefundedBefore,
-    /// Refund of a reservation that ended; the text is its state.
-    RefundOfEnded(String),
-    /// Refund after its time.
-    RefundTooLate,
-    /// The payer's account cannot be refunded.
-    RefundImpossible,
-    /// Cancel after everything was captured.
-    CancelOfCaptured,
-    /// Cancel of a reserved payment, when only a pending one was to be cancelled.
-    CancelOfReserved,
-    /// Cancel of a reservation that ended; the text is its state.
-    CancelOfEnded(String),
-    /// The payer said yes before.
-    ReservedBefore,
-    /// A reservation that ended cannot be approved; the text is its state.
-    ApproveOfEnded(String),
-    /// Nobody would see the request: it names no payer.
-    NoPayer,
-    /// The payer's bank said no.
-    Declined(Cause),
-    /// Live payments cannot be approved by a call.
-    LiveMode,
-}
-
-impl StepProblem {
-    /// One of each kind, for tests that must meet them all.
-    pub fn examples() -> Vec<Self> {
-        let text = || "NOK 4.00".to_owned();
-        let state = || "expired".to_owned();
-        vec![
-            Self::ReferenceTaken("order-12345".to_owned()),
-            Self::ExpiresTooSoon,
-            Self::ExpiresTooLate,
-            Self::OtherCurrency("NOK".to_owned()),
-            Self::CaptureBeforeReserved,
-            Self::CaptureOfReleased,
-            Self::CaptureTooHigh(text()),
-            Self::CaptureTooLate,
-            Self::CapturedBefore,
-            Self::CaptureOfEnded(state()),
-            Self::RefundBeforeReserved,
-            Self::RefundTooHigh(text()),
-            Self::RefundedBefore,
-            Self::RefundOfEnded(state()),
-            Self::RefundTooLate,
-            Self::RefundImpossible,
-            Self::CancelOfCaptured,
-            Self::CancelOfReserved,
-            Self::CancelOfEnded(state()),
-            Self::ReservedBefore,
-            Self::ApproveOfEnded(state()),
-            Self::NoPayer,
-            Self::Declined(Cause::new("insufficient_funds", "Insufficient funds")),
-            Self::LiveMode,
-        ]
-    }
 }
 
 fn refuse<T>(problem: StepProblem) -> Result<T, Refusal> {

@@ -107,9 +107,7 @@ pub fn of_step(refused: &StepProblem) -> Problem {
         StepProblem::ApproveOfEnded(state) => (10010, in_state(state)),
         StepProblem::NoPayer => (
             10030,
-            said(
-                "Name the user by customer.phoneNumber, or the payment by the token of its redirectUrl.",
-            ),
+            said("Name the user by customer.phoneNumber, or send the token of the redirectUrl."),
         ),
         StepProblem::Declined(cause) => (10010, format!("The bank said no: {}.", cause.text)),
         StepProblem::LiveMode => (10020, said("Only test payments can be approved by a call.")),

@@ -17,31 +17,36 @@ const KEY_WRONG: &str = "Access denied due to invalid subscription key. Make sur
 
 /// The answer to a call that is refused.
 pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
-    match refusal {
-        Refusal::Credential(Flaw::KeyMissing) => {
-            problem::in_front(StatusCode::UNAUTHORIZED, KEY_MISSING)
-        }
-        Refusal::Credential(Flaw::KeyWrong) => {
-            problem::in_front(StatusCode::UNAUTHORIZED, KEY_WRONG)
-        }
-        Refusal::Credential(Flaw::Client) if is_token(head) => problem::identity(head),
-        Refusal::TooManyCalls(wait) => {
-            let seconds = seconds(*wait);
-            let message = format!("Rate limit is exceeded. Try again in {seconds} seconds.");
-            later(
-                problem::in_front(StatusCode::TOO_MANY_REQUESTS, &message),
-                *wait,
-            )
-        }
-        Refusal::Unavailable(wait) => later(worded(head, refusal).answer(head), *wait),
-        Refusal::UnknownMethod => {
-            let mut response = worded(head, refusal).answer(head);
-            let allowed = HeaderValue::from_static(paths::allowed(head.uri.path()));
-            response.headers_mut().insert(ALLOW, allowed);
-            response
-        }
-        other => worded(head, other).answer(head),
+    if let Refusal::Credential(flaw) = refusal {
+        let in_front = |message| problem::in_front(StatusCode::UNAUTHORIZED, message);
+        let shaped = match flaw {
+            Flaw::KeyMissing => Some(in_front(KEY_MISSING)),
+            Flaw::KeyWrong => Some(in_front(KEY_WRONG)),
+            Flaw::Client if is_token(head) => Some(problem::identity(head)),
+            Flaw::Client
+            | Flaw::TokenMissing
+            | Flaw::TokenWrong
+            | Flaw::TokenExpired
+            | Flaw::NumberMissing
+            | Flaw::NumberWrong => None,
+        };
+        return shaped.unwrap_or_else(|| worded(head, refusal).answer(head));
     }
+    if let Refusal::TooManyCalls(wait) = refusal {
+        let seconds = seconds(*wait);
+        let message = format!("Rate limit is exceeded. Try again in {seconds} seconds.");
+        let answer = problem::in_front(StatusCode::TOO_MANY_REQUESTS, &message);
+        return later(answer, *wait);
+    }
+    let mut response = worded(head, refusal).answer(head);
+    if let Refusal::Unavailable(wait) = refusal {
+        return later(response, *wait);
+    }
+    if *refusal == Refusal::UnknownMethod {
+        let allowed = HeaderValue::from_static(paths::allowed(head.uri.path()));
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
 }
 
 fn is_token(head: &Parts) -> bool {

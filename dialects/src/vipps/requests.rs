@@ -144,10 +144,10 @@ fn register(site: &Site, head: &Parts, body: &[u8]) -> Result<Call, Refusal> {
 
 /// The sentences of the webhooks API where they differ.
 fn registration_wording(field: &str, fault: Fault) -> String {
-    match fault {
-        Fault::Missing => "The property is required and cannot be null or empty.".to_owned(),
-        other => terms::wording(field, other),
+    if fault == Fault::Missing {
+        return "The property is required and cannot be null or empty.".to_owned();
     }
+    terms::wording(field, fault)
 }
 
 /// The id of a registration.

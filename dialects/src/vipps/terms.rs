@@ -4,9 +4,11 @@
 //! A field of the wrong form gives an entry of its own, all of them together. What is well formed
 //! and not allowed gives one numbered error, the first that applies.
 
+mod allowed;
+
 use domain::bill::Payer;
 use domain::limits::EXTRAS_MAX;
-use domain::{Ask, Currency, FieldProblem, Money, Refusal, Timestamp};
+use domain::{Ask, FieldProblem, Refusal, Timestamp};
 use serde_json::{Map, Value as Json};
 
 use super::{codes, times};
@@ -19,23 +21,8 @@ pub const REFERENCE_RULE: &str =
 
 const FLOWS: &[&str] = &["WEB_REDIRECT", "NATIVE_REDIRECT", "PUSH_MESSAGE", "QR"];
 const QR_FORMATS: &[&str] = &["TEXT/TARGETURL", "IMAGE/SVG+XML", "IMAGE/PNG"];
-const SCOPES: &[&str] = &[
-    "name",
-    "address",
-    "email",
-    "phoneNumber",
-    "birthDate",
-    "nin",
-];
-const EXPRESS_SCOPES: &[&str] = &["name", "address", "email", "phoneNumber"];
 const RETURN_URL_MAX: usize = 2_500;
 const URL_MAX: usize = 2_048;
-const METADATA_PAIRS_MAX: usize = 5;
-const METADATA_KEY_MAX: usize = 100;
-const METADATA_VALUE_MAX: usize = 500;
-
-/// Schemes that a browser would run or read as a file of this machine.
-const FORBIDDEN_SCHEMES: &[&str] = &["javascript", "data", "vbscript", "file", "blob", "about"];
 
 /// Is this a reference?
 pub fn is_reference(text: &str) -> bool {
@@ -162,20 +149,20 @@ pub fn ask(site: &Site, members: &Members, serial: Option<String>) -> Result<Ask
     fields.finish()?;
     let missing = || Refusal::Invalid(Vec::new());
     let (value, code) = amount.ok_or_else(missing)?;
-    let amount = amount_allowed(site, value, &code)?;
+    let amount = allowed::amount(site, value, &code)?;
     let method = method.ok_or_else(missing)?;
-    method_allowed(&method, &extras, amount)?;
+    allowed::method(&method, &extras, amount)?;
     if let Some(url) = &return_url {
-        return_url_allowed(site, url)?;
+        allowed::return_url(site, url)?;
     }
     if let Some(scope) = &scope {
-        scope_allowed(scope, &extras)?;
+        allowed::scope(scope, &extras)?;
         extras.insert("scope".to_owned(), Json::from(scope.clone()));
     } else if extras.contains_key("shipping") {
-        scope_allowed("", &extras)?;
+        allowed::scope("", &extras)?;
     }
-    metadata_allowed(&extras)?;
-    expiry_allowed(expires_at, &extras)?;
+    allowed::metadata(&extras)?;
+    allowed::expiry(expires_at, &extras)?;
     extras.insert("userFlow".to_owned(), Json::from(flow.unwrap_or_default()));
     if serde_json::to_vec(&extras).map_or(0, |bytes| bytes.len()) > EXTRAS_MAX {
         return Err(Refusal::BodyTooLarge(EXTRAS_MAX));
@@ -420,116 +407,6 @@ fn needed_by_flow(
         let sentence = "The Customer field is required when userFlow is PUSH_MESSAGE.".to_owned();
         fields.problem("customer", sentence);
     }
-}
-
-fn amount_allowed(site: &Site, value: i64, code: &str) -> Result<Money, Refusal> {
-    let least = match code {
-        "NOK" => 100,
-        "DKK" | "EUR" => 1,
-        _ => return Err(coded(5040, "Use NOK, DKK or EUR.")),
-    };
-    let currency = Currency::parse_exact(code).map_err(|_| coded(5040, "Use NOK, DKK or EUR."))?;
-    if value < least {
-        let detail = format!("The least amount in {code} is {least} (in minor units).");
-        return Err(coded(6010, &detail));
-    }
-    let most = site.vipps.most_amount;
-    if value > most {
-        let detail = format!("The most that a payment may ask for is {most} (in minor units).");
-        return Err(coded(4040, &detail));
-    }
-    Money::from_minor(value, currency).map_err(|error| coded(4040, &error.to_string()))
-}
-
-fn method_allowed(method: &str, extras: &Map<String, Json>, amount: Money) -> Result<(), Refusal> {
-    if method != "WALLET" {
-        return Err(coded(
-            4160,
-            "Use WALLET: CARD and CARD_PASSTHROUGH are not available here.",
-        ));
-    }
-    let blocked = extras.get("blockedSources").and_then(Json::as_array);
-    if let Some(blocked) = blocked.filter(|blocked| !blocked.is_empty()) {
-        let known = blocked.iter().all(|source| source == "COMMERCIAL_CARDS");
-        if !known || amount.currency().code() == "NOK" {
-            return Err(coded(
-                5010,
-                "COMMERCIAL_CARDS can be blocked, for payments in DKK and EUR.",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// An https address or the scheme of an app; in test mode http as well.
-fn return_url_allowed(site: &Site, text: &str) -> Result<(), Refusal> {
-    let wrong = || {
-        coded(
-            4090,
-            "returnUrl must be an absolute https URL, or an address with the scheme of an app.",
-        )
-    };
-    let url = url::Url::parse(text).map_err(|_| wrong())?;
-    let scheme = url.scheme();
-    let header = text.bytes().all(|b| b > b' ' && b != 0x7f);
-    if FORBIDDEN_SCHEMES.contains(&scheme)
-        || !header
-        || (scheme == "http" && !site.insecure_targets)
-    {
-        return Err(wrong());
-    }
-    Ok(())
-}
-
-fn scope_allowed(scope: &str, extras: &Map<String, Json>) -> Result<(), Refusal> {
-    let words: Vec<&str> = scope.split_ascii_whitespace().collect();
-    if let Some(unknown) = words.iter().find(|word| !SCOPES.contains(word)) {
-        let detail = format!("{unknown} is no scope. Use {}.", SCOPES.join(", "));
-        return Err(coded(4080, &detail));
-    }
-    let express = extras.contains_key("shipping");
-    let all = EXPRESS_SCOPES.iter().all(|word| words.contains(word));
-    if express && (!all || words.len() != EXPRESS_SCOPES.len()) {
-        return Err(coded(
-            4080,
-            "With shipping the scope must be exactly: name address email phoneNumber.",
-        ));
-    }
-    Ok(())
-}
-
-fn metadata_allowed(extras: &Map<String, Json>) -> Result<(), Refusal> {
-    let Some(Json::Object(metadata)) = extras.get("metadata") else {
-        return Ok(());
-    };
-    if metadata.len() > METADATA_PAIRS_MAX {
-        return Err(coded(4100, "metadata has at most 5 pairs."));
-    }
-    for (key, value) in metadata {
-        if key.chars().count() > METADATA_KEY_MAX {
-            return Err(coded(4120, "A key of metadata has at most 100 characters."));
-        }
-        let length = match value {
-            Json::String(text) => text.chars().count(),
-            other => other.to_string().len(),
-        };
-        if length > METADATA_VALUE_MAX {
-            return Err(coded(
-                4130,
-                "A value of metadata has at most 500 characters.",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Whether the time lies in the bounds is decided when the payment is made: a repeated request
-/// must read the same however late it comes.
-fn expiry_allowed(expires: Option<Timestamp>, extras: &Map<String, Json>) -> Result<(), Refusal> {
-    if expires.is_some() && !extras.contains_key("receipt") {
-        return Err(coded(6130, "A payment with expiresAt needs a receipt."));
-    }
-    Ok(())
 }
 
 /// A value as JSON that is kept. Whole numbers stay numbers; any other number stays the text of

@@ -14,5 +14,6 @@ mod money;
 mod payment;
 mod payout;
 mod provider;
+mod reservation;
 mod samples;
 mod values;

@@ -1,10 +1,12 @@
 //! `florin merchants`.
 
+use std::fmt::Write;
+
 use domain::{Caller, Currency, Mode};
 
 use super::{AddArgs, ConfigArgs, Problem, failed, say, serve, start};
 use crate::config::Config;
-use crate::operations::merchants;
+use crate::operations::{accounts, merchants};
 
 /// The longest name that fits the pages.
 const NAME_MAX: usize = 100;
@@ -26,7 +28,7 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         )));
     }
     let app = serve::app(&config)?;
-    let (merchant, key, salt) = start::runtime()?.block_on(async {
+    let (merchant, key, salt, vipps) = start::runtime()?.block_on(async {
         let merchant = merchants::add(&app, name, currency, mode)
             .await
             .map_err(failed)?;
@@ -40,21 +42,43 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         let salt = merchants::new_salt(&app, "hitpay", &caller)
             .await
             .map_err(failed)?;
-        Ok((merchant, key, salt))
+        let vipps = accounts::create(&app, &dialects::vipps::Vipps, &caller)
+            .await
+            .map_err(failed)?;
+        Ok((merchant, key, salt, vipps))
     })?;
     app.store.close();
     say(&format!(
-        "{} ({}), {} mode\n  HitPay key   {}\n  HitPay salt  {}\nThey are not shown again.",
+        "{} ({}), {} mode\n  HitPay key   {}\n  HitPay salt  {}\n{}\nThey are not shown again.",
         merchant.name,
         merchant.slug,
         mode.as_str(),
         key.expose(),
-        salt.expose()
+        salt.expose(),
+        vipps_lines(&vipps)
     ));
     if mode == Mode::Live {
         say("Note: there is no upstream provider yet; live payment requests cannot be paid.");
     }
     Ok(())
+}
+
+/// The credentials of an account, a line each.
+fn vipps_lines(account: &accounts::Account) -> String {
+    let mut lines = format!(
+        "  Vipps MobilePay client_id      {}\n  Vipps MobilePay client_secret  {}",
+        account.id,
+        account.secret.expose()
+    );
+    for key in &account.keys {
+        let _ = write!(lines, "\n  Vipps MobilePay key            {}", key.expose());
+    }
+    let _ = write!(
+        lines,
+        "\n  Vipps MobilePay MSN            {}",
+        account.number
+    );
+    lines
 }
 
 pub(super) fn list(args: &ConfigArgs) -> Result<(), Problem> {

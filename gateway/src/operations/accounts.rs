@@ -32,8 +32,36 @@ pub fn key_digest(key: &Secret) -> String {
     Secret::new(format!("key:{}", key.expose())).digest()
 }
 
-/// New credentials that nobody has: a 32-digit key twice, an id, a secret, a number of six digits.
-pub fn new_account(app: &App) -> Account {
+/// How often a new number is looked for before the range counts as full.
+const NUMBER_TRIES: usize = 20;
+
+/// Makes an account for a merchant: an id, a secret, two keys and a number that nobody has. All of
+/// it is only here: show it once.
+pub async fn create(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+) -> Result<Account, Failure> {
+    let name = dialect.profile().name;
+    for _ in 0..NUMBER_TRIES {
+        let account = new_account(app);
+        let number = account.number.clone();
+        let taken = app
+            .store
+            .read("account_number_taken", move |tx| {
+                Ok(accounts::by_number(tx, name, &number)?.is_some())
+            })
+            .await?;
+        if !taken {
+            admit(app, dialect, caller, &account).await?;
+            return Ok(account);
+        }
+    }
+    Err(Fault("no free account number was found".to_owned()).into())
+}
+
+/// New credentials: an id, a secret, two keys of 32 digits, a number of six.
+fn new_account(app: &App) -> Account {
     let short = || app.entropy.token().chars().take(32).collect::<String>();
     let token = app.entropy.token();
     let digits = token.bytes().map(|b| char::from(b'0' + b % 10));

@@ -72,7 +72,7 @@ pub async fn check(
     let claims = signed
         .strip_prefix(HEADER)
         .and_then(|rest| rest.strip_prefix('.'))
-        .and_then(|claims| base64::decode(&standard(claims)))
+        .and_then(|claims| base64::decode(&with_padding(claims)))
         .ok_or_else(wrong)?;
     let claims: Claims = serde_json::from_slice(&claims).map_err(|_| wrong())?;
     // What the token says of itself only chooses the key that proves it.
@@ -127,7 +127,7 @@ fn url_safe(text: &str) -> String {
 }
 
 /// The way back, padding included.
-fn standard(text: &str) -> String {
+fn with_padding(text: &str) -> String {
     let mut text = text.replace('-', "+").replace('_', "/");
     while !text.len().is_multiple_of(4) {
         text.push('=');
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_header_says_what_it_is() {
-        let header = base64::decode(&standard(HEADER)).unwrap();
+        let header = base64::decode(&with_padding(HEADER)).unwrap();
         assert_eq!(header, br#"{"typ":"JWT","alg":"HS256"}"#);
     }
 

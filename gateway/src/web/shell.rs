@@ -220,6 +220,11 @@ mod tests {
     }
 
     #[test]
+    fn a_return_address_of_an_app_opens_the_app() {
+        assert_eq!(form_targets("myapp://done?x=1"), ["myapp:"]);
+    }
+
+    #[test]
     fn a_hostile_return_address_adds_nothing() {
         for address in [
             "javascript:alert(1)",

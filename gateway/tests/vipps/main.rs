@@ -8,6 +8,7 @@
 mod field;
 mod hooks;
 mod payments;
+mod phone;
 mod races;
 mod shop;
 mod tokens;

@@ -2,9 +2,10 @@
 
 use dialects::base64;
 use domain::Span;
+use gateway::operations::accounts;
 use serde_json::Value;
 
-use crate::shop::{PAYMENTS, Shop};
+use crate::shop::{HOOKS, PAYMENTS, Shop};
 
 /// The claims of a JWT, read as a client would.
 fn claims(token: &str) -> Value {
@@ -192,4 +193,43 @@ async fn the_sales_unit_must_belong_to_the_keys() {
         401
     );
     assert_eq!(shop.send("GET", &path, &[auth], "").await.status, 401);
+}
+
+#[tokio::test]
+async fn both_subscription_keys_work_and_replaced_credentials_end_with_their_tokens() {
+    let shop = Shop::open().await;
+    let caller = shop.app.demo.as_ref().unwrap().caller.clone();
+    let vipps = &dialects::vipps::Vipps;
+    let fresh = accounts::create(&shop.app, vipps, &caller).await.unwrap();
+    assert_eq!(shop.get(HOOKS).await.status, 401, "the old key is gone");
+    let call = |key: String, bearer: String| {
+        let (shop, number) = (&shop, fresh.number.clone());
+        async move {
+            let headers = [
+                ("Authorization", bearer.as_str()),
+                ("Ocp-Apim-Subscription-Key", key.as_str()),
+                ("Merchant-Serial-Number", number.as_str()),
+            ];
+            shop.send("GET", HOOKS, &headers, "").await.status
+        }
+    };
+    for key in &fresh.keys {
+        let key = key.expose().to_owned();
+        let headers = [
+            ("client_id", fresh.id.as_str()),
+            ("client_secret", fresh.secret.expose()),
+            ("Ocp-Apim-Subscription-Key", key.as_str()),
+        ];
+        let token = shop
+            .send("POST", "/accesstoken/get", &headers, "")
+            .await
+            .json();
+        let token = token["access_token"].as_str().unwrap();
+        assert_eq!(call(key.clone(), format!("Bearer {token}")).await, 200);
+        assert_eq!(
+            call(key, format!("Bearer {}", shop.token)).await,
+            401,
+            "an old token"
+        );
+    }
 }

@@ -23,6 +23,7 @@ mod payments;
 mod payouts;
 mod records;
 mod servers;
+mod reservations;
 
 macro_rules! suite {
     ($($area:ident: [$($case:ident),* $(,)?])*) => {
@@ -138,6 +139,12 @@ suite! {
         old_transfers_keep_their_hashes,
     ]
     records: [an_object_is_kept_and_replaced, objects_are_listed_by_the_start_of_their_id]
+    reservations: [
+        a_reference_finds_its_reservation_and_is_given_once,
+        phones_and_deadlines_are_found_in_order,
+        steps_come_back_in_order,
+        an_account_number_is_given_once,
+    ]
     concurrency: [
         a_refused_job_leaves_nothing_and_hurts_no_neighbour,
         a_panic_is_one_callers_fault,

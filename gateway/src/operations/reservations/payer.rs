@@ -1,0 +1,215 @@
+//! The payer's side: the landing page, the phone, and what an answer does.
+
+use dialects::Dialect;
+use domain::payment::{Cause, Ended};
+use domain::reservation::{self, ReservationView, Rules, Step, StepKind};
+use domain::{
+    BillId, Decision, Mode, Moment, Payment, PaymentState, Refusal, StepProblem, Timestamp, WireId,
+};
+use store::tables::bills;
+use store::tables::reservations as table;
+use store::{Failure, Tx};
+
+use super::{Found, by_token, load, next_step, overdue, save, state, view};
+use crate::app::App;
+use crate::operations::phones;
+use crate::rails::{self, simulator};
+
+/// What a payer, or time in the payer's place, does with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Says yes; the simulator decides what the bank says.
+    Approve,
+    /// Says yes, and the bank says no: the payer may try again.
+    Decline(Cause),
+    /// Says no.
+    Abort,
+    /// Does nothing until it is too late.
+    Expire,
+}
+
+/// What a payer does with the request of a landing page's token.
+pub async fn respond_to(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    token: &WireId,
+    response: Response,
+) -> Result<ReservationView, Failure> {
+    let at = app.moment();
+    let (token, rules) = (token.clone(), app.site.reservations.clone());
+    let view = app
+        .store
+        .write("respond_to_reservation", move |tx| {
+            let found = by_token(tx, dialect, &token)?;
+            rails::for_mode(found.row.mode)?;
+            let found = if overdue(&found, at.now) {
+                respond(tx, &at, &rules, found, &Response::Expire)?
+            } else {
+                respond(tx, &at, &rules, found, &response)?
+            };
+            Ok(view(tx, found, at.now)?)
+        })
+        .await?;
+    Ok(view)
+}
+
+/// The reservation of a landing page's token.
+pub async fn by_page(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    token: &WireId,
+) -> Result<ReservationView, Failure> {
+    let (token, now) = (token.clone(), app.clock.now());
+    app.store
+        .read("reservation_page", move |tx| {
+            let found = by_token(tx, dialect, &token)?;
+            Ok(view(tx, found, now)?)
+        })
+        .await
+}
+
+/// The payer names the telephone to ask.
+pub async fn reach(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    token: &WireId,
+    phone: &str,
+) -> Result<ReservationView, Failure> {
+    let at = app.moment();
+    let (token, phone) = (token.clone(), phone.to_owned());
+    let rules = app.site.reservations.clone();
+    app.store
+        .write("reach_phone", move |tx| {
+            let mut found = by_token(tx, dialect, &token)?;
+            if state(&found, at.now) == PaymentState::Pending {
+                table::set_phone(tx, &found.row.bill, &phone)?;
+                found.row.phone = Some(phone.clone());
+                found = by_itself(tx, &at, &rules, found)?;
+            }
+            Ok(view(tx, found, at.now)?)
+        })
+        .await
+}
+
+/// What lies in a telephone's inbox, the newest first: requests that wait, and what became of
+/// those before.
+pub async fn inbox(app: &App, phone: &str, limit: u32) -> Result<Vec<ReservationView>, Failure> {
+    let now = app.clock.now();
+    let phone = phone.to_owned();
+    app.store
+        .read("inbox", move |tx| {
+            let mut views = Vec::new();
+            for row in table::of_phone(tx, &phone, Mode::Test, limit)? {
+                let found = load(tx, row)?;
+                views.push(view(tx, found, now)?);
+            }
+            Ok(views)
+        })
+        .await
+}
+
+/// Telephones that were asked, the last one first.
+pub async fn phones(app: &App, limit: u32) -> Result<Vec<String>, Failure> {
+    app.store
+        .read("phones", move |tx| {
+            Ok(table::phones(tx, Mode::Test, limit)?)
+        })
+        .await
+}
+
+/// The reservation that a bill is, if it is one.
+pub async fn of_bill(app: &App, bill: &BillId) -> Result<Option<ReservationView>, Failure> {
+    let (bill, now) = (bill.clone(), app.clock.now());
+    app.store
+        .read("reservation_of_bill", move |tx| {
+            match table::of_bill(tx, &bill)? {
+                Some(row) => {
+                    let found = load(tx, row)?;
+                    Ok(Some(view(tx, found, now)?))
+                }
+                None => Ok(None),
+            }
+        })
+        .await
+}
+
+/// Lets a phone in test mode answer by itself, if its rule says so.
+pub(super) fn by_itself(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    rules: &Rules,
+    found: Found,
+) -> Result<Found, Failure> {
+    let phone = found.row.phone.as_deref();
+    let (Some(phone), Mode::Test) = (phone, found.row.mode) else {
+        return Ok(found);
+    };
+    match phones::rule_in(tx, phone)?.response() {
+        Some(response) => respond(tx, at, rules, found, &response),
+        None => Ok(found),
+    }
+}
+
+/// What a payer's answer, or the lack of one, does.
+pub(super) fn respond(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    rules: &Rules,
+    mut found: Found,
+    response: &Response,
+) -> Result<Found, Failure> {
+    let now = at.now;
+    let whole = found.payment.head.amount;
+    let said_no = match response {
+        Response::Approve => simulator::wallet(whole).err(),
+        Response::Decline(cause) => Some(cause.clone()),
+        Response::Abort | Response::Expire => None,
+    };
+    let payment = found.payment.clone();
+    match (response, said_no) {
+        (Response::Approve | Response::Decline(_), Some(cause)) => {
+            // The same check as for a yes: a payment that ended cannot be tried again.
+            let _ = reservation::authorize(payment, now)?;
+            let step = next_step(at, &found, StepKind::Authorized, whole);
+            let step = Step {
+                failure: Some(cause),
+                ..step
+            };
+            table::insert_step(tx, &found.row.payment, &step)?;
+            found.steps.push(step);
+            Ok(found)
+        }
+        (Response::Approve | Response::Decline(_), None) => {
+            let decision = reservation::authorize(payment, now)?;
+            found.bill = found.bill.paid(now)?;
+            bills::update(tx, &found.bill)?;
+            let until = now.plus(rules.capture_window(whole.currency()));
+            found.row.release_at = Some(until);
+            let key = found.steps.first().and_then(|step| step.key.clone());
+            save(
+                tx,
+                at,
+                found,
+                (StepKind::Authorized, decision),
+                key.as_deref(),
+            )
+        }
+        (Response::Abort, _) => {
+            let decision = ended(payment, now, Ended::Aborted)?;
+            save(tx, at, found, (StepKind::Aborted, decision), None)
+        }
+        (Response::Expire, _) => {
+            let when = found.bill.ask.expires.map_or(now, |end| end.min(now));
+            let decision = ended(payment, when, Ended::Expired)?;
+            save(tx, at, found, (StepKind::Expired, decision), None)
+        }
+    }
+}
+
+fn ended(payment: Payment, at: Timestamp, how: Ended) -> Result<Decision, Refusal> {
+    if *payment.state() == PaymentState::Pending {
+        return payment.end(at, how);
+    }
+    let state = payment.state().name().to_owned();
+    Err(Refusal::Step(StepProblem::ApproveOfEnded(state)))
+}
