@@ -223,6 +223,84 @@ fn verify_ledger(database: &str) {
 const FROZEN: Duration = Duration::from_secs(66);
 
 #[test]
+fn a_wrong_address_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    for (url, code, named) in [
+        ("mysql://u@h/d", 2, "postgres://"),
+        ("postgres://u:hush@h/d?sslmode=perhaps", 2, "perhaps"),
+        (
+            "postgres://u:hush@h/d?sslrootcert=/no/such/file",
+            2,
+            "/no/such/file",
+        ),
+        (
+            "postgres://u:hush@no-such-host.invalid/d",
+            1,
+            "no-such-host.invalid",
+        ),
+        ("postgres://u:hush@127.0.0.1:1/d", 1, "127.0.0.1:1"),
+    ] {
+        for args in [
+            vec![
+                "sandbox",
+                "--listen",
+                "127.0.0.1:0",
+                "--data",
+                data,
+                "--database",
+                url,
+            ],
+            vec!["ledger", "verify", "--database", url],
+        ] {
+            let output = run(&args);
+            let line = said(&output);
+            assert_eq!(output.status.code(), Some(code), "{url}: {line}");
+            assert_eq!(line.lines().count(), 1, "{line}");
+            assert!(line.contains(named) && !line.contains("hush"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn production_runs_on_a_database() {
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("florin.toml");
+    let text = format!(
+        "public_url = \"https://pay.example.com\"\ndata = {:?}\ndatabase = {:?}\n",
+        folder.path().join("data"),
+        cluster.url()
+    );
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let command = |args: &[&str]| {
+        let mut command = florin();
+        command.args(args).env("FLORIN_MASTER_KEY", "7".repeat(64));
+        command.output().unwrap()
+    };
+    let add = ["merchants", "add", "--config", config, "--name", "Tea Shop"];
+    let added = command(&add);
+    assert!(added.status.success(), "{}", said(&added));
+    let list = command(&["merchants", "list", "--config", config]);
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert!(list.contains("Tea Shop"), "{list}");
+    verify_ledger(&cluster.url());
+    // Nothing was put into the folder instead.
+    assert!(!folder.path().join("data/florin.db").exists());
+    let missing = cluster.url().replace("/florin?", "/nobody?");
+    let output = run(&["ledger", "verify", "--database", &missing]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("createdb nobody"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
 #[ignore = "two minutes, because leases run out in real time: ./check runs it"]
 fn a_killed_and_a_frozen_node_lose_nothing() {
     let Some(cluster) = Cluster::start() else {
