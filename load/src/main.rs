@@ -5,8 +5,10 @@
 //! It talks to 127.0.0.1 only. It proves nothing about correctness, but a wrong answer, a lost
 //! webhook or an unclean stop ends the run.
 
+mod chance;
 mod clock;
 mod cycle;
+mod door;
 mod drive;
 mod echo;
 mod failure;
@@ -21,6 +23,7 @@ mod report;
 mod samples;
 mod server;
 mod shop;
+mod torture;
 mod wire;
 
 use std::io::Write as _;
@@ -67,6 +70,8 @@ enum Command {
     /// Serve as the echo floor; started by the measurement itself.
     #[command(hide = true)]
     Echo,
+    /// Deliver webhooks to receivers that fail, killing the server again and again.
+    Torture(torture::Options),
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -93,11 +98,17 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Outcome<bool> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build()?;
-    if options.command.is_some() {
-        runtime.block_on(echo::serve())?;
-        return Ok(true);
-    }
     let plan = plan(options)?;
+    match &options.command {
+        Some(Command::Echo) => {
+            runtime.block_on(echo::serve())?;
+            return Ok(true);
+        }
+        Some(Command::Torture(options)) => {
+            return runtime.block_on(torture::run(options, &plan.florin, &plan.folder));
+        }
+        None => {}
+    }
     let figures = runtime.block_on(measure::all(&plan))?;
     let report = report::Report::new(&plan, &figures);
     let mut out = std::io::stdout();

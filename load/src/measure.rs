@@ -302,6 +302,7 @@ impl Run<'_> {
             data,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database,
+            more: Vec::new(),
         })
     }
 }
