@@ -241,7 +241,6 @@ mod tests {
     fn receipt(start: Instant, id: &str, came: u32, taken: Option<u32>) -> Receipt {
         Receipt {
             name: id.to_owned(),
-            stand: 0,
             came: start + MS * came,
             taken: taken.map(|at| start + MS * at),
         }

@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
         launch.listen = server.address;
         let record = Record::default();
         let stands = (0..SHOPS + ENDPOINTS.len())
-            .map(|number| Stand::start(number, options.seed, &record))
+            .map(|_| Stand::start(options.seed, &record))
             .collect::<Outcome<Vec<_>>>()?;
         let mut hears = Vec::new();
         for (facts, stand) in ENDPOINTS.iter().zip(stands.iter().skip(SHOPS)) {
@@ -169,9 +169,7 @@ impl<'a> Run<'a> {
         let turns = tokio::spawn(turns(stands, gentle, self.options.seed));
         let later = self.options.kills / 5;
         self.fire(&production, payments, later).await?;
-        producing
-            .await
-            .map_err(|error| said(error.to_string()))??;
+        producing.await.map_err(|error| said(error.to_string()))??;
         let produced = began.elapsed();
         say(format!("produced in {produced:.1?}; {later} kills to come"));
         self.fire_on(later).await?;
@@ -289,7 +287,10 @@ impl<'a> Run<'a> {
         loop {
             self.settled().await;
             let left = stored::waiting(&self.launch.data, &gone)?;
-            say(format!("{left} deliveries wait, {} received", self.record.len()));
+            say(format!(
+                "{left} deliveries wait, {} received",
+                self.record.len()
+            ));
             if left == 0 || clock::now() > self.end {
                 break;
             }
@@ -353,20 +354,38 @@ fn table(
     let attempts: i64 = case.stored.deliveries.iter().map(|one| one.attempts).sum();
     let rows: Vec<(&str, String)> = vec![
         ("seed", options.seed.to_string()),
-        ("payments acknowledged as created", case.acknowledged.created.len().to_string()),
-        ("payments acknowledged as paid", case.acknowledged.paid.len().to_string()),
-        ("calls without an answer", case.acknowledged.unanswered.to_string()),
+        (
+            "payments acknowledged as created",
+            case.acknowledged.created.len().to_string(),
+        ),
+        (
+            "payments acknowledged as paid",
+            case.acknowledged.paid.len().to_string(),
+        ),
+        (
+            "calls without an answer",
+            case.acknowledged.unanswered.to_string(),
+        ),
         ("events", case.stored.events.len().to_string()),
         ("deliveries", case.stored.deliveries.len().to_string()),
         ("attempts recorded", attempts.to_string()),
-        ("requests that reached a receiver", case.receipts.len().to_string()),
+        (
+            "requests that reached a receiver",
+            case.receipts.len().to_string(),
+        ),
         ("deliveries received", verdict.taken.to_string()),
         ("deliveries listed as failed", verdict.failed.to_string()),
-        ("received again after an unclear answer", verdict.repeated.to_string()),
+        (
+            "received again after an unclear answer",
+            verdict.repeated.to_string(),
+        ),
         ("kills", case.kills.len().to_string()),
         ("clock moved by", format!("{moved} s at least")),
         ("production took", format!("{produced:.1?}")),
-        ("all of it took", format!("{whole:.1?} ({rate:.0} requests/s)")),
+        (
+            "all of it took",
+            format!("{whole:.1?} ({rate:.0} requests/s)"),
+        ),
     ];
     let mut text = String::new();
     for (what, figure) in rows {

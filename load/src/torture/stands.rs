@@ -44,8 +44,6 @@ pub const FAILING: [Mood; 4] = [Mood::Fails, Mood::Hangs, Mood::Refuses, Mood::S
 pub struct Receipt {
     /// `webhook-id`, or for HitPay the payment request it is about.
     pub name: String,
-    /// Which receiver.
-    pub stand: usize,
     /// When it was read.
     pub came: Instant,
     /// When it was answered with 2xx, if it was.
@@ -93,13 +91,12 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// Starts the receiver `number`.
-    pub fn start(number: usize, seed: u64, record: &Record) -> Outcome<Stand> {
+    /// Starts a receiver.
+    pub fn start(seed: u64, record: &Record) -> Outcome<Stand> {
         let socket = bound(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let address = socket.local_addr()?;
         let (mood, changes) = watch::channel(Mood::Well);
         let own = Own {
-            number,
             seed,
             record: record.clone(),
             mood: changes,
@@ -140,7 +137,6 @@ fn bound(address: SocketAddr) -> Outcome<TcpSocket> {
 
 #[derive(Clone, Debug)]
 struct Own {
-    number: usize,
     seed: u64,
     record: Record,
     mood: watch::Receiver<Mood>,
@@ -216,7 +212,6 @@ impl Own {
         let name = name(head, body).ok_or_else(|| said("a webhook without a name"))?;
         let index = self.record.note(Receipt {
             name,
-            stand: self.number,
             came: clock::now(),
             taken: None,
         });
@@ -287,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn each_mood_is_seen_and_recorded() {
         let record = Record::default();
-        let stand = Stand::start(3, 1, &record).unwrap();
+        let stand = Stand::start(1, &record).unwrap();
         let call = async |ask: Ask| {
             let mut wire = Wire::open(stand.address).await?;
             wire.call(&ask).await.map(<[u8]>::to_vec)
@@ -305,13 +300,13 @@ mod tests {
         let taken: Vec<bool> = all.iter().map(|receipt| receipt.taken.is_some()).collect();
         assert_eq!(taken[..3], [true, false, false]);
         assert_eq!(taken.last(), Some(&true));
-        assert!(all.iter().all(|one| one.name == "dlv_1" && one.stand == 3));
+        assert!(all.iter().all(|one| one.name == "dlv_1"));
     }
 
     #[tokio::test]
     async fn one_that_hangs_gives_no_answer_and_counts_as_not_taken() {
         let record = Record::default();
-        let stand = Stand::start(0, 1, &record).unwrap();
+        let stand = Stand::start(1, &record).unwrap();
         stand.turn(Mood::Hangs);
         let mut wire = Wire::open(stand.address).await.unwrap();
         let ask = webhook();

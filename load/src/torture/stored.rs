@@ -22,7 +22,7 @@ pub struct Delivery {
     pub endpoint: Option<String>,
     /// Those of one line keep their order.
     pub line: (String, String),
-    /// Its place in the line.
+    /// Its place in the line: rows are numbered as they are written.
     pub place: i64,
     /// `pending`, `delivered` or `failed`.
     pub state: String,
@@ -78,7 +78,10 @@ impl Stored {
              GROUP BY delivery",
         )?;
         let rows = silent.query_map([], |row| {
-            Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
+            Ok((
+                row.get(0)?,
+                u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+            ))
         })?;
         stored.silent = rows.collect::<Result<_, _>>()?;
         let mut requests = database.prepare("SELECT wire_id FROM bills")?;
@@ -90,7 +93,7 @@ impl Stored {
 
 fn deliveries(database: &Connection) -> Outcome<Vec<Delivery>> {
     let mut found = database.prepare(
-        "SELECT id, event, endpoint, queue, subject, place, state, attempts, \
+        "SELECT id, event, endpoint, queue, subject, rowid, state, attempts, \
          CASE WHEN endpoint IS NULL THEN body ELSE '' END FROM deliveries",
     )?;
     let rows = found.query_map([], |row| {
