@@ -307,6 +307,7 @@ mod tests {
             postgres: None,
             window,
             rounds: 1,
+            company: None,
         };
         Report::new(&plan, &measured)
     }

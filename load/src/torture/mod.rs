@@ -7,7 +7,7 @@
 
 mod judge;
 mod produce;
-mod stands;
+pub mod stands;
 mod stored;
 
 use std::fmt::Write as _;

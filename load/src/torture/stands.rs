@@ -17,7 +17,7 @@ use crate::failure::{Outcome, said};
 use crate::wire::{Frame, Side, frame};
 
 /// How long a hanging receiver holds a connection before it drops it.
-const HANG: Duration = Duration::from_secs(4);
+const HANG: Duration = Duration::from_secs(60);
 
 /// How a receiver behaves now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,7 @@ pub struct Stand {
     /// Where it listens; the same after it refused for a while.
     pub address: SocketAddr,
     mood: watch::Sender<Mood>,
+    taken: watch::Receiver<u64>,
 }
 
 impl Stand {
@@ -96,13 +97,19 @@ impl Stand {
         let socket = bound(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let address = socket.local_addr()?;
         let (mood, changes) = watch::channel(Mood::Well);
+        let (count, taken) = watch::channel(0);
         let own = Own {
             seed,
+            count,
             record: record.clone(),
             mood: changes,
         };
         tokio::spawn(own.run(socket, address));
-        Ok(Stand { address, mood })
+        Ok(Stand {
+            address,
+            mood,
+            taken,
+        })
     }
 
     /// Changes how it behaves.
@@ -119,6 +126,18 @@ impl Stand {
             }
             waits
         });
+    }
+
+    /// How many deliveries it has taken.
+    pub fn taken(&self) -> u64 {
+        *self.taken.borrow()
+    }
+
+    /// Waits until it has taken so many.
+    pub async fn has_taken(&self, count: u64) {
+        let mut taken = self.taken.clone();
+        // It ends with the receiver, which outlives this.
+        let _ = taken.wait_for(|taken| *taken >= count).await;
     }
 
     /// The address as a shop would give it.
@@ -138,6 +157,7 @@ fn bound(address: SocketAddr) -> Outcome<TcpSocket> {
 #[derive(Clone, Debug)]
 struct Own {
     seed: u64,
+    count: watch::Sender<u64>,
     record: Record,
     mood: watch::Receiver<Mood>,
 }
@@ -236,6 +256,7 @@ impl Own {
         };
         if status.starts_with('2') {
             self.record.taken(index, clock::now());
+            self.count.send_modify(|count| *count += 1);
         }
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
         stream.write_all(answer.as_bytes()).await?;
@@ -300,6 +321,8 @@ mod tests {
         let taken: Vec<bool> = all.iter().map(|receipt| receipt.taken.is_some()).collect();
         assert_eq!(taken[..3], [true, false, false]);
         assert_eq!(taken.last(), Some(&true));
+        assert!(stand.taken() >= 2);
+        stand.has_taken(2).await;
         assert!(all.iter().all(|one| one.name == "dlv_1"));
     }
 
