@@ -43,6 +43,16 @@ impl Value {
         }
     }
 
+    /// Wipes every text in place.
+    fn wipe(&mut self) {
+        match self {
+            Self::Number(text) | Self::Text(text) => domain::secret::wipe(text),
+            Self::List(items) => items.iter_mut().for_each(Self::wipe),
+            Self::Object(members) => members.wipe(),
+            Self::Null | Self::Bool(_) => {}
+        }
+    }
+
     /// The value as text: text itself, or a whole number as it is written, for clients that send
     /// `"reference": 12` unquoted.
     pub fn as_text(&self) -> Option<&str> {
@@ -92,6 +102,13 @@ impl Members {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Wipes every text in place: they may have held a card.
+    pub fn wipe(&mut self) {
+        for (_, value) in &mut self.0 {
+            value.wipe();
+        }
     }
 
     /// Are there none?

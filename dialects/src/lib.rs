@@ -16,10 +16,13 @@ pub mod base64;
 pub mod fields;
 pub mod form;
 pub mod hitpay;
+pub mod igivepay;
 pub mod json;
+pub mod numipay;
 pub mod sign;
 pub mod standard;
 pub mod verify;
+pub mod vipps;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
@@ -28,7 +31,12 @@ use http::Response;
 use http::request::Parts;
 
 /// Every dialect, in the order in which their paths are asked for.
-pub const ALL: &[&dyn Dialect] = &[&hitpay::HitPay];
+pub const ALL: &[&dyn Dialect] = &[
+    &hitpay::HitPay,
+    &vipps::Vipps,
+    &numipay::Numipay,
+    &igivepay::IGivePay,
+];
 
 /// What a dialect is, as data.
 #[derive(Debug)]
@@ -55,6 +63,30 @@ pub struct Site {
     pub insecure_targets: bool,
     /// Settings of the HitPay dialect.
     pub hitpay: hitpay::Options,
+    /// Settings of the Vipps MobilePay dialect.
+    pub vipps: vipps::Options,
+    /// Times and limits of reservations.
+    pub reservations: domain::reservation::Rules,
+    /// Settings of the Numipay dialect.
+    pub numipay: numipay::Options,
+    /// Settings of the iGivePay dialect.
+    pub igivepay: igivepay::Options,
+}
+
+impl Site {
+    /// A sandbox at this address: every setting as it is by default, and targets on this machine
+    /// allowed.
+    pub fn sandbox(public_url: &str) -> Self {
+        Self {
+            public_url: public_url.to_owned(),
+            insecure_targets: true,
+            hitpay: hitpay::Options::default(),
+            vipps: vipps::Options::default(),
+            reservations: domain::reservation::Rules::default(),
+            numipay: numipay::Options::default(),
+            igivepay: igivepay::Options::new(Secret::new("pages of a sandbox".to_owned())),
+        }
+    }
 }
 
 /// What one kind of id names.
@@ -146,6 +178,15 @@ pub trait Dialect: Sync {
     /// What it is, as data.
     fn profile(&self) -> &'static Profile;
 
+    /// Does this path belong to it? By the rule of [`Profile::prefixes`], unless it reads paths
+    /// more loosely.
+    fn owns(&self, path: &str) -> bool {
+        self.profile().prefixes.iter().any(|prefix| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
     /// The credential in the head or the body; a request without one is refused.
     fn credential(&self, head: &Parts, body: &[u8]) -> Result<Credential, Refusal>;
 
@@ -178,6 +219,21 @@ pub trait Dialect: Sync {
         Secret::new(domain::secret::hex(chance.get(..32).unwrap_or_default()))
     }
 
+    /// Does the account's own secret sign what goes to registered endpoints as well?
+    fn signs_with_account(&self) -> bool {
+        false
+    }
+
+    /// How long each stage of a payout may take.
+    fn payout_stages(&self, _site: &Site) -> domain::payout::Stages {
+        let day = domain::Span::from_minutes(24 * 60);
+        domain::payout::Stages {
+            user: day,
+            approval: day,
+            rail: domain::Span::from_seconds(2),
+        }
+    }
+
     /// When deliveries are retried, before configuration changes it.
     fn delivery(&self) -> DeliveryRules;
 
@@ -186,7 +242,7 @@ pub trait Dialect: Sync {
     fn return_url(&self, view: &domain::BillView, outcome: PageOutcome) -> Option<String>;
 
     /// The path of the page where a bill is paid.
-    fn page_path(&self, view: &domain::BillView) -> String;
+    fn page_path(&self, site: &Site, view: &domain::BillView) -> String;
 }
 
 /// The answer for a reply that none of a dialect's routes asks for.
@@ -211,12 +267,7 @@ pub enum PageOutcome {
 
 /// The dialect that owns a path, if any does.
 pub fn owner(path: &str) -> Option<&'static dyn Dialect> {
-    ALL.iter().copied().find(|dialect| {
-        dialect.profile().prefixes.iter().any(|prefix| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    })
+    ALL.iter().copied().find(|dialect| dialect.owns(path))
 }
 
 /// The dialect of this name, if there is one.

@@ -12,9 +12,11 @@ use domain::card::Instrument;
 use domain::delivery::WhenDead;
 use domain::endpoint::{EndpointHead, EndpointState, Health, Pause, Topics};
 use domain::payment::{Cause, Ended, PaymentHead, Sums};
+use domain::payout::{Order, PayoutHead, Progress};
 use domain::{
     About, Ask, Bill, BillId, BillState, Currency, Endpoint, EndpointId, Event, EventId, Fact,
-    MerchantId, Mode, Money, Payment, PaymentId, PaymentState, Secret, Span, Timestamp, WireId,
+    MerchantId, Mode, Money, Payment, PaymentId, PaymentState, Payout, PayoutId, PayoutState,
+    Secret, Span, Timestamp, WireId,
 };
 use serde_json::{Value, json};
 
@@ -122,11 +124,58 @@ fn objects(fact: Fact) -> About {
         | Fact::EndpointPaused
         | Fact::EndpointResumed
         | Fact::EndpointRemoved => return About::Endpoint(Box::new(endpoint(fact))),
+        Fact::PayoutCreated
+        | Fact::PayoutSubmitted
+        | Fact::PayoutApproved
+        | Fact::PayoutPaid
+        | Fact::PayoutRejected
+        | Fact::PayoutCancelled
+        | Fact::PayoutExpired => return About::Payout(Box::new(payout(fact))),
     };
     About::Bill {
         bill: Box::new(bill(state)),
         payment: payment.map(Box::new),
     }
+}
+
+/// A payout as it is right after a fact.
+fn payout(fact: Fact) -> Payout {
+    let ask = ask();
+    let head = PayoutHead {
+        id: PayoutId::parse("out_019bc01e3c007a3bb7c2d1e0f9a8b7c6").unwrap(),
+        wire: WireId::new("r21nmrtpcmrcava").unwrap(),
+        dialect: "numipay".to_owned(),
+        merchant: MerchantId::parse("mer_019bc01e3c007a3bb7c2d1e0f9a8b7c6").unwrap(),
+        mode: Mode::Test,
+        created: Timestamp::from_millis(1_768_449_000_000),
+        by: "key:0123456789abcdef".to_owned(),
+    };
+    let order = Order {
+        amount: ask.amount,
+        reference: ask.reference,
+        purpose: ask.purpose,
+        payee: ask.payer,
+        methods: vec!["sim-bank".to_owned()],
+        return_url: ask.return_url,
+        notify_url: ask.notify_url,
+        extras: ask.extras,
+    };
+    let (at, cause) = (NOW, cause());
+    let state = match fact {
+        Fact::PayoutCreated => PayoutState::AwaitingUser,
+        Fact::PayoutSubmitted => PayoutState::AwaitingApproval,
+        Fact::PayoutApproved => PayoutState::Processing,
+        Fact::PayoutPaid => PayoutState::Paid { at },
+        Fact::PayoutRejected => PayoutState::Rejected { at, cause },
+        Fact::PayoutCancelled => PayoutState::Cancelled { at },
+        _ => PayoutState::Expired { at },
+    };
+    let provider = (fact != Fact::PayoutCreated).then(|| "sim-bank".to_owned());
+    let progress = Progress {
+        provider,
+        ..Progress::default()
+    };
+    Payout::restore(head, order, progress, (NOW, 2), state)
 }
 
 /// An endpoint as it is right after a fact.
@@ -218,12 +267,12 @@ fn a_body_tells_what_a_shop_needs_and_nothing_secret() {
         let members: Vec<&String> = json.as_object().unwrap().keys().collect();
         assert_eq!(members, ["type", "timestamp", "data"]);
         assert_eq!(json["timestamp"], "2026-01-15T04:00:00.123Z");
-        let of_bill = event(fact).bill().is_some();
-        assert_eq!(json["data"]["bill"]["amount"] == 49_950, of_bill);
-        assert_eq!(
-            json["data"]["endpoint"]["host"] == "shop.example.com",
-            !of_bill
-        );
+        let data = &json["data"];
+        let (bill, payout) = (event(fact).bill().is_some(), event(fact).payout().is_some());
+        assert_eq!(data["bill"]["amount"] == 49_950, bill);
+        assert_eq!(data["payout"]["amount"] == 49_950, payout);
+        let host = &data["endpoint"]["host"];
+        assert_eq!(host == "shop.example.com", !bill && !payout);
         assert!(
             body.len() < 20_000,
             "the specification asks for small bodies"

@@ -46,6 +46,19 @@ pub struct Ask {
     pub extras: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The key in a bill's extras by which a dialect says that the call itself named the methods:
+/// then nothing else may pay it.
+pub const METHODS_NAMED: &str = "methods_named";
+
+impl Ask {
+    /// The shop of the merchant that asks, where one is named: six digits.
+    pub fn vendor(&self) -> Option<&str> {
+        self.extras
+            .get("vendor_id")
+            .and_then(serde_json::Value::as_str)
+    }
+}
+
 /// Where a bill stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BillState {

@@ -4,10 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::bill::{Ask, Bill};
 use crate::endpoint::{Endpoint, EndpointAsk};
+use crate::gift_card::Deed;
 use crate::id::WireId;
 use crate::merchant::Merchant;
+use crate::moment::{Span, Timestamp};
+use crate::money::Money;
 use crate::payment::Payment;
+use crate::programme::CardUse;
+use crate::reservation::{ReservationCall, ReservationReply};
 use crate::secret::Secret;
+use crate::token::AccessToken;
+use crate::transaction::{TransactionCall, TransactionReply};
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
 /// the dialect; whether the object exists and its state allows this is decided by the operation.
@@ -23,6 +30,14 @@ pub enum Call {
     ChangeBill(WireId, Box<Ask>),
     /// Delete a bill that was not paid.
     WithdrawBill(WireId),
+    /// Do something with a reservation.
+    Reservation(ReservationCall),
+    /// Issue an access token to the caller.
+    IssueToken,
+    /// Deposits and withdrawals.
+    Transaction(TransactionCall),
+    /// About gift cards.
+    Cards(CardCall),
     /// Register an endpoint for webhooks of this dialect.
     RegisterEndpoint(Box<EndpointAsk>),
     /// Show one endpoint.
@@ -35,6 +50,29 @@ pub enum Call {
     RemoveEndpoint(WireId),
 }
 
+/// What can be asked about gift cards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardCall {
+    /// Pay a bill from these cards, all of them or none.
+    Perform(WireId, Vec<CardUse>),
+    /// End an open bill, or give a paid one back in full while it is not older than the time
+    /// given.
+    Undo(WireId, Span),
+    /// What is on the card of this number (its digits).
+    Balance(Secret),
+}
+
+impl CardCall {
+    /// A short name for logs and counters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Perform(..) => "perform",
+            Self::Undo(..) => "undo",
+            Self::Balance(_) => "card_balance",
+        }
+    }
+}
+
 impl Call {
     /// A short name for logs and counters.
     pub fn name(&self) -> &'static str {
@@ -44,6 +82,10 @@ impl Call {
             Self::ListBills(_) => "list_bills",
             Self::ChangeBill(..) => "change_bill",
             Self::WithdrawBill(_) => "withdraw_bill",
+            Self::Reservation(call) => call.name(),
+            Self::IssueToken => "issue_token",
+            Self::Transaction(call) => call.name(),
+            Self::Cards(call) => call.name(),
             Self::RegisterEndpoint(_) => "register_endpoint",
             Self::ShowEndpoint(_) => "show_endpoint",
             Self::ListEndpoints => "list_endpoints",
@@ -133,6 +175,10 @@ pub enum Reply {
     DefaultLink(Merchant),
     /// A bill was deleted.
     BillWithdrawn,
+    /// Deposits and withdrawals.
+    Transaction(TransactionReply),
+    /// What is on a gift card.
+    CardBalance(CardBalance),
     /// An endpoint was registered; its secret is shown with it.
     EndpointRegistered(Box<EndpointView>),
     /// An endpoint, as it is now.
@@ -141,6 +187,31 @@ pub enum Reply {
     Endpoints(Vec<EndpointView>),
     /// An endpoint was removed.
     EndpointRemoved,
+    /// What became of a reservation.
+    Reservation(Box<ReservationReply>),
+    /// An access token.
+    Token(AccessToken),
+}
+
+/// What is on a gift card, as far as the caller may know: an unknown card, one that cannot be used
+/// and an empty one are the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardBalance {
+    /// What can be used.
+    pub amount: Option<Money>,
+    /// What changed it, newest first.
+    pub lines: Vec<CardLine>,
+}
+
+/// A change of what is on a gift card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardLine {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub deed: Deed,
+    /// By how much.
+    pub amount: Money,
 }
 
 /// An endpoint with the secret that signs its deliveries, for dialects that show it.

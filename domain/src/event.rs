@@ -8,6 +8,8 @@ use crate::id::{EventId, MerchantId};
 use crate::merchant::Mode;
 use crate::moment::{Moment, Timestamp};
 use crate::payment::Payment;
+use crate::payout::Payout;
+use crate::reservation::Step;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,6 +36,20 @@ pub enum Fact {
     PaymentRefunded,
     /// A payment ended without money.
     PaymentEnded,
+    /// A payout was requested.
+    PayoutCreated,
+    /// The customer said where it goes.
+    PayoutSubmitted,
+    /// The merchant approved it.
+    PayoutApproved,
+    /// It arrived.
+    PayoutPaid,
+    /// The customer or the rail said no.
+    PayoutRejected,
+    /// The merchant said no.
+    PayoutCancelled,
+    /// Nobody acted in time.
+    PayoutExpired,
     /// An endpoint was registered.
     EndpointRegistered,
     /// Somebody asked for a test delivery to an endpoint.
@@ -50,7 +66,7 @@ pub enum Fact {
 
 impl Fact {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::BillCreated,
         Self::BillChanged,
         Self::BillPaid,
@@ -62,6 +78,13 @@ impl Fact {
         Self::PaymentReleased,
         Self::PaymentRefunded,
         Self::PaymentEnded,
+        Self::PayoutCreated,
+        Self::PayoutSubmitted,
+        Self::PayoutApproved,
+        Self::PayoutPaid,
+        Self::PayoutRejected,
+        Self::PayoutCancelled,
+        Self::PayoutExpired,
         Self::EndpointRegistered,
         Self::EndpointTested,
         Self::EndpointFailing,
@@ -84,6 +107,13 @@ impl Fact {
             Self::PaymentReleased => "payment.released",
             Self::PaymentRefunded => "payment.refunded",
             Self::PaymentEnded => "payment.ended",
+            Self::PayoutCreated => "payout.created",
+            Self::PayoutSubmitted => "payout.submitted",
+            Self::PayoutApproved => "payout.approved",
+            Self::PayoutPaid => "payout.paid",
+            Self::PayoutRejected => "payout.rejected",
+            Self::PayoutCancelled => "payout.cancelled",
+            Self::PayoutExpired => "payout.expired",
             Self::EndpointRegistered => "endpoint.registered",
             Self::EndpointTested => "endpoint.tested",
             Self::EndpointFailing => "endpoint.failing",
@@ -109,8 +139,19 @@ pub enum About {
         /// The payment.
         payment: Option<Box<Payment>>,
     },
+    /// A step of a reservation: its bill and payment, and the step.
+    Step {
+        /// The bill.
+        bill: Box<Bill>,
+        /// The payment.
+        payment: Box<Payment>,
+        /// The step.
+        step: Box<Step>,
+    },
     /// An endpoint for webhooks.
     Endpoint(Box<Endpoint>),
+    /// A payout.
+    Payout(Box<Payout>),
 }
 
 /// A fact with the objects as they were right after it.
@@ -135,9 +176,29 @@ impl Event {
         Self::new(at, fact, About::Bill { bill, payment })
     }
 
+    /// An event about a step of a reservation.
+    pub fn of_step(at: &Moment, bill: Bill, payment: Payment, step: Step) -> Self {
+        let fact = step.kind.fact();
+        let (bill, payment, step) = (Box::new(bill), Box::new(payment), Box::new(step));
+        Self::new(
+            at,
+            fact,
+            About::Step {
+                bill,
+                payment,
+                step,
+            },
+        )
+    }
+
     /// An event about an endpoint.
     pub fn of_endpoint(at: &Moment, fact: Fact, endpoint: Endpoint) -> Self {
         Self::new(at, fact, About::Endpoint(Box::new(endpoint)))
+    }
+
+    /// An event about a payout.
+    pub fn of_payout(at: &Moment, fact: Fact, payout: Payout) -> Self {
+        Self::new(at, fact, About::Payout(Box::new(payout)))
     }
 
     /// An event at a moment.
@@ -147,8 +208,10 @@ impl Event {
                 payment: Some(payment),
                 ..
             } => payment.head.id.as_str(),
+            About::Step { payment, .. } => payment.head.id.as_str(),
             About::Bill { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
+            About::Payout(payout) => payout.head.id.as_str(),
         };
         let id = EventId::mint(at, &format!("{}/{object}", fact.as_str()));
         let at = at.now;
@@ -163,24 +226,27 @@ impl Event {
     /// Whose it is.
     pub fn merchant(&self) -> &MerchantId {
         match &self.about {
-            About::Bill { bill, .. } => &bill.head.merchant,
+            About::Bill { bill, .. } | About::Step { bill, .. } => &bill.head.merchant,
             About::Endpoint(endpoint) => &endpoint.head.merchant,
+            About::Payout(payout) => &payout.head.merchant,
         }
     }
 
     /// Test or live.
     pub fn mode(&self) -> Mode {
         match &self.about {
-            About::Bill { bill, .. } => bill.head.mode,
+            About::Bill { bill, .. } | About::Step { bill, .. } => bill.head.mode,
             About::Endpoint(endpoint) => endpoint.head.mode,
+            About::Payout(payout) => payout.head.mode,
         }
     }
 
     /// Our id of the object by which the event is found again: the bill, the endpoint.
     pub fn object(&self) -> &str {
         match &self.about {
-            About::Bill { bill, .. } => bill.head.id.as_str(),
+            About::Bill { bill, .. } | About::Step { bill, .. } => bill.head.id.as_str(),
             About::Endpoint(endpoint) => endpoint.head.id.as_str(),
+            About::Payout(payout) => payout.head.id.as_str(),
         }
     }
 
@@ -188,16 +254,25 @@ impl Event {
     /// no single one.
     pub fn dialect(&self) -> Option<&str> {
         match &self.about {
-            About::Bill { bill, .. } => Some(&bill.head.dialect),
+            About::Bill { bill, .. } | About::Step { bill, .. } => Some(&bill.head.dialect),
+            About::Payout(payout) => Some(&payout.head.dialect),
             About::Endpoint(_) => None,
+        }
+    }
+
+    /// The payout, if it is about one.
+    pub fn payout(&self) -> Option<&Payout> {
+        match &self.about {
+            About::Payout(payout) => Some(payout),
+            About::Bill { .. } | About::Step { .. } | About::Endpoint(_) => None,
         }
     }
 
     /// The bill, if it is about one.
     pub fn bill(&self) -> Option<&Bill> {
         match &self.about {
-            About::Bill { bill, .. } => Some(bill),
-            About::Endpoint(_) => None,
+            About::Bill { bill, .. } | About::Step { bill, .. } => Some(bill),
+            About::Endpoint(_) | About::Payout(_) => None,
         }
     }
 
@@ -205,7 +280,8 @@ impl Event {
     pub fn payment(&self) -> Option<&Payment> {
         match &self.about {
             About::Bill { payment, .. } => payment.as_deref(),
-            About::Endpoint(_) => None,
+            About::Step { payment, .. } => Some(payment),
+            About::Endpoint(_) | About::Payout(_) => None,
         }
     }
 }

@@ -75,8 +75,14 @@ typed_id!(
     /// A payment: one movement of money.
     PaymentId, "pay_");
 typed_id!(
+    /// A payout: money that leaves a merchant.
+    PayoutId, "out_");
+typed_id!(
     /// One try to move money over a rail.
     AttemptId, "att_");
+typed_id!(
+    /// A gift card.
+    CardId, "gcd_");
 typed_id!(
     /// A neutral fact.
     EventId, "evt_");

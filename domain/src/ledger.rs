@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::currency::Currency;
-use crate::id::{MerchantId, PaymentId};
+use crate::id::{CardId, MerchantId, NotAnId, PaymentId, PayoutId};
 use crate::merchant::Mode;
 use crate::moment::Timestamp;
 use crate::money::{AmountError, Money, PositiveMoney};
@@ -25,6 +25,17 @@ pub enum AccountId {
     Held(PaymentId),
     /// What we owe a merchant.
     Merchant(MerchantId),
+    /// Money of a merchant that a payout has reserved.
+    Payout(PayoutId),
+    /// What is left on a gift card and not held: owed to whoever has it.
+    Card(CardId),
+    /// What a merchant took for the gift cards it sold: below zero by all that was ever issued.
+    Issued(MerchantId),
+    /// What gift cards paid at a merchant. The merchant has had this money since it sold them, so
+    /// it is not part of what we owe it.
+    Redeemed(MerchantId),
+    /// What was left on gift cards when they expired: a merchant's income.
+    Breakage(MerchantId),
 }
 
 /// The text is not the name of an account.
@@ -44,6 +55,21 @@ impl AccountId {
             "merchant" => MerchantId::parse(rest)
                 .map(Self::Merchant)
                 .map_err(|_| UnknownAccount),
+            "payout" => PayoutId::parse(rest)
+                .map(Self::Payout)
+                .map_err(|_| UnknownAccount),
+            "card" => CardId::parse(rest)
+                .map(Self::Card)
+                .map_err(|_| UnknownAccount),
+            "issued" => MerchantId::parse(rest)
+                .map(Self::Issued)
+                .map_err(|_| UnknownAccount),
+            "redeemed" => MerchantId::parse(rest)
+                .map(Self::Redeemed)
+                .map_err(|_| UnknownAccount),
+            "breakage" => MerchantId::parse(rest)
+                .map(Self::Breakage)
+                .map_err(|_| UnknownAccount),
             _ => Err(UnknownAccount),
         }
     }
@@ -55,6 +81,11 @@ impl fmt::Display for AccountId {
             Self::Clearing(rail) => write!(f, "clearing:{rail}"),
             Self::Held(payment) => write!(f, "held:{payment}"),
             Self::Merchant(merchant) => write!(f, "merchant:{merchant}"),
+            Self::Payout(payout) => write!(f, "payout:{payout}"),
+            Self::Card(card) => write!(f, "card:{card}"),
+            Self::Issued(merchant) => write!(f, "issued:{merchant}"),
+            Self::Redeemed(merchant) => write!(f, "redeemed:{merchant}"),
+            Self::Breakage(merchant) => write!(f, "breakage:{merchant}"),
         }
     }
 }
@@ -71,6 +102,18 @@ pub enum Reason {
     Release,
     /// Captured money goes back to the payer.
     Refund,
+    /// Money of the merchant is set aside for a payout.
+    Reserve,
+    /// What was set aside is paid out.
+    Payout,
+    /// What was set aside goes back to the merchant.
+    Return,
+    /// A gift card was sold, or money was added to one.
+    Issue,
+    /// A gift card's time was over, and what was left is the merchant's.
+    Expire,
+    /// What was left on one gift card went to another.
+    Transfer,
 }
 
 impl Reason {
@@ -81,14 +124,31 @@ impl Reason {
             Self::Capture => "capture",
             Self::Release => "release",
             Self::Refund => "refund",
+            Self::Reserve => "reserve",
+            Self::Payout => "payout",
+            Self::Return => "return",
+            Self::Issue => "issue",
+            Self::Expire => "expire",
+            Self::Transfer => "transfer",
         }
     }
 
     /// Reads the word back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Authorize, Self::Capture, Self::Release, Self::Refund]
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
+        [
+            Self::Authorize,
+            Self::Capture,
+            Self::Release,
+            Self::Refund,
+            Self::Reserve,
+            Self::Payout,
+            Self::Return,
+            Self::Issue,
+            Self::Expire,
+            Self::Transfer,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == text)
     }
 }
 
@@ -191,6 +251,39 @@ impl ChainHash {
     }
 }
 
+/// What a transfer belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A payment.
+    Payment(PaymentId),
+    /// A payout.
+    Payout(PayoutId),
+    /// A gift card, for what no payment moves: issue, expiry, transfer.
+    Card(CardId),
+}
+
+impl Subject {
+    /// Reads an id that was printed before; its prefix tells the kind.
+    pub fn parse(text: &str) -> Result<Self, NotAnId> {
+        if text.starts_with(PayoutId::PREFIX) {
+            PayoutId::parse(text).map(Self::Payout)
+        } else if text.starts_with(CardId::PREFIX) {
+            CardId::parse(text).map(Self::Card)
+        } else {
+            PaymentId::parse(text).map(Self::Payment)
+        }
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Payment(id) => id.as_str(),
+            Self::Payout(id) => id.as_str(),
+            Self::Card(id) => id.as_str(),
+        }
+    }
+}
+
 /// A transfer as it stands in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -202,8 +295,8 @@ pub struct Entry {
     pub at: Timestamp,
     /// Test or live.
     pub mode: Mode,
-    /// The payment it belongs to.
-    pub payment: PaymentId,
+    /// What it belongs to.
+    pub about: Subject,
     /// The movement.
     pub transfer: Transfer,
 }
@@ -219,7 +312,7 @@ impl Entry {
             self.place.to_string(),
             self.at.millis().to_string(),
             self.mode.as_str().to_owned(),
-            self.payment.to_string(),
+            self.about.as_str().to_owned(),
             self.transfer.debit.to_string(),
             self.transfer.credit.to_string(),
             amount.minor().to_string(),

@@ -27,6 +27,8 @@ pub mod currency;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
+pub mod gift_card;
+pub mod guess;
 pub mod id;
 pub mod ledger;
 pub mod limits;
@@ -34,8 +36,14 @@ pub mod merchant;
 pub mod moment;
 pub mod money;
 pub mod payment;
+pub mod payout;
+pub mod programme;
+pub mod provider;
 pub mod refusal;
+pub mod reservation;
 pub mod secret;
+pub mod token;
+pub mod transaction;
 
 pub use attempt::{Attempt, AttemptState};
 pub use bill::{Ask, Bill, BillState};
@@ -44,11 +52,23 @@ pub use card::Card;
 pub use currency::Currency;
 pub use endpoint::{Endpoint, EndpointAsk, EndpointState, Topics};
 pub use event::{About, Event, Fact};
-pub use id::{AttemptId, BillId, DeliveryId, EndpointId, EventId, MerchantId, PaymentId, WireId};
+pub use gift_card::{CardDecision, CardRefusal, GiftCard};
+pub use id::{
+    AttemptId, BillId, CardId, DeliveryId, EndpointId, EventId, MerchantId, PaymentId, PayoutId,
+    WireId,
+};
 pub use ledger::{AccountId, Journal, Transfer};
 pub use merchant::{Caller, Credential, Merchant, Mode};
 pub use moment::{Moment, Seed, Span, Timestamp};
 pub use money::{AmountError, Money, PositiveMoney};
 pub use payment::{Decision, Payment, PaymentState};
+pub use payout::{Payout, PayoutState};
+pub use programme::{CardEntry, Programme};
+pub use provider::{Direction, PaymentSettings};
 pub use refusal::{FieldProblem, Object, Refusal};
+pub use reservation::{
+    ReservationCall, ReservationReply, ReservationView, Step, StepKind, StepProblem,
+};
 pub use secret::Secret;
+pub use token::{AccessToken, AccountProof, Flaw, Proof};
+pub use transaction::{TransactionCall, TransactionReply, TransactionView};

@@ -44,6 +44,16 @@ pub const READERS: usize = 4;
 /// Reads that may wait for a reader thread; one more is answered 503 at once.
 pub const READ_QUEUE_MAX: usize = 1_024;
 
+/// Writes in one commit on PostgreSQL: they wait for one another's statements.
+pub const PG_GROUP_MAX: usize = 64;
+
+/// Writing connections of one node to PostgreSQL. Few: callers share a commit, and more
+/// connections conflict more.
+pub const PG_WRITERS: usize = 4;
+
+/// Reading connections of one node to PostgreSQL.
+pub const PG_READERS: usize = 4;
+
 /// Rows of one page of a list, at most.
 pub const PAGE_MAX: u32 = 100;
 
@@ -124,3 +134,33 @@ pub const KEY_CACHE: Span = Span::from_seconds(30);
 
 /// API keys remembered in memory at once.
 pub const KEY_CACHE_MAX: usize = 10_000;
+
+/// Digits of a gift-card number: the longest of any issuer is 19, and shorter than 12 could be
+/// guessed.
+pub const CARD_NUMBER_MIN: usize = 12;
+
+/// See [`CARD_NUMBER_MIN`].
+pub const CARD_NUMBER_MAX: usize = 19;
+
+/// Gift cards on one payment at a time.
+pub const CARDS_PER_BILL: usize = 10;
+
+/// Gift-card parts that one bill ever had, removed ones included: each is a row, and a visitor
+/// must not be able to make them without end.
+pub const PARTS_PER_BILL: u32 = 50;
+
+/// How long gift cards hold their parts of a bill for a payer who does nothing: the longest time
+/// that a payment page of an API lives.
+pub const HOLD_MAX: Span = Span::from_minutes(60);
+
+/// How long a gift card is good again at least when money comes back to it after its time.
+pub const RENEWED_DAYS: u32 = 90;
+
+/// Activities of a gift card that an answer shows, newest first.
+pub const ACTIVITIES_SHOWN_MAX: u32 = 100;
+
+/// Gift cards issued by one batch.
+pub const CARD_BATCH_MAX: usize = 100_000;
+
+/// Gift cards issued in one transaction of a batch.
+pub const CARDS_PER_WRITE: usize = 200;

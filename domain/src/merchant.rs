@@ -82,4 +82,28 @@ pub struct Caller {
 pub enum Credential {
     /// One secret key (`X-BUSINESS-API-KEY`, `X-Api-Key`).
     Key(Secret),
+    /// An account's proof of several parts (Vipps MobilePay).
+    Account(Box<crate::token::AccountProof>),
+    /// An id and its secret (`x-client-id`, `x-client-secret`).
+    Pair {
+        /// Public.
+        id: String,
+        /// Not.
+        secret: Secret,
+    },
+}
+
+impl Credential {
+    /// What is stored of it and compared: a digest of all its parts. An account's parts are
+    /// compared one by one, so it has none.
+    pub fn digest(&self) -> Option<String> {
+        match self {
+            Self::Key(key) => Some(key.digest()),
+            Self::Pair { id, secret } => {
+                let whole = format!("{}:{id}:{}", id.len(), secret.expose());
+                Some(Secret::new(whole).digest())
+            }
+            Self::Account(_) => None,
+        }
+    }
 }

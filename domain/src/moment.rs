@@ -99,6 +99,24 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// The same time with chance of its own, for one of several like things that an operation
+    /// makes: each of them derives its ids from its own branch.
+    #[must_use]
+    pub fn branch(&self, label: &str) -> Self {
+        Self {
+            now: self.now,
+            seed: Seed::new(self.seed.derive(label)),
+        }
+    }
+
+    /// A random UUID (version 4) for one purpose, the same at every call.
+    pub fn random_uuid(&self, label: &str) -> uuid::Uuid {
+        let bytes = self.seed.derive(label);
+        let mut random = [0_u8; 16];
+        random.copy_from_slice(bytes.split_at(16).0);
+        uuid::Builder::from_random_bytes(random).into_uuid()
+    }
+
     /// A time-ordered UUID (version 7) for one purpose, the same at every call.
     pub fn uuid(&self, label: &str) -> uuid::Uuid {
         let bytes = self.seed.derive(label);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bill::Bill;
 use crate::card::Instrument;
 use crate::event::Fact;
-use crate::id::{BillId, MerchantId, PaymentId, WireId};
+use crate::id::{BillId, CardId, MerchantId, PaymentId, WireId};
 use crate::ledger::{AccountId, Journal, Reason, Transfer};
 use crate::merchant::Mode;
 use crate::moment::{Moment, Timestamp};
@@ -186,9 +186,23 @@ pub struct PaymentHead {
     pub rail: String,
     /// What may be kept of the card, if it is one.
     pub instrument: Option<Instrument>,
+    /// The gift card it is paid from, if it is one.
+    pub gift_card: Option<GiftPart>,
     /// When it was begun.
     pub created: Timestamp,
 }
+
+/// The gift card that a payment draws on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GiftPart {
+    /// The card.
+    pub card: CardId,
+    /// The last five digits of its number: all that is shown of it.
+    pub last5: String,
+}
+
+/// The method and the rail of a payment that is drawn from a gift card.
+pub const GIFT_CARD: &str = "gift_card";
 
 /// A payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,16 +242,22 @@ pub struct Decision {
 impl Payment {
     /// A new payment for the whole amount of a bill.
     pub fn begin(at: &Moment, bill: &Bill, wire: WireId, means: Means) -> Self {
+        Self::begin_rest(at, bill, wire, means, bill.ask.amount)
+    }
+
+    /// A new payment for a part of a bill: what gift cards do not cover.
+    pub fn begin_rest(at: &Moment, bill: &Bill, wire: WireId, means: Means, amount: Money) -> Self {
         let head = PaymentHead {
             id: PaymentId::mint(at, "payment"),
             wire,
             bill: bill.head.id.clone(),
             merchant: bill.head.merchant.clone(),
             mode: bill.head.mode,
-            amount: bill.ask.amount,
+            amount,
             method: means.method,
             rail: means.rail,
             instrument: means.instrument,
+            gift_card: None,
             created: at.now,
         };
         Self {
@@ -246,6 +266,25 @@ impl Payment {
             version: 1,
             state: PaymentState::Pending,
         }
+    }
+
+    /// A new payment of a part of a bill from a gift card. Several may begin in one operation,
+    /// each at a branch of its moment.
+    pub fn begin_part(
+        at: &Moment,
+        bill: &Bill,
+        wire: WireId,
+        part: GiftPart,
+        amount: Money,
+    ) -> Self {
+        let means = Means {
+            method: GIFT_CARD.to_owned(),
+            rail: GIFT_CARD.to_owned(),
+            instrument: None,
+        };
+        let mut payment = Self::begin_rest(at, bill, wire, means, amount);
+        payment.head.gift_card = Some(part);
+        payment
     }
 
     /// A payment as it was stored.
@@ -280,7 +319,8 @@ impl Payment {
         Ok(self.decide(now, state, journal, Fact::PaymentAuthorized))
     }
 
-    /// Reserved money goes to the merchant, whole or in part: held → merchant.
+    /// Reserved money goes to the merchant, whole or in part: held → merchant, or → redeemed when it
+    /// came from a gift card.
     pub fn capture(self, now: Timestamp, amount: Money) -> Result<Decision, Refusal> {
         let (at, mut sums) = self.sums()?;
         enough(amount, sums.held())?;
@@ -368,16 +408,26 @@ impl Payment {
         Ok(Journal::of(transfer))
     }
 
+    /// Where the payer's money comes from and goes back to: the rail, or the gift card itself.
     fn clearing(&self) -> AccountId {
-        AccountId::Clearing(self.head.rail.clone())
+        match &self.head.gift_card {
+            Some(part) => AccountId::Card(part.card.clone()),
+            None => AccountId::Clearing(self.head.rail.clone()),
+        }
     }
 
     fn held(&self) -> AccountId {
         AccountId::Held(self.head.id.clone())
     }
 
+    /// Where captured money goes: what we owe the merchant, or, from a gift card, what the merchant
+    /// has had since it sold the card.
     fn merchant(&self) -> AccountId {
-        AccountId::Merchant(self.head.merchant.clone())
+        let merchant = self.head.merchant.clone();
+        match &self.head.gift_card {
+            Some(_) => AccountId::Redeemed(merchant),
+            None => AccountId::Merchant(merchant),
+        }
     }
 }
 

@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gift_card::CardRefusal;
 use crate::moment::Span;
+use crate::reservation::StepProblem;
+use crate::token::Flaw;
 
 /// Something a client asked for and does not get, with what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,8 @@ pub enum Refusal {
     TooSlow,
     /// No credential, an unknown one, or one of another dialect.
     Unauthenticated,
+    /// A credential of several parts, of which this one is wrong.
+    Credential(Flaw),
     /// Too many calls; come back after the time given.
     TooManyCalls(Span),
     /// The body cannot be read at all: broken JSON, bytes that are not UTF-8, too many fields.
@@ -49,8 +54,16 @@ pub enum Refusal {
     TooMuch(String, String),
     /// The same idempotency key came with another request.
     KeyReused,
+    /// A reservation does not allow this step.
+    Step(StepProblem),
     /// Nothing that can be paid with is open for this bill.
     NoMethod,
+    /// A gift card that cannot be used here, and why.
+    Card(CardRefusal),
+    /// The caller is known and may not do this; the sentence says what it would take.
+    NotAllowed(String),
+    /// A body of a kind that the call does not take.
+    UnknownMediaType,
     /// We cannot answer now; nothing was changed. Try again after the time given.
     Unavailable(Span),
 }
@@ -71,6 +84,8 @@ pub enum Object {
     Bill,
     /// A payment (HitPay: charge).
     Payment,
+    /// A reservation, by the merchant's reference.
+    Reservation,
     /// A registered endpoint for webhooks.
     Endpoint,
     /// A webhook delivery.
@@ -86,6 +101,7 @@ impl Refusal {
             Self::BodyTooLarge(_) => "body_too_large",
             Self::TooSlow => "too_slow",
             Self::Unauthenticated => "unauthenticated",
+            Self::Credential(_) => "credential",
             Self::TooManyCalls(_) => "too_many_calls",
             Self::Unreadable(_) => "unreadable",
             Self::Invalid(_) => "invalid",
@@ -100,7 +116,11 @@ impl Refusal {
             Self::WrongState(_) => "wrong_state",
             Self::TooMuch(..) => "too_much",
             Self::KeyReused => "key_reused",
+            Self::Step(_) => "step",
             Self::NoMethod => "no_method",
+            Self::Card(why) => why.name(),
+            Self::NotAllowed(_) => "not_allowed",
+            Self::UnknownMediaType => "unknown_media_type",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -111,12 +131,13 @@ impl Refusal {
             field: "amount".to_owned(),
             message: "The amount field is required.".to_owned(),
         };
-        vec![
+        let mut all = vec![
             Self::UnknownRoute,
             Self::UnknownMethod,
             Self::BodyTooLarge(crate::limits::BODY_MAX),
             Self::TooSlow,
             Self::Unauthenticated,
+            Self::Credential(Flaw::TokenExpired),
             Self::TooManyCalls(Span::from_seconds(1)),
             Self::Unreadable("The request body is not valid JSON.".to_owned()),
             Self::Invalid(vec![problem]),
@@ -143,8 +164,13 @@ impl Refusal {
             Self::WrongState("pending".to_owned()),
             Self::TooMuch("SGD 5.00".to_owned(), "SGD 4.00".to_owned()),
             Self::KeyReused,
+            Self::Step(StepProblem::CaptureBeforeReserved),
             Self::NoMethod,
+            Self::NotAllowed("Card data is not allowed".to_owned()),
+            Self::UnknownMediaType,
             Self::Unavailable(Span::from_seconds(1)),
-        ]
+        ];
+        all.extend(CardRefusal::ALL.map(Self::Card));
+        all
     }
 }

@@ -52,6 +52,11 @@ pub fn wipe(text: &mut String) {
     text.zeroize();
 }
 
+/// Wipes bytes in place: a request that held a card.
+pub fn wipe_bytes(bytes: &mut Vec<u8>) {
+    bytes.zeroize();
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;

@@ -12,13 +12,21 @@ use store::Store;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::http::auth::KeyCache;
+use crate::http::limits::Limits;
+use crate::http::routes::Routes;
 use crate::outbound::Outbound;
 use crate::schemes::Scheme;
 use crate::vault::Vault;
 use crate::workers::webhooks::{self, Sending};
 
 /// The secrets of an endpoint, newest first, with their ends.
-type KnownSecrets = Vec<(Secret, Option<Timestamp>)>;
+#[derive(Clone, Debug)]
+pub struct KnownSecrets {
+    /// Each with the time at which it ends, if it is being replaced.
+    pub secrets: Vec<(Secret, Option<Timestamp>)>,
+    /// When they were looked up.
+    pub since: Timestamp,
+}
 
 /// The running gateway.
 #[derive(Debug)]
@@ -43,8 +51,13 @@ pub struct App {
     pub delivery: BTreeMap<&'static str, Arc<DeliveryRules>>,
     /// API keys looked up a moment ago.
     pub keys: KeyCache,
-    /// Opened webhook secrets, so that each delivery need not open them again.
-    pub secrets: Mutex<BTreeMap<String, Secret>>,
+    /// Calls counted for limits of rate.
+    pub limits: Limits,
+    /// Opened webhook secrets with the time they were looked up, so that each delivery need not
+    /// open them again.
+    pub secrets: Mutex<BTreeMap<String, (Secret, Timestamp)>>,
+    /// Which operation answers at which paths.
+    pub routes: Routes,
     /// How long a claimed delivery is held.
     pub lease: Span,
     /// Opened secrets of endpoints, newest first, with their ends.
@@ -102,7 +115,9 @@ impl App {
             demo: parts.demo,
             delivery,
             keys: KeyCache::default(),
+            limits: Limits::default(),
             secrets: Mutex::default(),
+            routes: Routes::default(),
             lease,
             endpoint_secrets: Mutex::default(),
             sending: Sending::default(),

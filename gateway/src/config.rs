@@ -1,5 +1,7 @@
 //! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
 
+pub mod vipps;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,6 +11,7 @@ use domain::delivery::DeliveryRules;
 use domain::{Secret, Span};
 use serde::Deserialize;
 
+use crate::http::routes::Routes;
 use crate::logs::{Format, Verbosity};
 use crate::outbound::Policy;
 use crate::schemes::Scheme;
@@ -25,8 +28,10 @@ pub struct Config {
     pub listen: String,
     /// How browsers and providers reach the gateway: scheme, host, port.
     pub public_url: String,
-    /// The folder with the database.
+    /// The folder with the embedded database.
     pub data: PathBuf,
+    /// The URL of a PostgreSQL to use in place of the embedded database.
+    pub database: Option<String>,
     /// A file with the master key, readable by its owner alone.
     pub master_key_file: Option<PathBuf>,
     /// `json` or `text`.
@@ -45,6 +50,18 @@ pub struct Config {
     /// Settings of the HitPay dialect.
     #[serde(default)]
     pub hitpay: HitPay,
+    /// Settings of the Vipps MobilePay dialect.
+    #[serde(default)]
+    pub vipps: vipps::Vipps,
+    /// Settings of the iGivePay dialect.
+    #[serde(default)]
+    pub igivepay: IGivePay,
+    /// Settings of the Numipay dialect.
+    #[serde(default)]
+    pub numipay: Numipay,
+    /// Other paths for operations: `numipay_hosted = ["/gateway/v1/payments/hosted", "/pay"]`.
+    #[serde(default)]
+    pub routes: BTreeMap<String, Vec<String>>,
     /// Delivery rules by scheme: a dialect's name, or `standard`.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
@@ -58,6 +75,50 @@ pub struct HitPay {
     pub thousands_commas: Option<bool>,
     /// Status of a wrong key: 401, 403 or 404.
     pub bad_key_status: Option<u16>,
+}
+
+/// `[igivepay]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IGivePay {
+    /// How long a payment and its page live: `"1h"`.
+    pub page_time: Option<String>,
+    /// How long a charged payment can be cancelled: `"24h"`.
+    pub cancel_within: Option<String>,
+    /// The most that a payment may ask for, in kroner: `"1000000"`.
+    pub most: Option<String>,
+    /// Cards in one call, 1 to 50.
+    pub cards: Option<usize>,
+    /// Where payers go when a hosted payment names no address.
+    pub return_url: Option<String>,
+}
+
+/// `[numipay]`: what the contract leaves to configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numipay {
+    /// How long a deposit can be paid: `"24h"`.
+    pub deposit_lifetime: Option<String>,
+    /// How long a customer may take to say where a payout goes: `"24h"`.
+    pub cashier_lifetime: Option<String>,
+    /// How long a payout waits for approval: `"30d"`.
+    pub approval_lifetime: Option<String>,
+    /// How long the simulator takes for a payout: `"2s"`.
+    pub payout_delay: Option<String>,
+    /// Digits of an amount before its point.
+    pub amount_digits: Option<usize>,
+    /// Characters of `user_id`.
+    pub user_id_max: Option<usize>,
+    /// Characters of `description`.
+    pub description_max: Option<usize>,
+    /// Characters of an address.
+    pub url_max: Option<usize>,
+    /// Characters of a name.
+    pub name_max: Option<usize>,
+    /// Characters of a telephone number.
+    pub phone_max: Option<usize>,
+    /// Days between the first and the last day of a list.
+    pub list_days: Option<u32>,
 }
 
 /// `[webhooks.<scheme>]`.
@@ -104,7 +165,11 @@ impl Config {
         {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
+        self.vipps.rules()?;
         self.policy()?;
+        self.igivepay_options(Secret::new(String::new()))?;
+        self.numipay_options()?;
+        self.routes()?;
         self.delivery().map(|_| ())
     }
 
@@ -138,6 +203,79 @@ impl Config {
             bad_key_status: self.hitpay.bad_key_status.unwrap_or(usual.bad_key_status),
             ..usual
         }
+    }
+
+    /// Settings of the iGivePay dialect; the key is the one of its page tokens.
+    pub fn igivepay_options(
+        &self,
+        token_key: Secret,
+    ) -> Result<dialects::igivepay::Options, String> {
+        let given = &self.igivepay;
+        let mut options = dialects::igivepay::Options::new(token_key);
+        if let Some(text) = &given.page_time {
+            options.page_time = span(text).map_err(|why| format!("igivepay.page_time: {why}"))?;
+        }
+        if let Some(text) = &given.cancel_within {
+            options.undo_within =
+                span(text).map_err(|why| format!("igivepay.cancel_within: {why}"))?;
+        }
+        if let Some(text) = &given.most {
+            let most = domain::Currency::parse("NOK")
+                .ok()
+                .and_then(|nok| domain::Money::parse(text, nok).ok());
+            let most = most.filter(|most| !most.is_zero());
+            let wrong = || format!("igivepay.most: {text:?} is no amount like 1000000");
+            options.most = most.ok_or_else(wrong)?.minor();
+        }
+        if let Some(cards) = given.cards {
+            if !(1..=50).contains(&cards) {
+                return Err("igivepay.cards is 1 to 50".to_owned());
+            }
+            options.cards_max = cards;
+        }
+        options.return_url.clone_from(&given.return_url);
+        Ok(options)
+    }
+
+    /// Settings of the Numipay dialect.
+    pub fn numipay_options(&self) -> Result<dialects::numipay::Options, String> {
+        let (usual, own) = (dialects::numipay::Options::default(), &self.numipay);
+        let time = |text: &Option<String>, name: &str, usual: Span| match text {
+            None => Ok(usual),
+            Some(text) => match span(text) {
+                Ok(span) if span.millis() > 0 => Ok(span),
+                Ok(_) => Err(format!("numipay.{name}: it must be more than nothing")),
+                Err(error) => Err(format!("numipay.{name}: {error}")),
+            },
+        };
+        Ok(dialects::numipay::Options {
+            deposit_life: time(
+                &own.deposit_lifetime,
+                "deposit_lifetime",
+                usual.deposit_life,
+            )?,
+            payout: domain::payout::Stages {
+                user: time(&own.cashier_lifetime, "cashier_lifetime", usual.payout.user)?,
+                approval: time(
+                    &own.approval_lifetime,
+                    "approval_lifetime",
+                    usual.payout.approval,
+                )?,
+                rail: time(&own.payout_delay, "payout_delay", usual.payout.rail)?,
+            },
+            amount_digits: own.amount_digits.unwrap_or(usual.amount_digits),
+            user_max: own.user_id_max.unwrap_or(usual.user_max),
+            description_max: own.description_max.unwrap_or(usual.description_max),
+            url_max: own.url_max.unwrap_or(usual.url_max),
+            name_max: own.name_max.unwrap_or(usual.name_max),
+            phone_max: own.phone_max.unwrap_or(usual.phone_max),
+            list_days: own.list_days.unwrap_or(usual.list_days),
+        })
+    }
+
+    /// The table of routes.
+    pub fn routes(&self) -> Result<Routes, String> {
+        Routes::new(&self.routes)
     }
 
     /// Delivery rules that differ from the schemes' own.
@@ -254,9 +392,17 @@ mod tests {
             ("colour = 1", "colour"),
             ("log_level = \"loud\"", "loud"),
             ("[hitpay]\nbad_key_status = 500", "bad_key_status"),
+            ("[vipps]\nexpiry = \"soon\"", "vipps.expiry"),
             ("allow_targets = [\"10.20.0.5/16\"]", "10.20.0.5/16"),
             ("allow_targets = [\"*.example\"]", "allow_targets"),
             ("[webhooks.nobody]", "nobody"),
+            ("[numipay]\ndeposit_lifetime = \"soon\"", "deposit_lifetime"),
+            ("[numipay]\npayout_delay = \"0s\"", "payout_delay"),
+            ("[routes]\nnumipay_hosted = [\"pay\"]", "numipay_hosted"),
+            (
+                "[routes]\nnumipay_hosted = [\"/p\"]\nnumipay_direct = [\"/p\"]",
+                "numipay_direct",
+            ),
             ("[webhooks.hitpay]\nretries = [\"5 min\"]", "5 min"),
         ] {
             let error = read(more).unwrap_err();

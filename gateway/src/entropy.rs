@@ -49,6 +49,12 @@ impl Entropy {
         }
     }
 
+    /// A number for pauses between tries; nothing that must be unguessable.
+    pub fn chance() -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = Self::System.bytes();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// A seed for one operation.
     pub fn seed(&self) -> Seed {
         Seed::new(self.bytes())

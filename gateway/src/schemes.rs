@@ -38,7 +38,7 @@ impl Scheme {
     pub fn of(event: &Event) -> Option<Self> {
         let name = match &event.about {
             About::Endpoint(endpoint) => Some(endpoint.head.scheme.as_str()),
-            About::Bill { .. } => event.dialect(),
+            About::Bill { .. } | About::Step { .. } | About::Payout(_) => event.dialect(),
         };
         let dialect = name.and_then(dialects::by_name);
         dialect.map(Self::Dialect)
@@ -83,6 +83,14 @@ impl Scheme {
         match self {
             Self::Dialect(dialect) => dialect.delivery(),
             Self::Standard => standard::delivery(),
+        }
+    }
+
+    /// Does the account's own secret sign what goes to registered endpoints as well?
+    pub fn signs_with_account(self) -> bool {
+        match self {
+            Self::Dialect(dialect) => dialect.signs_with_account(),
+            Self::Standard => false,
         }
     }
 

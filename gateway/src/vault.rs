@@ -2,6 +2,7 @@
 //! ChaCha20-Poly1305 under a master key that is not in the database.
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use domain::Secret;
 use domain::secret::hex;
 use store::Fault;
@@ -14,6 +15,37 @@ const NONCE: usize = 12;
 /// The master key, ready to seal and open.
 pub struct Vault {
     key: LessSafeKey,
+    hashing: Hashing,
+}
+
+/// Hashes what is only ever compared (gift-card numbers and codes) under a key of its own that
+/// comes from the master key: whoever has the database alone cannot try them one by one.
+#[derive(Clone)]
+pub struct Hashing(hmac::Key);
+
+impl std::fmt::Debug for Hashing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hashing(••••)")
+    }
+}
+
+impl Hashing {
+    fn new(master: &[u8]) -> Self {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, master);
+        let derived = hmac::sign(&master, b"florin keyed hashes");
+        Self(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
+    }
+
+    /// The hash of a text for one purpose, as 64 hexadecimal digits. The same text for another
+    /// purpose has another hash.
+    pub fn of(&self, purpose: &str, text: &str) -> String {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(purpose.len().to_string().as_bytes());
+        context.update(b":");
+        context.update(purpose.as_bytes());
+        context.update(text.as_bytes());
+        hex(context.sign().as_ref())
+    }
 }
 
 impl std::fmt::Debug for Vault {
@@ -32,7 +64,18 @@ impl Vault {
         let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes).map_err(|_| wrong())?;
         Ok(Self {
             key: LessSafeKey::new(key),
+            hashing: Hashing::new(&bytes),
         })
+    }
+
+    /// A key of its own for one kind of tokens: the same for the same master key.
+    pub fn token_key(&self, purpose: &str) -> Secret {
+        Secret::new(self.hashing.of("token key", purpose))
+    }
+
+    /// Hashing under the master key.
+    pub fn hashing(&self) -> &Hashing {
+        &self.hashing
     }
 
     /// Seals a secret. `context` says what it is and whose; it must be the same when opening, so
@@ -112,6 +155,22 @@ mod tests {
             .seal(&Secret::new("salt".to_owned()), "one", &entropy)
             .unwrap();
         assert_ne!(sealed, again, "each sealing has its own nonce");
+    }
+
+    #[test]
+    fn a_keyed_hash_depends_on_key_purpose_and_text() {
+        let hash = |digit: &str, purpose, text| vault(digit).hashing().of(purpose, text);
+        let one = hash("a", "number", "957");
+        assert_eq!(one, hash("a", "number", "957"));
+        assert_eq!(one.len(), 64);
+        for other in [
+            hash("b", "number", "957"),
+            hash("a", "code", "957"),
+            hash("a", "number", "958"),
+            hash("a", "number9", "57"),
+        ] {
+            assert_ne!(one, other);
+        }
     }
 
     #[test]

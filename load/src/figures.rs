@@ -223,6 +223,12 @@ pub const MAIN: &[Line] = &[
     )
     .over("echo.rate", ECHO)
     .at_least(5_000.0),
+    line(
+        "postgres.cycle.rate",
+        "whole cycle on PostgreSQL, 64 connections",
+        "/s",
+    )
+    .over("echo.rate", ECHO),
     line("memory.idle", "memory, idle", "MB")
         .decimals(1)
         .at_most(30.0),
@@ -273,6 +279,10 @@ pub const LOADS: &[(&str, &str)] = &[
     (
         "postgres.64",
         "payment creation on PostgreSQL, 64 connections",
+    ),
+    (
+        "postgres.cycle",
+        "whole cycle on PostgreSQL, 64 connections",
     ),
 ];
 

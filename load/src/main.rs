@@ -50,9 +50,12 @@ struct Options {
     /// One short round: about half a minute, rough figures.
     #[arg(long)]
     quick: bool,
-    /// Also measure creations on this PostgreSQL database (it will be written to).
+    /// Also measure creations and whole cycles on this PostgreSQL database (it will be written to).
     #[arg(long, env = "FLORIN_BENCH_POSTGRES", hide_env_values = true)]
     postgres: Option<String>,
+    /// Measure that database only, and leave the embedded one out.
+    #[arg(long, requires = "postgres")]
+    postgres_only: bool,
     /// The server to measure; by default the `florin` beside this program.
     #[arg(long)]
     florin: Option<PathBuf>,
@@ -146,6 +149,7 @@ fn plan(options: &Options) -> Outcome<Plan> {
             .unwrap_or_else(|| beside.join("florin")),
         folder: beside.to_owned(),
         postgres: options.postgres.clone(),
+        postgres_only: options.postgres_only,
         window,
         rounds,
     })

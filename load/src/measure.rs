@@ -41,6 +41,8 @@ pub struct Plan {
     pub folder: PathBuf,
     /// A PostgreSQL database to measure as well.
     pub postgres: Option<String>,
+    /// Leave the embedded database out.
+    pub postgres_only: bool,
     /// Time for each figure.
     pub window: Duration,
     /// Rounds.
@@ -163,11 +165,13 @@ impl Run<'_> {
 
     async fn round(&mut self) -> Outcome<()> {
         self.echo().await?;
-        let launch = self.launch("florin", None)?;
-        let log = launch.log();
-        self.florin(launch)
-            .await
-            .map_err(|failure| with_log(failure, &log))?;
+        if !self.plan.postgres_only {
+            let launch = self.launch("florin", None)?;
+            let log = launch.log();
+            self.florin(launch)
+                .await
+                .map_err(|failure| with_log(failure, &log))?;
+        }
         if let Some(database) = &self.plan.postgres {
             let launch = self.launch("postgres", Some(database.clone()))?;
             let log = launch.log();
@@ -340,6 +344,12 @@ impl Run<'_> {
         let shop = Shop::new(&server, self.receiver);
         self.closed("postgres.64", &server, shop.create(), 64)
             .await?;
+        let before = used(&server)?;
+        let span = Span::of(self.plan.window);
+        let cycles = cycle::closed(&shop, self.receiver, 64, span).await?;
+        let after = used(&server)?;
+        let spent = (after.0 - before.0, after.1 - before.1);
+        self.load("postgres.cycle", &cycles, spent);
         server.stop().await?;
         Ok(())
     }

@@ -305,6 +305,7 @@ mod tests {
             florin: "florin".into(),
             folder: ".".into(),
             postgres: None,
+            postgres_only: false,
             window,
             rounds: 1,
             company: None,

@@ -15,6 +15,7 @@
 //! Statements are written once, in the SQL that SQLite and PostgreSQL share (see [`sql`]).
 
 pub mod migrate;
+mod postgres;
 pub mod sql;
 pub mod sqlite;
 pub mod tables;
@@ -67,7 +68,7 @@ pub(crate) enum Step<'a, 'b> {
     /// Run; the result says whether the effects are to be kept.
     Run(&'a mut Tx<'b>),
     /// What it did is lost: remember this instead.
-    Spoil(Fault),
+    Spoil(Failure),
     /// The commit is done; tell the caller.
     Answer,
 }
@@ -83,31 +84,55 @@ pub(crate) struct Job {
 /// The data of one Florin.
 #[derive(Debug)]
 pub struct Store {
-    sqlite: sqlite::Sqlite,
+    adapter: Adapter,
     wake: Arc<Wake>,
+}
+
+/// Which database it is: known here and to the adapters, to nobody above.
+#[derive(Debug)]
+enum Adapter {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 impl Store {
     /// Opens the embedded database in a file, makes it if it is missing, and brings its schema up
     /// to date. Refuses a file that another process holds or whose schema is newer.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
-        Ok(Self {
-            sqlite: sqlite::Sqlite::open(path, options)?,
-            wake: Arc::default(),
-        })
+        let sqlite = sqlite::Sqlite::open(path, options)?;
+        Ok(Self::over(Adapter::Sqlite(sqlite)))
     }
 
     /// Opens the embedded database to look at it, also while a gateway is running on it.
     pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self {
-            sqlite: sqlite::Sqlite::open_read_only(path)?,
+        let sqlite = sqlite::Sqlite::open_read_only(path)?;
+        Ok(Self::over(Adapter::Sqlite(sqlite)))
+    }
+
+    /// Opens a PostgreSQL by its URL and brings its schema up to date; others may be using it.
+    /// Refuses a malformed URL, a server that is too old or takes no writes, and a schema that is
+    /// newer.
+    pub fn open_url(url: &str, options: Options) -> Result<Self, OpenError> {
+        let postgres = postgres::Postgres::open(url, options)?;
+        Ok(Self::over(Adapter::Postgres(postgres)))
+    }
+
+    /// Opens a PostgreSQL by its URL to look at it: also a standby.
+    pub fn open_url_read_only(url: &str, options: Options) -> Result<Self, OpenError> {
+        let postgres = postgres::Postgres::open_read_only(url, options)?;
+        Ok(Self::over(Adapter::Postgres(postgres)))
+    }
+
+    fn over(adapter: Adapter) -> Self {
+        Self {
+            adapter,
             wake: Arc::default(),
-        })
+        }
     }
 
     /// Can several processes write to this database at once?
     pub fn takes_many_nodes(&self) -> bool {
-        false
+        matches!(self.adapter, Adapter::Postgres(_))
     }
 
     /// Queues of deliveries in which a commit of this process made something due.
@@ -122,7 +147,10 @@ impl Store {
         F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
     {
         let (job, answer) = job(name, work, Arc::clone(&self.wake));
-        self.sqlite.submit_write(job)?;
+        match &self.adapter {
+            Adapter::Sqlite(sqlite) => sqlite.submit_write(job),
+            Adapter::Postgres(postgres) => postgres.submit_write(job),
+        }?;
         answer
             .await
             .unwrap_or_else(|_| Err(Fault(format!("{name}: the writer is gone")).into()))
@@ -135,7 +163,10 @@ impl Store {
         F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
     {
         let (job, answer) = job(name, work, Arc::clone(&self.wake));
-        self.sqlite.submit_read(job)?;
+        match &self.adapter {
+            Adapter::Sqlite(sqlite) => sqlite.submit_read(job),
+            Adapter::Postgres(postgres) => postgres.submit_read(job),
+        }?;
         answer
             .await
             .unwrap_or_else(|_| Err(Fault(format!("{name}: the reader is gone")).into()))
@@ -143,7 +174,10 @@ impl Store {
 
     /// Finishes what is queued, writes the log back into the database file and lets go of it.
     pub fn close(self) {
-        self.sqlite.close();
+        match self.adapter {
+            Adapter::Sqlite(sqlite) => sqlite.close(),
+            Adapter::Postgres(postgres) => postgres.close(),
+        }
     }
 }
 
@@ -168,8 +202,8 @@ where
             result = Some(outcome);
             keep
         }
-        Step::Spoil(fault) => {
-            result = Some(Err(fault.into()));
+        Step::Spoil(failure) => {
+            result = Some(Err(failure));
             woken.clear();
             false
         }

@@ -30,6 +30,21 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0002_webhooks",
         sql: include_str!("../migrations/0002_webhooks.sql"),
     },
+    Migration {
+        version: 3,
+        name: "0003_vipps",
+        sql: include_str!("../migrations/0003_vipps.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "0004_payouts",
+        sql: include_str!("../migrations/0004_payouts.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "0005_gift_cards",
+        sql: include_str!("../migrations/0005_gift_cards.sql"),
+    },
 ];
 
 impl Migration {

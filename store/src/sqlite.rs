@@ -26,6 +26,12 @@ pub enum OpenError {
     /// The schema is newer or foreign.
     #[error("{0}: {1}")]
     Schema(PathBuf, SchemaError),
+    /// The address of a database is malformed.
+    #[error("the database's address cannot be used: {0}")]
+    Url(String),
+    /// A database elsewhere cannot be used: which one, and why.
+    #[error("cannot use {0}: {1}")]
+    Database(String, String),
 }
 
 /// How to open it.
@@ -36,13 +42,19 @@ pub struct Options {
     pub run_twice: bool,
     /// A clock that only measures: bounds the work of one commit.
     pub stopwatch: fn() -> Duration,
+    /// Chance for pauses, so that two processes do not retry in step.
+    pub chance: fn() -> u64,
+    /// Looks up a variable of the environment: `PGPASSWORD` and the like.
+    pub environment: fn(&str) -> Option<String>,
 }
 
 impl Options {
-    /// For tests: closures run twice, time stands still.
+    /// For tests: closures run twice, time stands still, there is no chance and no environment.
     pub const TEST: Self = Self {
         run_twice: true,
         stopwatch: || Duration::ZERO,
+        chance: || 1,
+        environment: |_| None,
     };
 }
 

@@ -165,7 +165,7 @@ impl Dialect for HitPay {
         ))
     }
 
-    fn page_path(&self, view: &BillView) -> String {
+    fn page_path(&self, _site: &Site, view: &BillView) -> String {
         replies::page_path(view)
     }
 }

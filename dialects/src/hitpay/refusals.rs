@@ -62,6 +62,7 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::BodyTooLarge(_)
         | Refusal::TooSlow
         | Refusal::Unauthenticated
+        | Refusal::Credential(_)
         | Refusal::Unreadable(_)
         | Refusal::Invalid(_)
         | Refusal::NotFound(..)
@@ -75,7 +76,11 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
         | Refusal::KeyReused
-        | Refusal::NoMethod => {}
+        | Refusal::Step(_)
+        | Refusal::NoMethod
+        | Refusal::NotAllowed(_)
+        | Refusal::UnknownMediaType
+        | Refusal::Card(_) => {}
     }
     response
 }
@@ -83,7 +88,7 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
 fn status(options: &Options, refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Unreadable(_) => StatusCode::BAD_REQUEST,
-        Refusal::Unauthenticated => match options.bad_key_status {
+        Refusal::Unauthenticated | Refusal::Credential(_) => match options.bad_key_status {
             403 => StatusCode::FORBIDDEN,
             404 => StatusCode::NOT_FOUND,
             _ => StatusCode::UNAUTHORIZED,
@@ -103,7 +108,11 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         | Refusal::TooManyTries
         | Refusal::WrongState(_)
         | Refusal::TooMuch(..)
-        | Refusal::NoMethod => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::Step(_)
+        | Refusal::NoMethod
+        | Refusal::Card(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NotAllowed(_) => StatusCode::FORBIDDEN,
+        Refusal::UnknownMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::TooManyCalls(_) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -131,7 +140,7 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         }
         Refusal::TooSlow => "The request took too long to arrive. Send it again.".to_owned(),
         // Without a full stop: clients compare the whole text.
-        Refusal::Unauthenticated => "Invalid business api key".to_owned(),
+        Refusal::Unauthenticated | Refusal::Credential(_) => "Invalid business api key".to_owned(),
         Refusal::TooManyCalls(wait) => {
             format!("Too many requests. Try again in {}.", wait_text(*wait))
         }
@@ -155,15 +164,20 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         Refusal::WrongState(state) => {
             format!("This is not possible while the payment is {state}.")
         }
+        Refusal::Card(_) => "The gift card cannot be used for this payment request.".to_owned(),
         Refusal::TooMuch(asked, left) => {
             format!("The amount {asked} cannot be used: {left} is left.")
         }
         Refusal::KeyReused => {
             "The Idempotency-Key was used for another request before. Use a new one.".to_owned()
         }
+        // Payment requests have no steps; the sentence stands for completeness.
+        Refusal::Step(_) => "The payment does not allow this.".to_owned(),
         Refusal::NoMethod => {
             "None of the payment methods of this payment request can be used now.".to_owned()
         }
+        Refusal::NotAllowed(text) => format!("{text}."),
+        Refusal::UnknownMediaType => "Send the request body as a form or as JSON.".to_owned(),
         Refusal::Unavailable(wait) => format!(
             "The service cannot answer now and nothing was changed. Try again in {}.",
             wait_text(*wait)
@@ -191,7 +205,7 @@ fn summary(problems: &[FieldProblem]) -> String {
 fn not_found(object: Object, id: &str) -> Problem {
     let model = match object {
         Object::Bill => "PaymentRequest",
-        Object::Payment => "Charge",
+        Object::Payment | Object::Reservation => "Charge",
         Object::Endpoint => "WebhookEvent",
         Object::Delivery => "WebhookDelivery",
     };

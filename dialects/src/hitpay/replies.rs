@@ -138,7 +138,11 @@ pub fn encode(site: &Site, head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         Reply::EndpointRegistered(_)
         | Reply::Endpoint(_)
         | Reply::Endpoints(_)
-        | Reply::EndpointRemoved => crate::not_offered(),
+        | Reply::EndpointRemoved
+        | Reply::Reservation(_)
+        | Reply::Token(_)
+        | Reply::Transaction(_)
+        | Reply::CardBalance(_) => crate::not_offered(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The fields of a payment request, as create and update take them: every type, default, limit
 //! and sentence of the contract, in its order.
 
-use domain::bill::Payer;
+use domain::bill::{METHODS_NAMED, Payer};
 use domain::limits::EXTRAS_MAX;
 use domain::{AmountError, Ask, Currency, Money, Refusal, Timestamp};
 use serde_json::{Map, Value as Json};
@@ -122,9 +122,12 @@ pub fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusa
     fields.finish()?;
     // Without an amount there was a problem, so this never refuses by itself.
     let amount = amount.ok_or_else(|| Refusal::Invalid(Vec::new()))?;
+    let mut extras = extras;
     let methods = if methods.is_empty() {
         default_methods(amount.currency())
     } else {
+        // Only a request that leaves the choice open may be paid by gift cards as well.
+        extras.insert(METHODS_NAMED.to_owned(), true.into());
         methods
     };
     Ok(Ask {

@@ -48,7 +48,14 @@ pub fn callbacks(event: &Event) -> Vec<WebhookBody> {
         | Fact::EndpointFailing
         | Fact::EndpointPaused
         | Fact::EndpointResumed
-        | Fact::EndpointRemoved => return Vec::new(),
+        | Fact::EndpointRemoved
+        | Fact::PayoutCreated
+        | Fact::PayoutSubmitted
+        | Fact::PayoutApproved
+        | Fact::PayoutPaid
+        | Fact::PayoutRejected
+        | Fact::PayoutCancelled
+        | Fact::PayoutExpired => return Vec::new(),
     };
     let Some(bill) = event.bill() else {
         return Vec::new();
@@ -68,7 +75,8 @@ pub fn callbacks(event: &Event) -> Vec<WebhookBody> {
 /// Every field is always there; what is not known is empty.
 fn body(bill: &Bill, payment: Option<&Payment>, status: &str) -> String {
     let ask = &bill.ask;
-    let amount = payment.map_or(ask.amount, |payment| payment.head.amount);
+    // What the request asked for: the payment is only a part of it when gift cards paid the rest.
+    let amount = ask.amount;
     form_urlencoded::Serializer::new(String::new())
         .append_pair(
             "payment_id",

@@ -1,5 +1,5 @@
 //! The body: `{"type", "timestamp", "data"}`, with the objects as they were right after the fact:
-//! a bill with its payment, or an endpoint.
+//! a bill with its payment, a payout, or an endpoint.
 //!
 //! Keys come in a fixed order and are always there; what is not known is `null`. Amounts are
 //! integers in minor units of the currency beside them. New keys may be added; a key never
@@ -9,7 +9,7 @@ use domain::bill::BillState;
 use domain::card::Instrument;
 use domain::endpoint::EndpointState;
 use domain::payment::{Cause, Ended, PaymentState};
-use domain::{About, Bill, Endpoint, Event, Payment, Timestamp};
+use domain::{About, Bill, Endpoint, Event, Payment, Payout, PayoutState, Timestamp};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -39,6 +39,9 @@ enum AboutPart<'a> {
     },
     Endpoint {
         endpoint: EndpointPart<'a>,
+    },
+    Payout {
+        payout: PayoutPart<'a>,
     },
 }
 
@@ -71,6 +74,21 @@ struct BillPart<'a> {
     created_at: String,
     updated_at: String,
     expires_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PayoutPart<'a> {
+    id: &'a str,
+    dialect_id: &'a str,
+    state: &'a str,
+    cause: Option<CausePart<'a>>,
+    reference: Option<&'a str>,
+    purpose: Option<&'a str>,
+    amount: i64,
+    currency: &'a str,
+    provider: Option<&'a str>,
+    created_at: String,
+    updated_at: String,
 }
 
 #[derive(Serialize)]
@@ -113,8 +131,15 @@ pub fn of(event: &Event) -> Option<String> {
             bill: Box::new(bill_part(bill)),
             payment: payment.as_deref().map(payment_part).map(Box::new),
         },
+        About::Step { bill, payment, .. } => AboutPart::Bill {
+            bill: Box::new(bill_part(bill)),
+            payment: Some(Box::new(payment_part(payment))),
+        },
         About::Endpoint(endpoint) => AboutPart::Endpoint {
             endpoint: endpoint_part(endpoint),
+        },
+        About::Payout(payout) => AboutPart::Payout {
+            payout: payout_part(payout),
         },
     };
     let body = Body {
@@ -173,6 +198,31 @@ fn bill_part(bill: &Bill) -> BillPart<'_> {
         created_at: time(bill.head.created),
         updated_at: time(bill.updated),
         expires_at: ask.expires.map(time),
+    }
+}
+
+fn payout_part(payout: &Payout) -> PayoutPart<'_> {
+    let order = &payout.order;
+    PayoutPart {
+        id: payout.head.id.as_str(),
+        dialect_id: payout.head.wire.as_str(),
+        state: payout.state().as_str(),
+        cause: match payout.state() {
+            PayoutState::Rejected { cause, .. } => Some(cause_part(cause)),
+            PayoutState::AwaitingUser
+            | PayoutState::AwaitingApproval
+            | PayoutState::Processing
+            | PayoutState::Paid { .. }
+            | PayoutState::Cancelled { .. }
+            | PayoutState::Expired { .. } => None,
+        },
+        reference: order.reference.as_deref(),
+        purpose: order.purpose.as_deref(),
+        amount: order.amount.minor(),
+        currency: order.amount.currency().code(),
+        provider: payout.progress.provider.as_deref(),
+        created_at: time(payout.head.created),
+        updated_at: time(payout.updated),
     }
 }
 

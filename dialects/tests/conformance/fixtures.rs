@@ -18,12 +18,11 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_768_449_600_000);
 const BILL: &str = "9ef68e2e-3569-4f69-9f68-04c7e4bb007c";
 const PAYMENT: &str = "9ef6957e-6b1b-4e08-8cde-d5f5c908418d";
 
+/// The dialects whose objects are the ones below. The others have tests of their own.
+pub const SHAPED: &[&dyn Dialect] = &[&hitpay::HitPay];
+
 pub fn site() -> Site {
-    Site {
-        public_url: "https://pay.example.com".to_owned(),
-        insecure_targets: true,
-        hitpay: hitpay::Options::default(),
-    }
+    Site::sandbox("https://pay.example.com")
 }
 
 pub fn head(method: &str, target: &str) -> Parts {

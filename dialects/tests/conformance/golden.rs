@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use dialects::{ALL, Dialect, Site, Target};
+use dialects::{Dialect, Site, Target};
 use domain::{Refusal, Secret};
 use http::Response;
 use http::request::Parts;
@@ -141,7 +141,7 @@ pub fn print(response: &Response<Vec<u8>>) -> String {
 
 #[test]
 fn requests_give_their_calls_and_refusals() {
-    for dialect in ALL {
+    for dialect in fixtures::SHAPED {
         for golden in requests(*dialect) {
             let made = dialect.decode(&golden.site, fixtures::NOW, &golden.head, &golden.body);
             let actual = match made {
@@ -155,7 +155,7 @@ fn requests_give_their_calls_and_refusals() {
 
 #[test]
 fn replies_give_their_bytes() {
-    for dialect in ALL {
+    for dialect in fixtures::SHAPED {
         for (name, request, reply) in fixtures::replies() {
             let (method, target) = request.split_once(' ').unwrap();
             let head = fixtures::head(method, target);
@@ -197,7 +197,7 @@ fn refusals() -> Vec<(String, &'static str, Refusal)> {
 
 #[test]
 fn refusals_give_their_bytes() {
-    for dialect in ALL {
+    for dialect in fixtures::SHAPED {
         for (name, method, refusal) in refusals() {
             let head = fixtures::head(method, ONE);
             let response = dialect.refuse(&fixtures::site(), &head, &refusal);
@@ -246,7 +246,7 @@ fn webhooks(dialect: &dyn Dialect) -> Vec<(String, String)> {
 
 #[test]
 fn webhooks_give_their_bytes() {
-    for dialect in ALL {
+    for dialect in fixtures::SHAPED {
         for (name, text) in webhooks(*dialect) {
             settle_output(*dialect, &name, "# Signed with the salt `salt`.", &text);
         }
@@ -255,7 +255,7 @@ fn webhooks_give_their_bytes() {
 
 #[test]
 fn every_golden_file_is_used() {
-    for dialect in ALL {
+    for dialect in fixtures::SHAPED {
         let mut used = BTreeSet::new();
         used.extend(
             requests(*dialect)

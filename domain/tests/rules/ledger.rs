@@ -1,23 +1,37 @@
 //! The ledger: accounts by name, transfers that move something, and the chain of hashes.
 
-use domain::ledger::{ChainHash, Entry, Reason};
-use domain::{AccountId, AmountError, MerchantId, Mode, Money, PaymentId, Timestamp, Transfer};
+use domain::ledger::{ChainHash, Entry, Reason, Subject};
+use domain::{
+    AccountId, AmountError, CardId, MerchantId, Mode, Money, PaymentId, PayoutId, Timestamp,
+    Transfer,
+};
 use proptest::prelude::*;
 
 use crate::samples::{any_currency, currency, moment, sgd};
 
-const REASONS: [Reason; 4] = [
+const REASONS: [Reason; 10] = [
     Reason::Authorize,
     Reason::Capture,
     Reason::Release,
     Reason::Refund,
+    Reason::Reserve,
+    Reason::Payout,
+    Reason::Return,
+    Reason::Issue,
+    Reason::Expire,
+    Reason::Transfer,
 ];
 
 fn any_account() -> impl Strategy<Value = AccountId> {
     prop_oneof![
         "[a-z:0-9-]{0,12}".prop_map(AccountId::Clearing),
         any::<u8>().prop_map(|b| AccountId::Held(PaymentId::mint(&moment(b), "p"))),
+        any::<u8>().prop_map(|b| AccountId::Payout(PayoutId::mint(&moment(b), "o"))),
         any::<u8>().prop_map(|b| AccountId::Merchant(MerchantId::mint(&moment(b), "m"))),
+        any::<u8>().prop_map(|b| AccountId::Issued(MerchantId::mint(&moment(b), "m"))),
+        any::<u8>().prop_map(|b| AccountId::Redeemed(MerchantId::mint(&moment(b), "m"))),
+        any::<u8>().prop_map(|b| AccountId::Breakage(MerchantId::mint(&moment(b), "m"))),
+        any::<u8>().prop_map(|b| AccountId::Card(CardId::mint(&moment(b), "c"))),
     ]
 }
 
@@ -50,7 +64,7 @@ prop_compose! {
             place,
             at: Timestamp::from_millis(at),
             mode: if live { Mode::Live } else { Mode::Test },
-            payment: PaymentId::mint(&moment(payment), "payment"),
+            about: Subject::Payment(PaymentId::mint(&moment(payment), "payment")),
             transfer,
         }
     }
@@ -78,7 +92,7 @@ fn changed_rows(entry: &Entry) -> Vec<(&'static str, Entry)> {
         ("mode", vary(&|e| e.mode = mode)),
         (
             "payment",
-            vary(&|e| e.payment = PaymentId::mint(&moment(9), "other")),
+            vary(&|e| e.about = Subject::Payment(PaymentId::mint(&moment(9), "other"))),
         ),
     ]
 }
@@ -215,7 +229,7 @@ fn a_chain_begins_with_zeros_and_a_hash_is_64_hex_digits() {
         place: 1,
         at: Timestamp::from_millis(0),
         mode: Mode::Test,
-        payment: PaymentId::mint(&moment(1), "payment"),
+        about: Subject::Payment(PaymentId::mint(&moment(1), "payment")),
         transfer: Transfer::new(
             AccountId::Clearing("simulator".to_owned()),
             AccountId::Clearing("other".to_owned()),

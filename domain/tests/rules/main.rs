@@ -7,8 +7,11 @@
 
 mod attempt;
 mod bill;
+mod gift_card;
 mod ledger;
 mod money;
 mod payment;
+mod payout;
+mod provider;
 mod samples;
 mod values;

@@ -1,13 +1,10 @@
 //! `florin ledger verify`.
 
-use store::Store;
-
-use super::{Problem, VerifyArgs, cannot, failed, say, start};
+use super::{Problem, VerifyArgs, failed, say, start};
 use crate::operations::ledger;
 
 pub(super) fn verify(args: &VerifyArgs) -> Result<(), Problem> {
-    let path = start::database(&args.data);
-    let store = Store::open_read_only(&path).map_err(cannot)?;
+    let store = start::open_read_only(&args.data, args.database.as_deref())?;
     let (verified, summary) = start::runtime()?.block_on(async {
         // One snapshot for both, so that a running gateway cannot move money in between.
         store

@@ -59,8 +59,7 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
 
 pub(super) fn list(args: &ConfigArgs) -> Result<(), Problem> {
     let config = Config::read(&args.config).map_err(Problem::Usage)?;
-    let store =
-        store::Store::open_read_only(&start::database(&config.data)).map_err(super::cannot)?;
+    let store = start::open_read_only(&config.data, config.database.as_deref())?;
     let all = start::runtime()?.block_on(async {
         let all = store.read("all_merchants", |tx| Ok(store::tables::merchants::all(tx)?));
         all.await.map_err(failed)

@@ -74,6 +74,15 @@ struct SandboxArgs {
     /// Folder for the database and the credentials; made if it is missing.
     #[arg(long, env = "FLORIN_DATA", default_value = "./florin-data")]
     data: PathBuf,
+    /// A PostgreSQL to use in place of the folder's database: `postgres://user@host/database`. The
+    /// password is better given as PGPASSWORD or in ~/.pgpass.
+    #[arg(
+        long,
+        env = "FLORIN_DATABASE",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database: Option<String>,
     /// How browsers reach it, if not by the address above.
     #[arg(long, env = "FLORIN_PUBLIC_URL")]
     public_url: Option<String>,
@@ -107,6 +116,15 @@ struct VerifyArgs {
     /// Folder with the database.
     #[arg(long, env = "FLORIN_DATA", default_value = "./florin-data")]
     data: PathBuf,
+    /// A PostgreSQL to use in place of the folder's database: `postgres://user@host/database`. The
+    /// password is better given as PGPASSWORD or in ~/.pgpass.
+    #[arg(
+        long,
+        env = "FLORIN_DATABASE",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -32,9 +32,10 @@ pub(super) fn run(args: &ConfigArgs) -> Result<(), Problem> {
 pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let key = config.master_key().map_err(Problem::Usage)?;
     let vault = Vault::new(&key).map_err(Problem::Usage)?;
+    let token_key = vault.token_key("igivepay pages");
     start::folder(&config.data)?;
-    Ok(App::new(Parts {
-        store: start::open(&config.data)?,
+    let mut app = App::new(Parts {
+        store: start::open(&config.data, config.database.as_deref())?,
         clock: Clock::System,
         entropy: Entropy::System,
         outbound: Outbound::new(config.policy().map_err(Problem::Usage)?),
@@ -43,8 +44,14 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
             hitpay: config.hitpay_options(),
+            vipps: config.vipps.options(),
+            reservations: config.vipps.rules().map_err(Problem::Usage)?,
+            numipay: config.numipay_options().map_err(Problem::Usage)?,
+            igivepay: config.igivepay_options(token_key).map_err(Problem::Usage)?,
         },
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,
-    }))
+    });
+    app.routes = config.routes().map_err(Problem::Usage)?;
+    Ok(app)
 }

@@ -4,20 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use store::{Options, Store};
+use store::{OpenError, Options, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Problem, cannot};
 use crate::app::App;
+use crate::entropy::Entropy;
 use crate::{clock, http, operator, workers};
 
 /// The database's file inside the data folder.
 const DATABASE: &str = "florin.db";
 
 /// Where the database of a data folder is.
-pub fn database(data: &Path) -> PathBuf {
+fn database(data: &Path) -> PathBuf {
     data.join(DATABASE)
 }
 
@@ -27,13 +28,38 @@ pub fn folder(data: &Path) -> Result<(), Problem> {
         .map_err(|error| Problem::Cannot(format!("cannot make {}: {error}", data.display())))
 }
 
-/// Opens the database of a data folder.
-pub fn open(data: &Path) -> Result<Store, Problem> {
-    let options = Options {
+/// Opens the database: the PostgreSQL at a URL, if one is given, else the file in the data folder.
+pub fn open(data: &Path, url: Option<&str>) -> Result<Store, Problem> {
+    let opened = match url {
+        Some(url) => Store::open_url(url, options()),
+        None => Store::open(&database(data), options()),
+    };
+    opened.map_err(unusable)
+}
+
+/// Opens the database to look at it, also while a gateway is running on it.
+pub fn open_read_only(data: &Path, url: Option<&str>) -> Result<Store, Problem> {
+    let opened = match url {
+        Some(url) => Store::open_url_read_only(url, options()),
+        None => Store::open_read_only(&database(data)),
+    };
+    opened.map_err(unusable)
+}
+
+fn options() -> Options {
+    Options {
         run_twice: false,
         stopwatch: clock::stopwatch,
-    };
-    Store::open(&database(data), options).map_err(cannot)
+        chance: Entropy::chance,
+        environment: |name| std::env::var(name).ok(),
+    }
+}
+
+fn unusable(error: OpenError) -> Problem {
+    match error {
+        OpenError::Url(_) => Problem::Usage(error.to_string()),
+        _ => cannot(error),
+    }
 }
 
 /// A runtime for one command.

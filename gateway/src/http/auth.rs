@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use dialects::Dialect;
 use domain::limits::{KEY_CACHE, KEY_CACHE_MAX};
-use domain::{Caller, Credential, Refusal, Timestamp};
+use domain::{AccountProof, Caller, Credential, Flaw, Proof, Refusal, Timestamp};
 
 use crate::app::App;
-use crate::operations::{Failure, merchants};
+use crate::operations::{Failure, accounts, tokens};
 
 /// A dialect and the digest of one of its keys.
 type Key = (&'static str, String);
@@ -51,17 +51,89 @@ pub async fn authenticate(
     dialect: &'static dyn Dialect,
     credential: &Credential,
 ) -> Result<Caller, Failure> {
-    let Credential::Key(key) = credential;
-    let name = dialect.profile().name;
-    let (digest, now) = (key.digest(), app.clock.now());
-    if let Some(caller) = app.keys.get(name, &digest, now) {
-        return Ok(caller);
+    if let Credential::Account(account) = credential {
+        return by_account(app, dialect, account).await;
     }
-    match merchants::by_key(app, name, key).await? {
-        Some(caller) => {
-            app.keys.put(name, digest, caller.clone(), now);
-            Ok(caller)
+    let unknown = Failure::Refused(Refusal::Unauthenticated);
+    match credential.digest() {
+        Some(digest) => {
+            let caller = by_digest(app, dialect.profile().name, digest).await?;
+            caller.ok_or(unknown)
         }
-        None => Err(Failure::Refused(Refusal::Unauthenticated)),
+        None => Err(unknown),
     }
+}
+
+/// Who has an active key with this digest; asked on every request, so it is remembered for a
+/// short while.
+async fn by_digest(
+    app: &App,
+    name: &'static str,
+    digest: String,
+) -> Result<Option<Caller>, Failure> {
+    let now = app.clock.now();
+    if let Some(caller) = app.keys.get(name, &digest, now) {
+        return Ok(Some(caller));
+    }
+    let found = accounts::by_digest(app, name, &digest).await?;
+    if let Some(caller) = &found {
+        app.keys.put(name, digest, caller.clone(), now);
+    }
+    Ok(found)
+}
+
+/// All parts must be right and belong to one merchant and mode. The subscription key is looked at
+/// first, as the gateway in front of the real service does.
+async fn by_account(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    account: &AccountProof,
+) -> Result<Caller, Failure> {
+    let name = dialect.profile().name;
+    let wrong = |flaw| Failure::Refused(Refusal::Credential(flaw));
+    let caller = by_digest(app, name, accounts::key_digest(&account.key))
+        .await?
+        .ok_or_else(|| wrong(Flaw::KeyWrong))?;
+    match &account.proof {
+        Proof::Client { id, secret } => {
+            let client = by_digest(app, name, accounts::client_digest(id, secret)).await?;
+            match client {
+                None => return Err(wrong(Flaw::Client)),
+                Some(client) if client != caller => return Err(wrong(Flaw::KeyWrong)),
+                Some(_) => {}
+            }
+        }
+        Proof::Token(token) => {
+            let (merchant, mode) = tokens::check(app, dialect, token).await?;
+            if merchant != caller.merchant.id || mode != caller.mode {
+                return Err(wrong(Flaw::KeyWrong));
+            }
+        }
+    }
+    if let Some(number) = &account.number {
+        let owner = by_number(app, name, number, &caller).await?;
+        if !owner {
+            return Err(wrong(Flaw::NumberWrong));
+        }
+    }
+    Ok(caller)
+}
+
+/// Is this the number of the caller's account?
+async fn by_number(
+    app: &App,
+    name: &'static str,
+    number: &str,
+    caller: &Caller,
+) -> Result<bool, Failure> {
+    let (label, now) = (format!("number:{number}"), app.clock.now());
+    if let Some(known) = app.keys.get(name, &label, now) {
+        return Ok(known == *caller);
+    }
+    let own = accounts::number_of(app, name, caller).await?;
+    let is_own = own.as_deref() == Some(number);
+    if is_own {
+        app.keys.put(name, label, caller.clone(), now);
+    }
+    Ok(is_own)
 }

@@ -2,8 +2,11 @@
 
 pub mod auth;
 pub mod health;
+pub mod limits;
 pub mod pipeline;
+pub mod routes;
 pub mod server;
+pub mod stream;
 
 use std::sync::Arc;
 

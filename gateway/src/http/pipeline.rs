@@ -13,12 +13,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
 use domain::limits::REQUEST_TIMEOUT;
-use domain::{Refusal, Span};
+use domain::secret::wipe_bytes;
+use domain::{Call, Refusal, Span, TransactionCall};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::auth::authenticate;
+use super::limits;
+use super::stream;
 use crate::app::App;
 use crate::operations::{self, Failure};
 
@@ -37,6 +40,10 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     let started = crate::clock::stopwatch();
     let id = app.moment().uuid("request").simple().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
+    // Dialects put it into their errors; what a client sent under this name must not pass for it.
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
@@ -81,21 +88,28 @@ async fn caught<F: Future>(work: F) -> Result<F::Output, ()> {
 
 /// The API calls of all dialects, and every path that nobody has.
 pub async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
-    call(&app, request).await
+    serve(&app, Some(&app), request).await
 }
 
 /// The same for a caller inside the process: the sandbox's demo shop uses the API like any client.
 pub async fn call(app: &App, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let Some(dialect) = dialects::owner(head.uri.path()) else {
+    serve(app, None, request).await
+}
+
+/// With `shared` a long list is sent in parts; a caller inside the process gets the first one.
+async fn serve(app: &App, shared: Option<&Arc<App>>, request: Request) -> Response {
+    let (mut head, body) = request.into_parts();
+    let Some(routed) = app.routes.route(&head.method, &head.uri) else {
         return nobodys(&head.method);
     };
+    let dialect = routed.dialect;
+    head.uri = routed.uri;
     let name = dialect.profile().name;
     let id = head
         .extensions
         .get::<RequestId>()
         .map_or_else(String::new, |id| id.0.clone());
-    match answer(app, dialect, &head, body).await {
+    match answer((app, shared), dialect, &head, body).await {
         Ok(response) => response,
         Err(Failure::Refused(refusal)) => {
             metrics::counter!(
@@ -115,21 +129,31 @@ pub async fn call(app: &App, request: Request) -> Response {
 }
 
 async fn answer(
-    app: &App,
+    (app, shared): (&App, Option<&Arc<App>>),
     dialect: &'static dyn Dialect,
     head: &Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    let body = read(body, dialect.profile().body_max).await?;
+    let mut body = Vec::from(read(body, dialect.profile().body_max).await?);
     let now = app.clock.now();
     let incoming = dialect.decode(&app.site, now, head, &body);
+    let credential = dialect.credential(head, &body);
+    // It may have held a card; what was decoded is wiped where it ends.
+    wipe_bytes(&mut body);
     // An unknown route is that, whoever asks; every other problem is for callers we know.
     if let Err(refusal @ (Refusal::UnknownRoute | Refusal::UnknownMethod)) = incoming {
         return Err(refusal.into());
     }
-    let credential = dialect.credential(head, &body)?;
-    let caller = authenticate(app, dialect, &credential).await?;
-    let reply = operations::execute(app, dialect, &caller, incoming?).await?;
+    let caller = authenticate(app, dialect, &credential?).await?;
+    let incoming = incoming?;
+    limits::admit(app, &caller, &incoming.call)?;
+    if let (Some(shared), Call::Transaction(TransactionCall::List(from, until))) =
+        (shared, &incoming.call)
+    {
+        let days = (*from, *until);
+        return stream::transactions(shared, dialect, &caller, head, days).await;
+    }
+    let reply = operations::execute(app, dialect, &caller, incoming).await?;
     Ok(dialect.encode(&app.site, head, &reply).map(Body::from))
 }
 

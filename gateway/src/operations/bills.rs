@@ -3,6 +3,7 @@
 use dialects::{Dialect, Kind};
 use domain::call::{BillPage, BillQuery};
 use domain::limits::{PAGE_MAX, PAYMENTS_SHOWN_MAX, SEARCH_MAX};
+use domain::payment::Cause;
 use domain::{
     Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, Merchant, Mode, Moment, Object,
     Refusal, Reply, Timestamp, WireId,
@@ -309,6 +310,9 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
             let Some(bill) = bills::by_id(tx, &bill.head.id)? else {
                 return Ok(());
             };
+            if super::reservations::expire_in(tx, &at, &bill.head.id)? {
+                return Ok(());
+            }
             if *bill.state() != BillState::Open {
                 return Ok(());
             }
@@ -323,6 +327,28 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
             Ok(())
         })
         .await
+}
+
+/// Closes a bill by a final failure: `decline` with `final` in the simulator.
+pub async fn fail_for_good(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    id: &WireId,
+    cause: Cause,
+) -> Result<(), Failure> {
+    let at = app.moment();
+    let id = id.clone();
+    app.store
+        .write("fail_bill", move |tx| {
+            let bill = page_bill(tx, dialect, &id)?;
+            let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
+            let bill = bill.failed(at.now, cause.clone())?;
+            bills::update(tx, &bill)?;
+            record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
+            Ok(())
+        })
+        .await?;
+    Ok(())
 }
 
 /// The bill that this caller may see; a foreign, deleted or missing one is the same answer.
@@ -358,15 +384,16 @@ pub(super) fn view(
 }
 
 /// Ends the tries of a bill whose payer is still at the bank's page: an answer that comes later
-/// moves no money. While a rail is being asked, nothing about the bill may change.
-fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+/// moves no money; and frees what gift cards hold. While a rail is being
+/// asked, nothing about the bill may change.
+pub(super) fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
     for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
         if *attempt.state() == AttemptState::Asked {
             return refused(Refusal::TryUnderWay);
         }
         super::payments::abandon(tx, at, bill, attempt)?;
     }
-    Ok(())
+    super::covering::free_all(tx, at, bill)
 }
 
 fn not_found(id: &WireId) -> Refusal {

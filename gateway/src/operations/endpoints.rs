@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use domain::call::EndpointView;
 use domain::endpoint::Pause;
-use domain::limits::{ENDPOINTS_MAX, ROTATION, SWEEP_MAX};
+use domain::limits::{ENDPOINTS_MAX, KEY_CACHE, ROTATION, SWEEP_MAX};
 use domain::{
     Call, Caller, Endpoint, EndpointAsk, EndpointId, Event, Fact, FieldProblem, MerchantId, Mode,
     Moment, Object, Refusal, Reply, Secret, Topics, WireId,
@@ -16,7 +16,7 @@ use store::{Failure, Fault, Tx};
 
 use super::outbox::announce;
 use super::refused;
-use crate::app::App;
+use crate::app::{App, KnownSecrets};
 use crate::schemes::Scheme;
 
 /// Does what a dialect's client asks for.
@@ -63,7 +63,11 @@ pub async fn execute(
         | Call::ShowBill(_)
         | Call::ListBills(_)
         | Call::ChangeBill(..)
-        | Call::WithdrawBill(_) => Err(Fault("no call about endpoints".to_owned()).into()),
+        | Call::WithdrawBill(_)
+        | Call::Reservation(_)
+        | Call::IssueToken
+        | Call::Transaction(_)
+        | Call::Cards(_) => Err(Fault("no call about endpoints".to_owned()).into()),
     }
 }
 
@@ -343,7 +347,8 @@ pub async fn secrets(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .get(&bound)
-        .cloned();
+        .filter(|known| now < known.since.plus(KEY_CACHE))
+        .map(|known| known.secrets.clone());
     let known = match known {
         Some(known) => known,
         None => {
@@ -361,7 +366,13 @@ pub async fn secrets(
             app.endpoint_secrets
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .insert(bound, opened.clone());
+                .insert(
+                    bound,
+                    KnownSecrets {
+                        secrets: opened.clone(),
+                        since: now,
+                    },
+                );
             opened
         }
     };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::ledger::{ChainHash, CurrencyTotals, Reason};
-use domain::{Currency, Payment, PaymentState, Refusal};
+use domain::{Currency, Payment, PaymentState, Payout, PayoutState, Refusal};
 use store::tables::ledger::{self, Balance, Link};
-use store::tables::payments;
+use store::tables::{payments, payouts};
 use store::{Failure, Tx};
 
 use crate::app::App;
@@ -24,9 +24,10 @@ pub struct Summary {
 
 impl Summary {
     /// Do debits equal credits in every currency, do all balances of a currency sum to zero, and
-    /// is nothing below zero that may not be? (What is held.)
+    /// is nothing below zero that may not be? (What is held or reserved.)
     pub fn balanced(&self) -> bool {
-        let guarded = |account: &str| account.starts_with("held:");
+        let guarded =
+            |account: &str| account.starts_with("held:") || account.starts_with("payout:");
         if self
             .accounts
             .iter()
@@ -52,6 +53,8 @@ pub struct Verified {
     pub transfers: u64,
     /// Payments compared with their transfers.
     pub payments: u64,
+    /// Payouts compared with their transfers.
+    pub payouts: u64,
     /// What is wrong, one sentence each; empty when all is well.
     pub problems: Vec<String>,
 }
@@ -99,13 +102,50 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Verified, Failure> {
         last = end.head.id.to_string();
         for payment in &page {
             verified.payments += 1;
-            let links = ledger::of_payment(tx, &payment.head.id)?;
+            let links = ledger::of(tx, payment.head.id.as_str())?;
             if let Some(problem) = differs(payment, &links) {
                 verified.problem(problem);
             }
         }
     }
+    verify_payouts(tx, &mut verified)?;
+    verify_balances(tx, &mut verified)?;
     Ok(verified)
+}
+
+fn verify_payouts(tx: &mut Tx<'_>, verified: &mut Verified) -> Result<(), Failure> {
+    let mut last = String::new();
+    loop {
+        let page = payouts::after(tx, &last, BATCH)?;
+        let Some(end) = page.last() else {
+            return Ok(());
+        };
+        last = end.head.id.to_string();
+        for payout in &page {
+            verified.payouts += 1;
+            let links = ledger::of(tx, payout.head.id.as_str())?;
+            if let Some(problem) = payout_differs(payout, &links) {
+                verified.problem(problem);
+            }
+        }
+    }
+}
+
+/// Every balance that was written down is the sum of the transfers up to its place.
+fn verify_balances(tx: &mut Tx<'_>, verified: &mut Verified) -> Result<(), Failure> {
+    for snapshot in ledger::snapshots(tx)? {
+        let up_to = (0, snapshot.place);
+        let summed = ledger::moved(tx, &snapshot.purse, snapshot.lane, up_to)?;
+        if summed != snapshot.minor {
+            let (account, place) = (&snapshot.purse.account, snapshot.place);
+            verified.problem(format!(
+                "{account}: its balance after transfer {place} was written down as {} but is \
+                 {summed}",
+                snapshot.minor
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn verify_lane(tx: &mut Tx<'_>, lane: i64, verified: &mut Verified) -> Result<(), Failure> {
@@ -139,14 +179,41 @@ fn verify_lane(tx: &mut Tx<'_>, lane: i64, verified: &mut Verified) -> Result<()
     }
 }
 
+/// What the transfers with a reason moved in all, in minor units.
+fn moved(links: &[Link], reason: Reason) -> i64 {
+    let of = links
+        .iter()
+        .filter(|link| link.entry.transfer.reason() == reason);
+    of.map(|link| link.entry.transfer.amount().minor()).sum()
+}
+
+/// How a payout's state differs from its transfers, if it does: what was reserved is still there,
+/// or went out, or came back.
+fn payout_differs(payout: &Payout, links: &[Link]) -> Option<String> {
+    let found = [Reason::Reserve, Reason::Payout, Reason::Return].map(|why| moved(links, why));
+    let amount = payout.order.amount.minor();
+    let fits = match payout.state() {
+        PayoutState::AwaitingUser | PayoutState::AwaitingApproval | PayoutState::Processing => {
+            found == [amount, 0, 0]
+        }
+        PayoutState::Paid { .. } => found == [amount, amount, 0],
+        PayoutState::Cancelled { .. } | PayoutState::Expired { .. } => found == [amount, 0, amount],
+        // One that was turned down for want of money never had any.
+        PayoutState::Rejected { .. } => found == [amount, 0, amount] || found == [0; 3],
+    };
+    (!fits).then(|| {
+        format!(
+            "payout {}: it is {} over {amount} but its transfers reserved, paid and returned \
+             {found:?}",
+            payout.head.id,
+            payout.state().as_str()
+        )
+    })
+}
+
 /// How a payment's sums differ from its transfers, if they do.
 fn differs(payment: &Payment, links: &[Link]) -> Option<String> {
-    let moved = |reason: Reason| -> i64 {
-        let of = links
-            .iter()
-            .filter(|link| link.entry.transfer.reason() == reason);
-        of.map(|link| link.entry.transfer.amount().minor()).sum()
-    };
+    let moved = |reason| moved(links, reason);
     let found = [
         Reason::Authorize,
         Reason::Capture,

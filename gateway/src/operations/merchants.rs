@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use domain::limits::KEY_CACHE;
 use domain::{Caller, Currency, Merchant, MerchantId, Mode, Secret};
 use store::tables::merchants;
 use store::{Failure, Fault};
@@ -117,39 +118,84 @@ pub async fn salt(
     mode: Mode,
 ) -> Result<Secret, Failure> {
     let name = salt_name(dialect);
-    let bound = context(merchant, mode, &name);
+    let missing = || Fault(format!("no secret “{}”", context(merchant, mode, &name)));
+    sealed(app, &name, merchant, mode)
+        .await?
+        .ok_or_else(|| missing().into())
+}
+
+/// A sealed secret of a merchant, opened; opened ones are remembered.
+pub(super) async fn sealed(
+    app: &App,
+    name: &str,
+    merchant: &MerchantId,
+    mode: Mode,
+) -> Result<Option<Secret>, Failure> {
+    let bound = context(merchant, mode, name);
     let known = app
         .secrets
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .get(&bound)
         .cloned();
-    if let Some(secret) = known {
-        return Ok(secret);
+    let now = app.clock.now();
+    if let Some((secret, since)) = known
+        && now < since.plus(KEY_CACHE)
+    {
+        return Ok(Some(secret));
     }
-    let merchant = merchant.clone();
-    let sealed = app
+    let (merchant, name) = (merchant.clone(), name.to_owned());
+    let found = app
         .store
-        .read("salt", move |tx| {
+        .read("sealed_secret", move |tx| {
             Ok(merchants::secret(tx, &merchant, mode, &name)?)
         })
-        .await?
-        .ok_or_else(|| Fault(format!("no secret “{bound}”")))?;
-    let secret = app.vault.open(&sealed, &bound)?;
+        .await?;
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let secret = app.vault.open(&found, &bound)?;
     app.secrets
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .insert(bound, secret.clone());
-    Ok(secret)
+        .insert(bound, (secret.clone(), now));
+    Ok(Some(secret))
 }
 
-/// Who calls with this key; asked on every request, so it is remembered for a short while.
+/// Seals a secret of a merchant unless there is one of that name.
+pub(super) async fn seal_once(
+    app: &App,
+    name: &str,
+    caller: &Caller,
+    secret: &Secret,
+) -> Result<(), Failure> {
+    let at = app.moment();
+    let bound = context(&caller.merchant.id, caller.mode, name);
+    let sealed = app.vault.seal(secret, &bound, &app.entropy)?;
+    let (caller, name) = (caller.clone(), name.to_owned());
+    app.store
+        .write("seal_secret_once", move |tx| {
+            merchants::put_secret_once(tx, &caller, &name, &sealed, at.now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// Forgets an opened secret, because it was replaced or taken away.
+pub(super) fn forget_sealed(app: &App, name: &str, merchant: &MerchantId, mode: Mode) {
+    app.secrets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&context(merchant, mode, name));
+}
+
+/// Who calls with the credential of this digest; asked on every request, so it is remembered for a short while.
 pub async fn by_key(
     app: &App,
     dialect: &'static str,
-    key: &Secret,
+    digest: &str,
 ) -> Result<Option<Caller>, Failure> {
-    let digest = key.digest();
+    let digest = digest.to_owned();
     app.store
         .read("authenticate", move |tx| {
             Ok(merchants::by_key(tx, &digest, dialect)?)

@@ -1,17 +1,30 @@
 //! What the gateway can do: one file per noun. Each operation loads, lets the rules decide, and
 //! saves, inside one named transaction. The APIs and the pages call nothing deeper.
 
+pub mod accounts;
 pub mod bills;
+pub mod cashier;
+pub mod covering;
 pub mod deliveries;
+pub mod deposits;
 pub mod endpoints;
+pub mod gift_cards;
+pub mod guesses;
 pub mod ledger;
 pub mod merchants;
 mod outbox;
 pub mod payments;
+pub mod payouts;
+pub mod providers;
+pub mod redeeming;
 mod repeated;
+pub mod reservations;
+pub mod tokens;
+pub mod transactions;
+pub mod validity;
 
 use dialects::{Dialect, Kind};
-use domain::call::Incoming;
+use domain::call::{CardCall, Incoming};
 use domain::{Bill, Call, Caller, Moment, Refusal, Reply, WireId};
 use store::Fault;
 
@@ -19,7 +32,7 @@ pub use store::Failure;
 
 use crate::app::App;
 use crate::schemes::Scheme;
-use outbox::record;
+use outbox::{record, record_payout};
 
 /// Does what an authenticated caller asks for.
 pub async fn execute(
@@ -38,6 +51,10 @@ pub async fn execute(
         Call::ListBills(query) => bills::list(app, dialect, caller, query).await,
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
+        Call::Reservation(call) => reservations::execute(app, dialect, caller, call).await,
+        Call::IssueToken => tokens::issue(app, dialect, caller).await,
+        Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
+        Call::Cards(call) => cards(app, dialect, caller, call).await,
         call @ (Call::RegisterEndpoint(_)
         | Call::ShowEndpoint(_)
         | Call::ListEndpoints
@@ -48,10 +65,28 @@ pub async fn execute(
     }
 }
 
+/// Does what a caller asks for about gift cards.
+async fn cards(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    caller: &Caller,
+    call: CardCall,
+) -> Result<Reply, Failure> {
+    match call {
+        CardCall::Perform(id, cards) => redeeming::perform(app, dialect, caller, id, cards).await,
+        CardCall::Undo(id, within) => redeeming::undo(app, dialect, caller, id, within).await,
+        CardCall::Balance(number) => gift_cards::balance(app, caller, &number).await,
+    }
+}
+
 /// The dialect a bill came through.
 fn dialect_of(bill: &Bill) -> Result<&'static dyn Dialect, Fault> {
-    dialects::by_name(&bill.head.dialect)
-        .ok_or_else(|| Fault(format!("no dialect is called {}", bill.head.dialect)))
+    dialect_called(&bill.head.dialect)
+}
+
+/// The dialect of this name, which an object came through.
+fn dialect_called(name: &str) -> Result<&'static dyn Dialect, Fault> {
+    dialects::by_name(name).ok_or_else(|| Fault(format!("no dialect is called {name}")))
 }
 
 /// A new id on the wire for one purpose of an operation.

@@ -2,7 +2,9 @@
 //! in the transaction of the change itself.
 
 use dialects::{Target, WebhookBody};
-use domain::{About, Bill, DeliveryId, Endpoint, Event, Fact, MerchantId, Mode, Moment, Payment};
+use domain::{
+    About, Bill, DeliveryId, Endpoint, Event, Fact, MerchantId, Mode, Moment, Payment, Payout,
+};
 use store::tables::{deliveries as table, endpoints, events};
 use store::{Fault, Tx};
 
@@ -18,6 +20,16 @@ pub(super) fn record(
 ) -> Result<(), Fault> {
     let event = Event::of_bill(at, fact, bill.clone(), payment.cloned());
     announce(tx, at, &event)
+}
+
+/// Announces a fact about a payout.
+pub(super) fn record_payout(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    fact: Fact,
+    payout: &Payout,
+) -> Result<(), Fault> {
+    announce(tx, at, &Event::of_payout(at, fact, payout.clone()))
 }
 
 /// Announces an event.
@@ -68,7 +80,9 @@ fn hears(endpoint: &Endpoint, event: &Event, topic: &str) -> bool {
         (About::Endpoint(other), _) => {
             other.head.id != endpoint.head.id && endpoint.topics.wants(topic)
         }
-        (About::Bill { .. }, _) => endpoint.topics.wants(topic),
+        (About::Bill { .. } | About::Step { .. } | About::Payout(_), _) => {
+            endpoint.topics.wants(topic)
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use dialects::{Dialect, Kind};
 use domain::limits::{
     ATTEMPT_DEADLINE, CHALLENGE_MAX, DECLINES_WINDOW, PAYMENTS_SHOWN_MAX, SWEEP_MAX,
 };
-use domain::payment::{Cause, Ended, Means};
+use domain::payment::{Cause, Ended, GIFT_CARD, Means};
 use domain::{
     Attempt, AttemptId, AttemptState, Bill, BillView, Card, Decision, Fact, Moment, Payment,
     Refusal, WireId,
@@ -23,7 +23,7 @@ use store::tables::{attempts, bills, ledger, payments};
 use store::{Failure, Fault, Tx};
 
 use super::bills::{merchant_of, page_bill, page_view};
-use super::{dialect_of, record, refused, wire};
+use super::{covering, deposits, dialect_of, record, refused, wire};
 use crate::app::App;
 use crate::rails::{self, Answer as RailAnswer, simulator};
 
@@ -145,34 +145,48 @@ async fn begin(
             if let Some(attempt) = attempts::by_once(tx, &bill.head.id, &once)? {
                 return Ok(Begun::Before(attempt.id));
             }
-            let since = at.now.minus(DECLINES_WINDOW);
-            let declined = payments::rejected_since(tx, &bill.head.id, since)?;
-            bill.admit_try(at.now, declined)?;
-            let rail = rails::for_mode(bill.head.mode)?;
-            if !bill.ask.methods.contains(&means.method) {
-                return refused(Refusal::NoMethod);
-            }
-            if !bill.ask.repeatable {
-                replace_open_tries(tx, &at, &bill)?;
-            }
-            let means = Means {
-                rail: rail.to_owned(),
-                ..means.clone()
-            };
-            let charge = wire(dialect, Kind::Payment, &at);
-            let payment = Payment::begin(&at, &bill, charge, means);
-            payments::insert(tx, &payment, dialect.profile().name)?;
-            let attempt_id = AttemptId::mint(&at, "attempt");
-            let attempt = Attempt::ask(attempt_id.clone(), payment.head.id, rail, at.now);
-            attempts::insert(tx, &attempt, &bill.head.id, &once)?;
-            Ok(Begun::New(attempt_id))
+            begin_in(tx, &at, dialect, &bill, (means.clone(), &once)).map(Begun::New)
         })
         .await
 }
 
+/// The same inside a transaction: the payment and its attempt, which is then to be asked.
+pub(super) fn begin_in(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    dialect: &'static dyn Dialect,
+    bill: &Bill,
+    (means, once): (Means, &str),
+) -> Result<AttemptId, Failure> {
+    let since = at.now.minus(DECLINES_WINDOW);
+    let declined = payments::rejected_since(tx, &bill.head.id, since)?;
+    bill.admit_try(at.now, declined)?;
+    let rail = rails::for_mode(bill.head.mode)?;
+    let amount = covering::rest(tx, bill)?;
+    let offered = bill.ask.methods.contains(&means.method)
+        || covering::terms(tx, bill)?.rest_by.contains(&means.method);
+    if !offered || amount.is_zero() || means.method == GIFT_CARD {
+        return refused(Refusal::NoMethod);
+    }
+    if !bill.ask.repeatable {
+        replace_open_tries(tx, at, bill)?;
+    }
+    let means = Means {
+        rail: rail.to_owned(),
+        ..means
+    };
+    let charge = wire(dialect, Kind::Payment, at);
+    let payment = Payment::begin_rest(at, bill, charge, means, amount);
+    payments::insert(tx, &payment, dialect.profile().name)?;
+    let attempt_id = AttemptId::mint(at, "attempt");
+    let attempt = Attempt::ask(attempt_id.clone(), payment.head.id, rail, at.now);
+    attempts::insert(tx, &attempt, &bill.head.id, once)?;
+    Ok(attempt_id)
+}
+
 /// A payer who left the bank's page and tries again replaces the try that waits there; one that
 /// the rail is being asked about must be answered first.
-fn replace_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+pub(super) fn replace_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
     for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
         if *attempt.state() == AttemptState::Asked {
             return refused(Refusal::TryUnderWay);
@@ -200,7 +214,11 @@ pub(super) fn abandon(
 
 /// Phase 3: what the rail's answer means. A refusal here is told to the payer after the answer
 /// was recorded, so it travels inside the success.
-async fn conclude(app: &App, attempt: &AttemptId, answer: RailAnswer) -> Result<Paid, Failure> {
+pub(super) async fn conclude(
+    app: &App,
+    attempt: &AttemptId,
+    answer: RailAnswer,
+) -> Result<Paid, Failure> {
     let at = app.moment();
     let attempt = attempt.clone();
     let told = app
@@ -228,6 +246,11 @@ fn record_answer(
             let version = payment.version;
             let decision = payment.end(at.now, Ended::Rejected(cause.clone()))?;
             save(tx, at, &bill, &decision, version)?;
+            let bill = if deposits::decline_is_final(tx, &bill, &decision.payment)? {
+                deposits::close(tx, at, bill, cause.clone(), Some(&decision.payment))?
+            } else {
+                bill
+            };
             let view = Box::new(with_payment(tx, at, bill, decision.payment)?);
             (
                 AttemptState::Declined(cause.clone()),
@@ -257,8 +280,11 @@ fn approve(
     let amount = payment.head.amount;
     let authorized = payment.authorize(at.now)?;
     match bill.clone().paid(at.now) {
-        Ok(bill) => {
+        Ok(mut bill) => {
             let decision = authorized.and_then(|payment| payment.capture(at.now, amount))?;
+            // What gift cards hold is taken with the rest or not at all. Cards cannot have come or
+            // gone since this try began: that ends the try.
+            covering::take_all(tx, at, &mut bill)?;
             bills::update(tx, &bill)?;
             save(tx, at, &bill, &decision, version)?;
             record(tx, at, Fact::BillPaid, &bill, Some(&decision.payment))?;
@@ -293,7 +319,7 @@ fn with_payment(
 }
 
 /// Saves a decision whole: the payment, its transfers, its event and deliveries.
-fn save(
+pub(super) fn save(
     tx: &mut Tx<'_>,
     at: &Moment,
     bill: &Bill,
@@ -440,6 +466,7 @@ pub async fn fail_for_good(
         .write("fail_bill", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
             let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
+            covering::free_all(tx, &at, &bill)?;
             let bill = bill.failed(at.now, cause.clone())?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
@@ -487,7 +514,7 @@ fn payment_of(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<Payment, Fault> {
         .ok_or_else(|| Fault("an attempt without a payment".to_owned()))
 }
 
-fn bill_of(tx: &mut Tx<'_>, payment: &Payment) -> Result<Bill, Fault> {
+pub(super) fn bill_of(tx: &mut Tx<'_>, payment: &Payment) -> Result<Bill, Fault> {
     bills::by_id(tx, &payment.head.bill)?
         .ok_or_else(|| Fault("a payment without a bill".to_owned()))
 }

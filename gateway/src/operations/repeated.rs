@@ -5,19 +5,22 @@
 //! the same key is refused.
 
 use dialects::Dialect;
+use domain::limits::IDEMPOTENCY_KEPT;
+use domain::reservation::Rules;
 use domain::secret::hex;
-use domain::{Call, Caller, Refusal, Reply};
+use domain::{Call, Caller, Refusal, Reply, ReservationCall, Span};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::tables::idempotency::{self, Remembered};
 use store::{Failure, Fault};
 
-use super::bills;
+use super::{bills, reservations};
 use crate::app::App;
 
 /// Whose key this is, and for what.
 pub(super) struct Scope {
     name: String,
+    key: String,
     fingerprint: String,
 }
 
@@ -25,8 +28,14 @@ impl Scope {
     pub(super) fn new(dialect: &dyn Dialect, caller: &Caller, call: &Call, key: &str) -> Self {
         let merchant = &caller.merchant.id;
         let (dialect, mode) = (dialect.profile().name, caller.mode.as_str());
+        // The same key may come for each operation of each reservation.
+        let object = match call {
+            Call::Reservation(call) => format!("{}/", call.reference()),
+            _ => String::new(),
+        };
         Self {
-            name: format!("{dialect}/{}/{mode}/{merchant}/{key}", call.name()),
+            key: key.to_owned(),
+            name: format!("{dialect}/{}/{mode}/{merchant}/{object}{key}", call.name()),
             // The debug text of a call is complete and the same for the same call.
             fingerprint: hex(&Sha256::digest(format!("{call:?}").as_bytes())),
         }
@@ -46,33 +55,47 @@ pub(super) async fn execute(
     call: Call,
     scope: Scope,
 ) -> Result<Reply, Failure> {
-    let ask = match call {
-        Call::CreateBill(ask) => *ask,
-        // The other calls can be repeated without harm as they are, or have no key.
-        call @ (Call::ShowBill(_)
-        | Call::ListBills(_)
-        | Call::ChangeBill(..)
-        | Call::WithdrawBill(_)
-        | Call::RegisterEndpoint(_)
-        | Call::ShowEndpoint(_)
-        | Call::ListEndpoints
-        | Call::ChangeEndpoint(..)
-        | Call::RemoveEndpoint(_)) => {
-            let incoming = domain::call::Incoming {
-                call,
-                idempotency_key: None,
-            };
-            return Box::pin(super::execute(app, dialect, caller, incoming)).await;
+    let repeatable = match &call {
+        Call::CreateBill(_) => true,
+        Call::Reservation(call) => {
+            !matches!(call, ReservationCall::Show(_) | ReservationCall::Log(_))
         }
+        // The other calls can be repeated without harm as they are.
+        _ => false,
     };
+    if !repeatable {
+        let incoming = domain::call::Incoming {
+            call,
+            idempotency_key: None,
+        };
+        return Box::pin(super::execute(app, dialect, caller, incoming)).await;
+    }
     let at = app.moment();
     let caller = caller.clone();
-    app.store
-        .write("create_bill_once", move |tx| {
+    let rules = app.site.reservations.clone();
+    let done = app
+        .store
+        .write("once", move |tx| {
             if let Some(known) = idempotency::find(tx, &scope.name)? {
                 return answer(&scope, &known);
             }
-            let done = tx.attempt(|tx| bills::create_in(tx, &at, dialect, &caller, ask.clone()))?;
+            let mut kept_from = at.now;
+            let done = tx.attempt(|tx| match &call {
+                Call::Reservation(call) => {
+                    kept_from = kept_from.plus(longer(&rules));
+                    let context = reservations::Context {
+                        at: &at,
+                        dialect,
+                        caller: &caller,
+                        rules: &rules,
+                    };
+                    context.change(tx, call, Some(&scope.key))
+                }
+                Call::CreateBill(ask) => {
+                    bills::create_in(tx, &at, dialect, &caller, (**ask).clone())
+                }
+                _ => Err(Fault("a call that has no key".to_owned()).into()),
+            })?;
             let outcome = match done.clone() {
                 Ok(reply) => Outcome::Done(reply),
                 Err(refusal) => Outcome::Refused(refusal),
@@ -83,12 +106,19 @@ pub(super) async fn execute(
                 fingerprint: scope.fingerprint.clone(),
                 outcome,
             };
-            idempotency::insert(tx, &scope.name, &known, at.now)?;
+            idempotency::insert(tx, &scope.name, &known, kept_from)?;
             // The refusal is part of a committed transaction: it travels inside the success.
             Ok(done)
         })
-        .await?
-        .map_err(Failure::Refused)
+        .await?;
+    done.map_err(Failure::Refused)
+}
+
+/// How much longer than usual the answers of reservations are kept: as long as a repeated call
+/// could still move money.
+fn longer(rules: &Rules) -> Span {
+    let usual = IDEMPOTENCY_KEPT.millis();
+    Span::from_millis(rules.keys_kept().millis().saturating_sub(usual))
 }
 
 fn answer(scope: &Scope, known: &Remembered) -> Result<Result<Reply, Refusal>, Failure> {

@@ -3,8 +3,8 @@
 //! Its test cards are the published ones. Any other number that passes the Luhn check is approved.
 //! Methods other than cards lead to a page that stands for the payer's bank app or wallet.
 
-use domain::Card;
 use domain::payment::Cause;
+use domain::{Card, Money, StepProblem};
 
 use super::Answer;
 
@@ -24,6 +24,43 @@ pub fn ask(card: Option<&Card>) -> Answer {
         "4000000000000069" => Answer::Declined(Cause::new("expired_card", "Expired card")),
         "4000002760003184" | "4000000000003220" => Answer::Challenge,
         _ => Answer::Approved,
+    }
+}
+
+/// What the bank behind a payer's wallet says to an amount: the special ones are published, in
+/// minor units of any currency.
+pub fn wallet(amount: Money) -> Result<(), Cause> {
+    let (code, text) = match amount.minor() {
+        151 => ("insufficient_funds", "Insufficient funds"),
+        182 => ("refused_by_issuer", "Refused by the issuer"),
+        183 => ("suspected_fraud", "Suspected fraud"),
+        184 => ("withdrawal_limit", "Withdrawal limit exceeded"),
+        186 => ("expired_card", "Expired card"),
+        187 => ("invalid_card", "Invalid card"),
+        197 => ("three_d_secure_denied", "3-D Secure denied"),
+        201 => ("unknown_result", "The result is not known yet"),
+        202 => ("sca_required", "Strong authentication required"),
+        _ => return Ok(()),
+    };
+    Err(Cause::new(code, text))
+}
+
+/// What the wallet says to a refund; the special amounts are published as well.
+pub fn refund(amount: Money) -> Result<(), StepProblem> {
+    match amount.minor() {
+        123 => Err(StepProblem::RefundImpossible),
+        124 => Err(StepProblem::RefundTooLate),
+        _ => Ok(()),
+    }
+}
+
+/// What becomes of money that is to be paid out. An amount that ends in `.13` is turned down, so
+/// that a late refusal can be tried.
+pub fn pay_out(amount: Money) -> Answer {
+    if amount.fixed().ends_with(".13") {
+        Answer::Declined(domain::payout::insufficient_funds())
+    } else {
+        Answer::Approved
     }
 }
 

@@ -78,7 +78,7 @@ async fn keep(app: &App) -> Result<(), Failure> {
 /// `GET /sandbox/clock`.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    match admitted(&app, &head) {
+    match admitted(&app, &head).await {
         Ok(_) => shown(&app),
         Err(response) => *response,
     }
@@ -98,7 +98,7 @@ struct Advance {
 /// `POST /sandbox/clock`.
 pub async fn advance(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    if let Err(response) = admitted(&app, &head) {
+    if let Err(response) = admitted(&app, &head).await {
         return *response;
     }
     let body = match pipeline::read(body, BODY_MAX).await {

@@ -59,18 +59,18 @@ pub async fn list(app: &App, bill: Option<&WireId>) -> Result<Vec<DeliveryRow>, 
         Some(wire) => Some(find(app, wire).await?),
         None => None,
     };
-    of_bill(app, demo, bill).await
+    about(app, demo, bill.as_ref().map(BillId::as_str)).await
 }
 
-/// The deliveries of a bill, or the newest ones.
-pub async fn of_bill(
+/// The deliveries about an object of this id of ours, or the newest ones.
+pub async fn about(
     app: &App,
     demo: &Demo,
-    bill: Option<BillId>,
+    object: Option<&str>,
 ) -> Result<Vec<DeliveryRow>, Failure> {
     let caller = &demo.caller;
-    let seen = match bill {
-        Some(bill) => deliveries::about(app, caller, bill.as_str()).await?,
+    let seen = match object {
+        Some(object) => deliveries::about(app, caller, object).await?,
         None => {
             let newest = Filter {
                 merchant: caller.merchant.id.clone(),

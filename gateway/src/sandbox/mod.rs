@@ -1,8 +1,11 @@
 //! The sandbox: one demo merchant with known credentials, a simulator to drive, a demo shop to
 //! look at. None of it exists under `florin serve`.
 
+pub mod cards;
 pub mod clock;
 pub mod deliveries;
+mod gifts;
+pub mod payouts;
 pub mod shop;
 pub mod simulate;
 
@@ -14,12 +17,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use domain::{Caller, Currency, Merchant, Mode, Secret};
+use domain::{Caller, Credential, Currency, Merchant, Mode, PaymentSettings, Programme, Secret};
 use serde::{Deserialize, Serialize};
 use store::tables::merchants as table;
 
 use crate::app::App;
-use crate::operations::{Failure, merchants};
+use crate::operations::accounts::{self, Account};
+use crate::operations::{self, Failure, merchants, providers};
 
 /// The demo merchant's name.
 pub const SHOP: &str = "Demo Shop";
@@ -122,6 +126,7 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/sandbox/simulate", post(simulate::simulate))
         .route("/sandbox/clock", get(clock::show).post(clock::advance))
+        .route("/sandbox/gift-cards", post(cards::gift_card))
         .route("/sandbox/ledger", get(simulate::ledger))
         .route("/sandbox/webhooks", get(simulate::webhooks))
         .route(
@@ -223,19 +228,87 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
         mode: Mode::Test,
     };
     let key = Secret::new(credentials.hitpay.api_key.clone());
-    if merchants::by_key(app, "hitpay", &key).await?.is_none() {
-        let (at, digest, owner) = (app.moment(), key.digest(), caller.clone());
-        app.store
-            .write("demo_key", move |tx| {
-                table::revoke_keys(tx, &owner, "hitpay", at.now)?;
-                Ok(table::insert_key(tx, &digest, &owner, "hitpay", at.now)?)
-            })
-            .await?;
-    }
+    let_in(app, &caller, "hitpay", Credential::Key(key)).await?;
     let salt = Secret::new(credentials.hitpay.salt.clone());
     merchants::put_salt(app, "hitpay", &caller, &salt).await?;
+    let vipps = &credentials.vipps;
+    let account = Account {
+        id: vipps.client_id.clone(),
+        secret: Secret::new(vipps.client_secret.clone()),
+        keys: vec![Secret::new(vipps.subscription_key.clone())],
+        number: vipps.merchant_serial_number.clone(),
+    };
+    accounts::admit(app, &dialects::vipps::Vipps, &caller, &account).await?;
+    let_numipay_in(app, &caller, &credentials.numipay).await?;
+    gift_cards(app, &caller, &credentials.igivepay).await?;
     Ok(Demo {
         caller,
         credentials,
     })
+}
+
+/// Lets a credential of Demo Shop in, in place of what was let in before.
+async fn let_in(
+    app: &App,
+    caller: &Caller,
+    dialect: &'static str,
+    credential: Credential,
+) -> Result<(), Failure> {
+    let Some(digest) = credential.digest() else {
+        return Err(store::Fault("an account is let in part by part".to_owned()).into());
+    };
+    if merchants::by_key(app, dialect, &digest).await?.is_some() {
+        return Ok(());
+    }
+    let (at, owner) = (app.moment(), caller.clone());
+    app.store
+        .write("demo_key", move |tx| {
+            table::revoke_keys(tx, &owner, dialect, at.now)?;
+            Ok(table::insert_key(tx, &digest, &owner, dialect, at.now)?)
+        })
+        .await
+}
+
+/// Demo Shop sells gift cards, and takes them for everything.
+async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(), Failure> {
+    let pair = Credential::Pair {
+        id: client.client_id.clone(),
+        secret: Secret::new(client.client_secret.clone()),
+    };
+    let_in(app, caller, "igivepay", pair).await?;
+    let secret = Secret::new(client.client_secret.clone());
+    merchants::put_salt(app, "igivepay", caller, &secret).await?;
+    let known = operations::gift_cards::programme(app, caller).await?;
+    if known.is_none() {
+        let programme = Programme {
+            // The prefix that the provider's own test cards have.
+            prefix: "957841110050".to_owned(),
+            rest_by: vec!["card".to_owned(), "wallet".to_owned()],
+            everywhere: true,
+            ..Programme::default()
+        };
+        operations::gift_cards::put_programme(app, caller, programme).await?;
+    }
+    Ok(())
+}
+
+/// Numipay's key and password; card data in calls and payouts without the customer's step, unless
+/// somebody has settled that otherwise.
+async fn let_numipay_in(app: &App, caller: &Caller, known: &Numipay) -> Result<(), Failure> {
+    let name = dialects::numipay::NAME;
+    let key = Secret::new(known.api_key.clone());
+    let_in(app, caller, name, Credential::Key(key)).await?;
+    let password = Secret::new(known.signature_password.clone());
+    merchants::put_salt(app, name, caller, &password).await?;
+    let (merchant, mode) = (&caller.merchant.id, caller.mode);
+    let usual = PaymentSettings::usual(mode);
+    if providers::settings(app, merchant, mode).await? != usual {
+        return Ok(());
+    }
+    let everything = PaymentSettings {
+        cards_in_calls: true,
+        payout_user_step: false,
+        ..usual
+    };
+    providers::put_settings(app, merchant, mode, everything).await
 }

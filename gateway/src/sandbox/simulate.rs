@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
 use domain::payment::Cause;
 use domain::{
-    Bill, BillState, BillView, Caller, DeliveryId, Object, Refusal, Reply, Secret, Timestamp,
-    WireId,
+    Bill, BillState, BillView, Caller, DeliveryId, Object, Refusal, Reply, ReservationReply,
+    ReservationView, Secret, Timestamp, WireId,
 };
 use http::StatusCode;
 use http::request::Parts;
@@ -21,47 +21,68 @@ use serde_json::{Value, json};
 use store::tables::{bills as table, payments as payment_table};
 use store::{Fault, Tx};
 
-use super::{Demo, deliveries};
+use super::payouts::{self, Wish};
+use super::{Demo, deliveries, gifts};
 use crate::app::App;
 use crate::http::pipeline::{self, plain};
 use crate::http::server::Peer;
 use crate::operations::payments::{self, Paid};
-use crate::operations::{self, Failure, bills};
+use crate::operations::reservations::{self, Response as Answered};
+use crate::operations::{self, Failure, bills, deposits, tokens};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
 pub(super) const BODY_MAX: usize = 16 * 1024;
 
+/// The body of a call.
 #[derive(Deserialize)]
-struct Simulate {
+pub(super) struct Simulate {
     payment: String,
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     method: Option<String>,
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     #[serde(default, rename = "final")]
-    for_good: bool,
+    pub(super) for_good: bool,
     dialect: Option<String>,
+    pub(super) cards: Option<Vec<gifts::GiftCard>>,
 }
 
+/// What the customer does.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Outcome {
+pub(super) enum Outcome {
     Approve,
     Decline,
     Abort,
     Expire,
 }
 
+impl Simulate {
+    /// What is wanted of a payout.
+    fn wish(&self) -> Wish {
+        let reason = self.reason.as_deref().unwrap_or(NO_FUNDS);
+        match self.outcome {
+            Outcome::Approve => Wish::Approve,
+            Outcome::Decline => Wish::Decline(reason.to_owned()),
+            Outcome::Abort => Wish::Abort,
+            Outcome::Expire => Wish::Expire,
+        }
+    }
+}
+
+/// Why a Numipay provider says no if nobody gives a reason.
+const NO_FUNDS: &str = "Insufficient funds";
+
 /// A bill and the dialect it came through.
-struct Found {
-    dialect: &'static dyn Dialect,
-    bill: Bill,
+pub(super) struct Found {
+    pub(super) dialect: &'static dyn Dialect,
+    pub(super) bill: Bill,
 }
 
 /// `POST /sandbox/simulate`.
 pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let demo = match admitted(&app, &head) {
+    let demo = match admitted(&app, &head).await {
         Ok(demo) => demo,
         Err(response) => return *response,
     };
@@ -84,8 +105,28 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
 }
 
 async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, Failure> {
-    let found = find(app, demo, &wanted.payment, wanted.dialect.as_deref()).await?;
-    let view = act(app, &found, wanted).await?;
+    let only = wanted.dialect.as_deref();
+    let payout = payouts::named(app, demo, &wanted.payment, only).await?;
+    let found = find(app, demo, &wanted.payment, only).await;
+    if let Some(payout) = payout {
+        // Of a payout and a payment of one name the newer one is meant.
+        let newer = match &found {
+            Ok(found) => found.bill.head.created > payout.head.created,
+            Err(_) => false,
+        };
+        if !newer {
+            return payouts::simulate(app, &payout, wanted.wish()).await;
+        }
+    }
+    let found = found?;
+    if let Some(view) = reservations::of_bill(app, &found.bill.head.id).await? {
+        return answer_reservation(app, &found, view, wanted).await;
+    }
+    let view = if gifts::concerns(&found.bill, wanted) {
+        gifts::pay(app, demo, &found, wanted).await?
+    } else {
+        act(app, &found, wanted).await?
+    };
     Ok(status(app, found.dialect, view))
 }
 
@@ -96,27 +137,31 @@ pub async fn act_as_payer(app: &App, demo: &Demo, wanted: Value) -> Result<Value
 }
 
 /// Does what the customer would do; gives the bill afterwards.
-async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
+pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
     let (dialect, bill) = (found.dialect, &found.bill);
     let id = &bill.head.wire;
-    let method = wanted
-        .method
-        .as_deref()
-        .unwrap_or_else(|| usual(&bill.ask.methods));
+    let method = method(&bill.ask.methods, wanted.method.as_deref());
+    let numipay = dialect.profile().name == dialects::numipay::NAME;
     match wanted.outcome {
         Outcome::Approve => {
             let paid = payments::simulate(app, dialect, id, method, Answer::Approved).await?;
             after(app, dialect, id, paid).await
         }
         Outcome::Decline => {
-            let text = wanted.reason.as_deref().unwrap_or("Do not honor");
+            let usual = if numipay { NO_FUNDS } else { "Do not honor" };
+            let text = wanted.reason.as_deref().unwrap_or(usual);
             let cause = Cause::new("card_declined", text);
             let answer = Answer::Declined(cause.clone());
             let declined = payments::simulate(app, dialect, id, method, answer).await?;
-            if !wanted.for_good {
+            // A provider's no is final for Numipay by itself.
+            if numipay || !wanted.for_good {
                 return after(app, dialect, id, declined).await;
             }
             payments::fail_for_good(app, dialect, id, cause).await?;
+            bills::for_page(app, dialect, id).await
+        }
+        Outcome::Abort if numipay => {
+            deposits::cancel(app, dialect, id).await?;
             bills::for_page(app, dialect, id).await
         }
         // The payer leaves; the bill stays as it is, if it can still be paid.
@@ -132,11 +177,41 @@ async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Fa
     }
 }
 
-/// The method a payer would use if nobody says which.
-fn usual(methods: &[String]) -> &str {
-    let card = methods.iter().find(|method| *method == "card");
-    card.or_else(|| methods.first())
-        .map_or("card", String::as_str)
+/// The same for a reservation: the payer's phone answers.
+async fn answer_reservation(
+    app: &App,
+    found: &Found,
+    view: ReservationView,
+    wanted: &Simulate,
+) -> Result<Value, Failure> {
+    let text = wanted.reason.as_deref().unwrap_or("Do not honor");
+    let response = match wanted.outcome {
+        Outcome::Approve => Answered::Approve,
+        Outcome::Decline => Answered::Decline(Cause::new("card_declined", text)),
+        Outcome::Abort => Answered::Abort,
+        Outcome::Expire => Answered::Expire,
+    };
+    let token = &view.bill.head.wire;
+    let view = reservations::respond_to(app, found.dialect, token, response).await?;
+    let reference = view.bill.ask.reference.clone();
+    let (head, ()) = http::Request::new(()).into_parts();
+    let shown = Reply::Reservation(Box::new(ReservationReply::Shown(view)));
+    let answer = found.dialect.encode(&app.site, &head, &shown);
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    Ok(json!({"payment": reference, "status": answer.get("state")}))
+}
+
+/// The method that is meant: as it is named, or the simulated provider of that kind; if nobody
+/// says which, the one a payer would use.
+fn method<'a>(methods: &'a [String], wanted: Option<&'a str>) -> &'a str {
+    let known = |name: &str| methods.iter().find(|method| *method == name);
+    let usual = || known("card").or_else(|| methods.first());
+    match wanted {
+        None => usual().map_or("card", String::as_str),
+        Some(wanted) => known(wanted)
+            .or_else(|| known(&format!("sim-{wanted}")))
+            .map_or(wanted, String::as_str),
+    }
 }
 
 /// The bill after a try.
@@ -211,7 +286,7 @@ fn search(
 /// `GET /sandbox/ledger`.
 pub async fn ledger(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    if let Err(response) = admitted(&app, &head) {
+    if let Err(response) = admitted(&app, &head).await {
         return *response;
     }
     match operations::ledger::summary(&app).await {
@@ -259,16 +334,19 @@ pub async fn webhooks(
     request: Request,
 ) -> Response {
     let (head, _) = request.into_parts();
-    let demo = match admitted(&app, &head) {
+    let demo = match admitted(&app, &head).await {
         Ok(demo) => demo,
         Err(response) => return *response,
     };
     let listed = async {
-        let bill = match &which.payment {
-            Some(name) => Some(find(&app, demo, name, None).await?.bill.head.id),
+        let object = match &which.payment {
+            Some(name) => match payouts::named(&app, demo, name, None).await? {
+                Some(payout) => Some(payout.head.id.to_string()),
+                None => Some(find(&app, demo, name, None).await?.bill.head.id.to_string()),
+            },
             None => None,
         };
-        deliveries::of_bill(&app, demo, bill).await
+        deliveries::about(&app, demo, object.as_deref()).await
     };
     match listed.await {
         Ok(rows) => {
@@ -286,7 +364,7 @@ pub async fn resend(
     request: Request,
 ) -> Response {
     let (head, _) = request.into_parts();
-    if let Err(response) = admitted(&app, &head) {
+    if let Err(response) = admitted(&app, &head).await {
         return *response;
     }
     let done = match DeliveryId::parse(&delivery) {
@@ -300,7 +378,7 @@ pub async fn resend(
 }
 
 /// Lets in the demo merchant by any of its credentials, and anyone on this machine without one.
-pub(super) fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
+pub(super) async fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<Response>> {
     let Some(demo) = &app.demo else {
         return Err(Box::new(plain(StatusCode::NOT_FOUND, "Not Found")));
     };
@@ -329,8 +407,7 @@ pub(super) fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<R
             is("client_id", &known.vipps.client_id),
             is("client_secret", &known.vipps.client_secret),
         ),
-        // No bearer token is issued by this version.
-        header("authorization").map(|_| false),
+        bearer(app, demo, header("authorization")).await,
     ];
     let mut shown = shown.into_iter().flatten().peekable();
     let here = head
@@ -343,6 +420,19 @@ pub(super) fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo, Box<R
     let message = "Show a credential of the demo merchant (they are in sandbox.json), or call \
                    from this machine without one";
     Err(Box::new(plain(StatusCode::UNAUTHORIZED, message)))
+}
+
+/// Is this a bearer token of the demo merchant?
+async fn bearer(app: &App, demo: &Demo, header: Option<Secret>) -> Option<bool> {
+    let header = header?;
+    let token = match header.expose().split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => "",
+    };
+    let token = Secret::new(token.to_owned());
+    let known = tokens::check(app, &dialects::vipps::Vipps, &token).await;
+    let own = (demo.caller.merchant.id.clone(), demo.caller.mode);
+    Some(known.is_ok_and(|known| known == own))
 }
 
 pub(super) fn failed(failure: &Failure) -> Response {
@@ -366,8 +456,13 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
         Refusal::Expired => (StatusCode::CONFLICT, "The payment has expired".to_owned()),
         Refusal::Failed => (StatusCode::CONFLICT, "The payment has failed".to_owned()),
         Refusal::Withdrawn => (StatusCode::CONFLICT, "The payment was deleted".to_owned()),
+        Refusal::WrongState(state) => (
+            StatusCode::CONFLICT,
+            format!("Not possible: it is {}", state.replace('_', " ")),
+        ),
         Refusal::TryUnderWay => (StatusCode::CONFLICT, "A try is under way".to_owned()),
         Refusal::TooManyTries => (StatusCode::CONFLICT, "Too many declined tries".to_owned()),
+        Refusal::Step(problem) => (StatusCode::CONFLICT, format!("Not possible: {problem:?}")),
         Refusal::NoMethod => (
             StatusCode::CONFLICT,
             "The payment cannot be paid by this method".to_owned(),
@@ -380,6 +475,15 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             "Service unavailable".to_owned(),
         ),
+        Refusal::Card(why) => (
+            StatusCode::CONFLICT,
+            format!("The gift card cannot be used ({})", why.name()),
+        ),
+        Refusal::TooManyCalls(wait) => {
+            let message = "Too many wrong tries";
+            let response = plain(StatusCode::TOO_MANY_REQUESTS, message);
+            return crate::web::shell::retry_after(response, *wait);
+        }
         other => (
             StatusCode::BAD_REQUEST,
             format!("Not possible ({})", other.name()),

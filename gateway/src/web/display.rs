@@ -59,7 +59,10 @@ pub fn amount(money: Money) -> String {
 /// unknown code is shown with blanks.
 pub fn method(w: &Words, code: &str) -> String {
     let name = match code {
-        "card" => w.method_card.0,
+        "card" | "sim-card" => w.method_card.0,
+        "sim-wallet" => w.method_wallet.0,
+        "sim-bank" => w.method_bank.0,
+        "gift_card" => w.method_gift.0,
         "paynow_online" => "PayNow",
         "wechat" | "wechat_pay" => "WeChat Pay",
         "alipay" => "Alipay",

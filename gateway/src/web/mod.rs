@@ -5,6 +5,7 @@
 //! somebody typed is ever markup; a page asks `operations` and decides nothing itself.
 
 pub mod assets;
+pub mod cashier;
 pub mod checkout;
 pub mod display;
 pub mod docs;
@@ -34,12 +35,22 @@ pub fn routes() -> Router<Arc<App>> {
     let receipt = "/payment-request/{at_slug}/{id}/checkout/receipt";
     let link = get(checkout::link::show).post(checkout::link::submit);
     let challenge = get(simulator::show).post(simulator::submit);
+    let paying = get(checkout::pay::show).post(checkout::pay::submit);
     Router::new()
         .route(checkout, get(checkout::show).post(checkout::submit))
         .route(receipt, get(checkout::receipt))
         .route("/payment-request/{at_slug}", link.clone())
         .route("/payment-request/{at_slug}/", link)
+        .route("/pay/{id}", paying.clone())
+        .route("/pay/{id}/", paying)
+        .route("/docs-v1", get(docs::igivepay))
+        .route("/docs-v1/", get(docs::igivepay))
         .route("/simulator/challenge/{attempt}", challenge)
+        .route("/cashier/{token}", get(cashier::show).post(cashier::submit))
+        .route(
+            "/3ds/{token}",
+            get(cashier::secure::show).post(cashier::secure::submit),
+        )
         .route("/docs", get(docs::list))
         .route("/docs/{dialect}", get(docs::show))
         .route("/docs/{dialect}/openapi.json", get(docs::raw))
@@ -52,6 +63,10 @@ pub fn routes() -> Router<Arc<App>> {
 pub fn sandbox_routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(sandbox::home::show))
+        .route(
+            "/card-gen",
+            get(sandbox::card_gen::show).post(sandbox::card_gen::submit),
+        )
         .route("/sandbox/try", post(sandbox::home::begin))
         .route("/sandbox/shop/return", get(sandbox::shop::show))
         .route("/sandbox/deliveries", get(sandbox::deliveries::show))

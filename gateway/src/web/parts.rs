@@ -6,7 +6,7 @@ use domain::{BillView, Mode};
 use super::assets;
 use super::display::{self, When};
 use super::shell::web_address;
-use super::words::Words;
+use super::words::{Text, Words};
 
 /// What the frame of a page needs.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ impl Head {
 /// What is being paid, in sight at every step.
 #[derive(Clone, Debug)]
 pub struct Summary {
+    /// What it is a summary of.
+    pub label: Text,
     /// The merchant's name, as typed by the merchant.
     pub merchant: String,
     /// How much.
@@ -67,6 +69,7 @@ impl Summary {
     pub fn new(w: &Words, view: &BillView) -> Self {
         let ask = &view.bill.ask;
         Self {
+            label: w.summary_label,
             merchant: view.merchant.name.clone(),
             amount: display::amount(ask.amount),
             purpose: filled(&ask.purpose),

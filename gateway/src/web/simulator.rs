@@ -91,7 +91,7 @@ pub async fn show(
 ) -> Response {
     let shell = Shell::new(&app.site, &headers);
     match open(&app, &attempt).await {
-        Ok(challenge) => page(&app, shell, challenge, StatusCode::OK),
+        Ok(challenge) => page(&app, shell, challenge, StatusCode::OK).await,
         Err(failure) => errors::failed(&shell, &failure),
     }
 }
@@ -112,17 +112,17 @@ pub async fn submit(
         Err(failure) => return errors::failed(&shell, &failure),
     };
     if !challenge.open {
-        return page(&app, shell, challenge, StatusCode::CONFLICT);
+        return page(&app, shell, challenge, StatusCode::CONFLICT).await;
     }
     let answer = match form.get("outcome") {
         "approve" => Answer::Approve,
         "decline" => Answer::Decline,
         "leave" | "abort" => Answer::Abort,
-        _ => return page(&app, shell, challenge, StatusCode::UNPROCESSABLE_ENTITY),
+        _ => return page(&app, shell, challenge, StatusCode::UNPROCESSABLE_ENTITY).await,
     };
     let left = matches!(answer, Answer::Abort);
     let answered = payments::answer(&app, &challenge.attempt, answer).await;
-    let Some(visit) = Visit::of(&app, shell, challenge.view.clone()) else {
+    let Some(visit) = Visit::of(&app, shell, challenge.view.clone()).await else {
         return errors::missing(&shell);
     };
     let method = &challenge.payment.head.method;
@@ -142,6 +142,7 @@ pub async fn submit(
                 over,
                 StatusCode::CONFLICT,
             )
+            .await
         }
         Err(Failure::Refused(refusal)) => visit.refused(method, &refusal).await,
         Err(failure) => errors::failed(&shell, &failure),
@@ -162,8 +163,8 @@ async fn open(app: &App, attempt: &str) -> Result<Challenge, Failure> {
     }
 }
 
-fn page(app: &App, shell: Shell, challenge: Challenge, status: StatusCode) -> Response {
-    match Visit::of(app, shell, challenge.view.clone()) {
+async fn page(app: &App, shell: Shell<'_>, challenge: Challenge, status: StatusCode) -> Response {
+    match Visit::of(app, shell, challenge.view.clone()).await {
         Some(visit) => visit.answer(
             status,
             &SimulatorPage::new(shell.w, &challenge, &visit.path()),

@@ -7,13 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::limits::{ATTEMPT_DEADLINE, IDEMPOTENCY_KEPT, SWEEP_MAX};
-use store::tables::{attempts, bills as bills_table};
+use domain::limits::{ATTEMPT_DEADLINE, HOLD_MAX, IDEMPOTENCY_KEPT, SWEEP_MAX};
+use store::tables::{
+    attempts, bills as bills_table, payments as payments_table, payouts as payouts_table,
+    reservations as reservations_table,
+};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::operations::{Failure, bills, endpoints, payments};
+use crate::operations::{
+    Failure, bills, covering, endpoints, gift_cards, payments, payouts, reservations,
+};
 
 /// How often due work is looked for.
 const POLL: Duration = Duration::from_millis(500);
@@ -38,12 +43,18 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let _ = webhooks.await;
 }
 
-/// Everything that is due but webhooks: expired bills, attempts without an answer, old keys.
+/// Everything that is due but webhooks: expired bills, reservations past their deadline, payouts,
+/// attempts without an answer, gift cards whose time is over, old keys.
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}
+    while reservations::release_due(app).await? == SWEEP_MAX as usize {}
+    while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
     payments::resolve_asked(app).await?;
     while endpoints::empty_removed(app).await? {}
+    while covering::free_old(app).await? == SWEEP_MAX as usize {}
+    while gift_cards::expire_due(app).await? >= SWEEP_MAX as usize {}
+    gift_cards::forget_guesses(app).await?;
     let before = app.clock.now().minus(IDEMPOTENCY_KEPT);
     let old = app
         .store
@@ -69,16 +80,30 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
         .read("next_due", move |tx| {
             let asked = attempts::next_asked(tx, after.minus(ATTEMPT_DEADLINE))?;
             let asked = asked.map(|asked| asked.plus(ATTEMPT_DEADLINE));
-            Ok([bills_table::next_due(tx, after)?, asked])
+            let release = reservations_table::next_due(tx, after)?;
+            let held = payments_table::next_hold(tx, after.minus(HOLD_MAX))?;
+            Ok([
+                bills_table::next_due(tx, after)?,
+                payouts_table::next_due(tx, after)?,
+                asked,
+                release,
+                held.map(|since| since.plus(HOLD_MAX)),
+                store::tables::gift_cards::next_due(tx, after)?,
+            ])
         })
         .await?;
     let delivery = webhooks::next_due(app, after).await?;
     Ok(own.into_iter().chain([delivery]).flatten().min())
 }
 
-/// Before the first request, when this process is the only one on its database: whatever a dead
+/// Before the first request: if this process is the only one on its database, whatever a dead
 /// process left under way is taken up again at once.
 pub async fn take_over(app: &App) -> Result<(), Failure> {
+    if app.store.takes_many_nodes() {
+        // What is under way may be another node's. What a dead one held comes back by time alone:
+        // leases run out, and attempts without an answer are asked for after their deadline.
+        return Ok(());
+    }
     let now = app.clock.now();
     app.store
         .write("free_leases", move |tx| {

@@ -43,11 +43,7 @@ impl Lab {
             entropy: Entropy::seeded(1),
             outbound: Outbound::Scripted(script),
             vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
-            site: dialects::Site {
-                public_url: "http://127.0.0.1".to_owned(),
-                insecure_targets: true,
-                hitpay: dialects::hitpay::Options::default(),
-            },
+            site: dialects::Site::sandbox("http://127.0.0.1"),
             demo: None,
             delivery: BTreeMap::new(),
         });
@@ -100,6 +96,14 @@ impl Lab {
             .iter()
             .filter(|a| a.account.starts_with("merchant:"));
         of.map(|account| account.minor).sum()
+    }
+
+    /// The bytes of every file of the database.
+    pub fn files(&self) -> Vec<Vec<u8>> {
+        std::fs::read_dir(self._folder.path())
+            .unwrap()
+            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+            .collect()
     }
 
     pub async fn ledger_is_whole(&self) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 pub struct Client {
     stream: BufReader<TcpStream>,
     key: String,
+    headers: String,
 }
 
 pub struct Answer {
@@ -26,7 +27,17 @@ impl Client {
         Ok(Self {
             stream: BufReader::new(stream),
             key: key.to_owned(),
+            headers: String::new(),
         })
+    }
+
+    /// The same connection with more headers on every request.
+    pub fn with_headers(mut self, headers: &[(&str, &str)]) -> Self {
+        self.headers = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        self
     }
 
     /// The same connection under another key.
@@ -52,10 +63,14 @@ impl Client {
         body: impl AsRef<[u8]>,
     ) -> Result<Answer> {
         let body = body.as_ref();
+        let key = match self.key.as_str() {
+            "" => String::new(),
+            key => format!("x-business-api-key: {key}\r\n"),
+        };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nx-business-api-key: {}\r\n\
-             content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
-            self.key,
+            "{method} {path} HTTP/1.1\r\nhost: x\r\n{key}content-type: {kind}\r\n{}\
+             content-length: {}\r\n\r\n",
+            self.headers,
             body.len()
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
@@ -71,7 +86,7 @@ impl Client {
 }
 
 /// The head, in lower case, and the body of a message.
-fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
+pub fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
     let mut head = String::new();
     let mut length = 0;
     loop {

@@ -512,11 +512,7 @@ fn open(path: &Path, clock: &Clock, shop: &Arc<Shop>, seed: u64) -> App {
         entropy: Entropy::seeded(seed),
         outbound: Outbound::Scripted(Arc::new(script)),
         vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
-        site: dialects::Site {
-            public_url: "http://127.0.0.1".to_owned(),
-            insecure_targets: true,
-            hitpay: dialects::hitpay::Options::default(),
-        },
+        site: dialects::Site::sandbox("http://127.0.0.1"),
         demo: None,
         delivery: BTreeMap::new(),
     })

@@ -142,6 +142,7 @@ pub fn checkout(view: &BillView) -> Checkout<'_> {
         path,
         once: "f3a9-once".to_owned(),
         returns: true,
+        cover: None,
     }
 }
 

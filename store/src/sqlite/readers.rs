@@ -67,21 +67,21 @@ fn run(connection: &Connection, jobs: &Mutex<Receiver<Job>>) {
 fn read(connection: &Connection, job: &mut Job) {
     let begun = connection.execute_batch("BEGIN");
     if let Err(error) = begun {
-        (job.step)(Step::Spoil(Fault(format!(
+        (job.step)(Step::Spoil(Failure::Fault(Fault(format!(
             "{}: {}",
             job.name,
             plain(&error)
-        ))));
+        )))));
         return;
     }
     let mut adapter = Adapter(connection);
     let mut tx = Tx::new(&mut adapter, 0);
     if catch_unwind(AssertUnwindSafe(|| (job.step)(Step::Run(&mut tx)))).is_err() {
         metrics::counter!("florin_panics_total", "where" => "reader").increment(1);
-        (job.step)(Step::Spoil(Fault(format!(
+        (job.step)(Step::Spoil(Failure::Fault(Fault(format!(
             "{}: a rule was broken (panic)",
             job.name
-        ))));
+        )))));
     }
     // Nothing was written; ending the snapshot cannot lose anything.
     let _ = connection.execute_batch("ROLLBACK");

@@ -120,7 +120,7 @@ fn group(connection: &Connection, options: Options, jobs: &Receiver<Job>, first:
         // Nothing was promised yet: everyone is told that it did not happen.
         let _ = sql(connection, "ROLLBACK");
         for job in &mut done {
-            (job.step)(Step::Spoil(Fault(format!("{}: {fault}", job.name))));
+            (job.step)(Step::Spoil(Fault(format!("{}: {fault}", job.name)).into()));
         }
     }
     metrics::counter!("florin_store_commits_total").increment(1);
@@ -160,10 +160,10 @@ fn guarded(connection: &Connection, job: &mut Job) -> bool {
         Ok(keep) => keep,
         Err(_) => {
             metrics::counter!("florin_panics_total", "where" => "writer").increment(1);
-            (job.step)(Step::Spoil(Fault(format!(
+            (job.step)(Step::Spoil(Failure::Fault(Fault(format!(
                 "{}: a rule was broken (panic)",
                 job.name
-            ))))
+            )))))
         }
     }
 }

@@ -3,8 +3,10 @@
 //! Each writer owns a lane, and each lane is one chain: several writers (nodes on PostgreSQL)
 //! append without waiting for each other, and each chain is checked on its own.
 
-use domain::ledger::{ChainHash, CurrencyTotals, Entry, Reason};
-use domain::{AccountId, Currency, Journal, Mode, Money, Payment, PaymentId, Timestamp, Transfer};
+use domain::ledger::{ChainHash, CurrencyTotals, Entry, Reason, Subject};
+use domain::{
+    AccountId, Currency, GiftCard, Journal, Mode, Money, Payment, Payout, Timestamp, Transfer,
+};
 
 use super::mode;
 use crate::sql::{Row, Value};
@@ -12,13 +14,25 @@ use crate::{Fault, Tx};
 
 const TAIL: &str = "SELECT place, hash FROM transfers WHERE lane = ?1 ORDER BY place DESC LIMIT 1";
 const INSERT: &str = "INSERT INTO transfers \
-    (lane, place, at, mode, payment, debit, credit, amount, currency, reason, hash) \
+    (lane, place, at, mode, about, debit, credit, amount, currency, reason, hash) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const LANES: &str = "SELECT DISTINCT lane FROM transfers ORDER BY lane";
-const AFTER: &str = "SELECT lane, place, at, mode, payment, debit, credit, amount, currency, \
+const AFTER: &str = "SELECT lane, place, at, mode, about, debit, credit, amount, currency, \
     reason, hash FROM transfers WHERE lane = ?1 AND place > ?2 ORDER BY place LIMIT ?3";
-const OF_PAYMENT: &str = "SELECT lane, place, at, mode, payment, debit, credit, amount, currency, \
-    reason, hash FROM transfers WHERE payment = ?1 ORDER BY lane, place";
+const OF: &str = "SELECT lane, place, at, mode, about, debit, credit, amount, currency, \
+    reason, hash FROM transfers WHERE about = ?1 ORDER BY lane, place";
+const NEXT_LANE: &str = "SELECT MIN(lane) FROM transfers WHERE lane > ?1";
+const SNAPSHOT: &str = "SELECT place, minor FROM balances \
+    WHERE account = ?1 AND mode = ?2 AND currency = ?3 AND lane = ?4";
+const MOVED: &str = "SELECT \
+    CAST(SUM(CASE WHEN credit = ?1 THEN amount ELSE -amount END) AS BIGINT) \
+    FROM transfers WHERE lane = ?4 AND place > ?5 AND place <= ?6 \
+    AND mode = ?2 AND currency = ?3 AND (credit = ?1 OR debit = ?1)";
+const PUT_SNAPSHOT: &str = "INSERT INTO balances (account, mode, currency, lane, place, minor) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (account, mode, currency, lane) DO UPDATE \
+    SET place = excluded.place, minor = excluded.minor";
+const SNAPSHOTS: &str = "SELECT account, mode, currency, lane, place, minor FROM balances \
+    ORDER BY account, mode, currency, lane";
 const TOTALS: &str = "SELECT currency, CAST(SUM(amount) AS BIGINT) FROM transfers \
     GROUP BY currency ORDER BY currency";
 const BALANCES: &str = "SELECT account, currency, CAST(SUM(amount) AS BIGINT) FROM ( \
@@ -27,7 +41,20 @@ const BALANCES: &str = "SELECT account, currency, CAST(SUM(amount) AS BIGINT) FR
     ) AS moves GROUP BY account, currency HAVING SUM(amount) <> 0 ORDER BY account, currency";
 
 /// See [`super::statements`].
-pub const STATEMENTS: &[&str] = &[TAIL, INSERT, LANES, AFTER, OF_PAYMENT, TOTALS, BALANCES];
+pub const STATEMENTS: &[&str] = &[
+    TAIL,
+    INSERT,
+    LANES,
+    AFTER,
+    OF,
+    NEXT_LANE,
+    SNAPSHOT,
+    MOVED,
+    PUT_SNAPSHOT,
+    SNAPSHOTS,
+    TOTALS,
+    BALANCES,
+];
 
 /// A balance: what an account received less what it gave, in minor units.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +83,39 @@ pub fn post(
     journal: &Journal,
     now: Timestamp,
 ) -> Result<(), Fault> {
+    let about = Subject::Payment(payment.head.id.clone());
+    append(tx, payment.head.mode, &about, journal, now)
+}
+
+/// Appends a payout's journal to the lane of this transaction.
+pub fn post_payout(
+    tx: &mut Tx<'_>,
+    payout: &Payout,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let about = Subject::Payout(payout.head.id.clone());
+    append(tx, payout.head.mode, &about, journal, now)
+}
+
+/// Appends what a gift card moved without a payment.
+pub fn post_card(
+    tx: &mut Tx<'_>,
+    card: &GiftCard,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let about = Subject::Card(card.head.id.clone());
+    append(tx, card.head.mode, &about, journal, now)
+}
+
+fn append(
+    tx: &mut Tx<'_>,
+    mode: Mode,
+    about: &Subject,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<(), Fault> {
     if journal.transfers().is_empty() {
         return Ok(());
     }
@@ -70,8 +130,8 @@ pub fn post(
             lane,
             place,
             at: now,
-            mode: payment.head.mode,
-            payment: payment.head.id.clone(),
+            mode,
+            about: about.clone(),
             transfer: transfer.clone(),
         };
         hash = entry.hash(&hash);
@@ -87,7 +147,7 @@ fn insert(tx: &mut Tx<'_>, entry: &Entry, hash: &ChainHash) -> Result<(), Fault>
         entry.place.into(),
         entry.at.into(),
         entry.mode.as_str().into(),
-        entry.payment.as_str().into(),
+        entry.about.as_str().into(),
         entry.transfer.debit().to_string().into(),
         entry.transfer.credit().to_string().into(),
         amount.minor().into(),
@@ -112,12 +172,126 @@ pub fn after(tx: &mut Tx<'_>, lane: i64, place: i64, limit: u32) -> Result<Vec<L
         .collect()
 }
 
-/// The transfers of one payment.
-pub fn of_payment(tx: &mut Tx<'_>, payment: &PaymentId) -> Result<Vec<Link>, Fault> {
-    tx.query(OF_PAYMENT, &[payment.as_str().into()])?
-        .iter()
-        .map(link)
+/// An account in one mode and currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purse {
+    /// The account.
+    pub account: AccountId,
+    /// Test or live: the two never meet.
+    pub mode: Mode,
+    /// The currency.
+    pub currency: Currency,
+}
+
+/// A balance that was written down after the transfers up to a place of a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Whose.
+    pub purse: Purse,
+    /// The chain.
+    pub lane: i64,
+    /// The last transfer that is in it.
+    pub place: i64,
+    /// Received less given by then, in minor units.
+    pub minor: i64,
+}
+
+/// What a purse holds, in minor units, and writes it down, so that the next sum is short. At most
+/// `limit` transfers of a lane are added in one call; `None` says that there are more, and what
+/// was added is written down.
+///
+/// Inside a serializable transaction nobody can spend what this one has seen.
+pub fn holds(tx: &mut Tx<'_>, purse: &Purse, limit: i64) -> Result<Option<i64>, Fault> {
+    let (mut total, mut whole, mut lane) = (0_i64, true, -1_i64);
+    while let Some(next) = next_lane(tx, lane)? {
+        lane = next;
+        let (place, minor) = snapshot(tx, purse, lane)?;
+        let tail = tx.one(TAIL, &[lane.into()])?;
+        let tail = tail.map_or(Ok(place), |row| row.int(0))?;
+        let end = tail.min(place.saturating_add(limit));
+        whole &= end == tail;
+        let minor = minor
+            .checked_add(moved(tx, purse, lane, (place, end))?)
+            .ok_or_else(|| Fault("a balance does not fit 64 bits".to_owned()))?;
+        if end > place {
+            let args: [Value; 6] = [
+                purse.account.to_string().into(),
+                purse.mode.as_str().into(),
+                purse.currency.code().into(),
+                lane.into(),
+                end.into(),
+                minor.into(),
+            ];
+            tx.exec(PUT_SNAPSHOT, &args)?;
+        }
+        total = total
+            .checked_add(minor)
+            .ok_or_else(|| Fault("a balance does not fit 64 bits".to_owned()))?;
+    }
+    Ok(whole.then_some(total))
+}
+
+/// Every balance that was written down, for comparing it with the transfers.
+pub fn snapshots(tx: &mut Tx<'_>) -> Result<Vec<Snapshot>, Fault> {
+    let rows = tx.query(SNAPSHOTS, &[])?;
+    rows.iter()
+        .map(|row| {
+            Ok(Snapshot {
+                purse: Purse {
+                    account: row.read(0, AccountId::parse)?,
+                    mode: mode(row, 1)?,
+                    currency: row.read(2, Currency::parse_exact)?,
+                },
+                lane: row.int(3)?,
+                place: row.int(4)?,
+                minor: row.int(5)?,
+            })
+        })
         .collect()
+}
+
+/// What a purse received less what it gave in a lane, after the first place up to the second.
+pub fn moved(
+    tx: &mut Tx<'_>,
+    purse: &Purse,
+    lane: i64,
+    (after, up_to): (i64, i64),
+) -> Result<i64, Fault> {
+    let args: [Value; 6] = [
+        purse.account.to_string().into(),
+        purse.mode.as_str().into(),
+        purse.currency.code().into(),
+        lane.into(),
+        after.into(),
+        up_to.into(),
+    ];
+    let row = tx.one(MOVED, &args)?;
+    let sum = row.map_or(Ok(None), |row| row.int_or_null(0))?;
+    Ok(sum.unwrap_or(0))
+}
+
+/// The place and the balance that were written down last.
+fn snapshot(tx: &mut Tx<'_>, purse: &Purse, lane: i64) -> Result<(i64, i64), Fault> {
+    let args = [
+        purse.account.to_string().into(),
+        purse.mode.as_str().into(),
+        purse.currency.code().into(),
+        lane.into(),
+    ];
+    match tx.one(SNAPSHOT, &args)? {
+        Some(row) => Ok((row.int(0)?, row.int(1)?)),
+        None => Ok((0, 0)),
+    }
+}
+
+fn next_lane(tx: &mut Tx<'_>, lane: i64) -> Result<Option<i64>, Fault> {
+    let row = tx.one(NEXT_LANE, &[lane.into()])?;
+    row.map_or(Ok(None), |row| row.int_or_null(0))
+}
+
+/// The transfers of a payment or a payout, by its id.
+pub fn of(tx: &mut Tx<'_>, about: &str) -> Result<Vec<Link>, Fault> {
+    tx.query(OF, &[about.into()])?.iter().map(link).collect()
 }
 
 /// Per currency, the sum of all debits and of all credits. Each row is both, so they differ only
@@ -153,7 +327,7 @@ pub fn balances(tx: &mut Tx<'_>) -> Result<Vec<Balance>, Fault> {
 fn link(row: &Row) -> Result<Link, Fault> {
     let (lane, place) = (row.int(0)?, row.int(1)?);
     let broken = |what: String| Fault(format!("transfer {lane}/{place}: {what}"));
-    let read = || -> Result<(Mode, PaymentId, Transfer), Fault> {
+    let read = || -> Result<(Mode, Subject, Transfer), Fault> {
         let currency = row.read(8, Currency::parse_exact)?;
         let amount =
             Money::from_minor(row.int(7)?, currency).map_err(|error| Fault(error.to_string()))?;
@@ -162,15 +336,15 @@ fn link(row: &Row) -> Result<Link, Fault> {
         let reason = row.read(9, |text| Reason::parse(text).ok_or("no reason"))?;
         let transfer = Transfer::new(debit, credit, amount, reason)
             .map_err(|error| Fault(error.to_string()))?;
-        Ok((mode(row, 3)?, row.read(4, PaymentId::parse)?, transfer))
+        Ok((mode(row, 3)?, row.read(4, Subject::parse)?, transfer))
     };
-    let (mode, payment, transfer) = read().map_err(|fault| broken(fault.0))?;
+    let (mode, about, transfer) = read().map_err(|fault| broken(fault.0))?;
     let entry = Entry {
         lane,
         place,
         at: row.time(2)?,
         mode,
-        payment,
+        about,
         transfer,
     };
     Ok(Link {

@@ -21,6 +21,9 @@ const BY_KEY: &str = "SELECT m.id, m.name, m.slug, m.currency, k.mode FROM api_k
 const PUT_SECRET: &str = "INSERT INTO secrets (merchant, mode, name, sealed, created_at) \
     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (merchant, mode, name) DO UPDATE \
     SET sealed = excluded.sealed, created_at = excluded.created_at";
+const PUT_SECRET_ONCE: &str = "INSERT INTO secrets (merchant, mode, name, sealed, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (merchant, mode, name) DO NOTHING";
+const REMOVE_SECRET: &str = "DELETE FROM secrets WHERE merchant = ?1 AND mode = ?2 AND name = ?3";
 const SECRET: &str = "SELECT sealed FROM secrets WHERE merchant = ?1 AND mode = ?2 AND name = ?3";
 
 /// See [`super::statements`].
@@ -33,6 +36,8 @@ pub const STATEMENTS: &[&str] = &[
     REVOKE_KEYS,
     BY_KEY,
     PUT_SECRET,
+    PUT_SECRET_ONCE,
+    REMOVE_SECRET,
     SECRET,
 ];
 
@@ -136,6 +141,34 @@ pub fn put_secret(
         now.into(),
     ];
     tx.exec(PUT_SECRET, &args).map(|_| ())
+}
+
+/// Saves a sealed secret unless there is one of that name; `false` if there is.
+pub fn put_secret_once(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    name: &str,
+    sealed: &str,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let args = [
+        caller.merchant.id.as_str().into(),
+        caller.mode.as_str().into(),
+        name.into(),
+        sealed.into(),
+        now.into(),
+    ];
+    Ok(tx.exec(PUT_SECRET_ONCE, &args)? == 1)
+}
+
+/// Takes a sealed secret away.
+pub fn remove_secret(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<(), Fault> {
+    let args = [
+        caller.merchant.id.as_str().into(),
+        caller.mode.as_str().into(),
+        name.into(),
+    ];
+    tx.exec(REMOVE_SECRET, &args).map(|_| ())
 }
 
 /// A sealed secret.

@@ -3,17 +3,24 @@
 //! A function here loads or saves; it decides nothing. Every statement is a constant in its file's
 //! `STATEMENTS`, and a test prepares each of them on every database.
 
+pub mod accounts;
 pub mod attempts;
 pub mod audit;
 pub mod bills;
 pub mod deliveries;
 pub mod endpoints;
 pub mod events;
+pub mod gift_cards;
+pub mod guesses;
 pub mod idempotency;
 pub mod ledger;
 pub mod merchants;
 pub mod payments;
+pub mod payouts;
 pub mod records;
+pub mod reservations;
+pub mod settings;
+pub mod transactions;
 
 use domain::Mode;
 
@@ -23,17 +30,24 @@ use crate::sql::Row;
 /// Every statement of every table.
 pub fn statements() -> impl Iterator<Item = &'static str> {
     [
+        accounts::STATEMENTS,
         attempts::STATEMENTS,
         audit::STATEMENTS,
         bills::STATEMENTS,
         deliveries::STATEMENTS,
         endpoints::STATEMENTS,
         events::STATEMENTS,
+        gift_cards::STATEMENTS,
+        guesses::STATEMENTS,
         idempotency::STATEMENTS,
         ledger::STATEMENTS,
         merchants::STATEMENTS,
         payments::STATEMENTS,
+        payouts::STATEMENTS,
         records::STATEMENTS,
+        reservations::STATEMENTS,
+        settings::STATEMENTS,
+        transactions::STATEMENTS,
     ]
     .into_iter()
     .flatten()

@@ -1,8 +1,9 @@
 //! Payments, with their four sums under the schema's own checks.
 
-use domain::payment::{Ended, PaymentHead, Sums};
+use domain::payment::{Ended, GiftPart, PaymentHead, Sums};
 use domain::{
-    BillId, Currency, MerchantId, Money, Payment, PaymentId, PaymentState, Timestamp, WireId,
+    BillId, CardId, Currency, MerchantId, Money, Payment, PaymentId, PaymentState, Timestamp,
+    WireId,
 };
 
 use super::{changed_once, json, mode, to_json};
@@ -13,7 +14,7 @@ macro_rules! columns {
     () => {
         "id, dialect, wire_id, bill, merchant, mode, amount, currency, method, rail, instrument, \
          state, state_at, cause, authorized, captured, released, refunded, version, created_at, \
-         updated_at"
+         updated_at, gift_card, gift_last5"
     };
 }
 
@@ -21,7 +22,7 @@ const INSERT: &str = concat!(
     "INSERT INTO payments (",
     columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-     ?19, ?20, ?21)"
+     ?19, ?20, ?21, ?22, ?23)"
 );
 const UPDATE: &str = "UPDATE payments SET state = ?2, state_at = ?3, cause = ?4, \
     authorized = ?5, captured = ?6, released = ?7, refunded = ?8, version = ?9, updated_at = ?10 \
@@ -39,6 +40,31 @@ const OF_BILL: &str = concat!(
 );
 const REJECTED: &str = "SELECT COUNT(*) FROM payments \
     WHERE bill = ?1 AND state = 'rejected' AND state_at >= ?2";
+const HELD_PARTS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM payments WHERE bill = ?1 AND gift_card IS NOT NULL AND state = 'authorized' \
+     AND captured + released < authorized ORDER BY id"
+);
+const OLD_HOLDS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM payments WHERE gift_card IS NOT NULL AND state = 'authorized' \
+     AND captured + released < authorized AND created_at <= ?1 ORDER BY created_at LIMIT ?2"
+);
+const NEXT_HOLD: &str = "SELECT created_at FROM payments WHERE gift_card IS NOT NULL \
+    AND state = 'authorized' AND captured + released < authorized AND created_at > ?1 \
+    ORDER BY created_at LIMIT 1";
+const PARTS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM payments WHERE bill = ?1 AND gift_card IS NOT NULL ORDER BY id LIMIT ?2"
+);
+const CAPTURED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM payments WHERE bill = ?1 AND captured > 0 ORDER BY id LIMIT ?2"
+);
 const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -46,7 +72,10 @@ const PAGE: &str = concat!(
 );
 
 /// See [`super::statements`].
-pub const STATEMENTS: &[&str] = &[INSERT, UPDATE, BY_ID, BY_WIRE, OF_BILL, REJECTED, PAGE];
+pub const STATEMENTS: &[&str] = &[
+    INSERT, UPDATE, BY_ID, BY_WIRE, OF_BILL, REJECTED, HELD_PARTS, OLD_HOLDS, NEXT_HOLD, PARTS,
+    CAPTURED, PAGE,
+];
 
 /// Saves a new payment of a bill that came through `dialect`.
 pub fn insert(tx: &mut Tx<'_>, payment: &Payment, dialect: &str) -> Result<(), Fault> {
@@ -70,6 +99,14 @@ pub fn insert(tx: &mut Tx<'_>, payment: &Payment, dialect: &str) -> Result<(), F
         payment.version.into(),
         head.created.into(),
         payment.updated.into(),
+        head.gift_card
+            .as_ref()
+            .map(|part| part.card.as_str())
+            .into(),
+        head.gift_card
+            .as_ref()
+            .map(|part| part.last5.as_str())
+            .into(),
     ]);
     tx.exec(INSERT, &args).map(|_| ())
 }
@@ -107,6 +144,44 @@ pub fn rejected_since(tx: &mut Tx<'_>, bill: &BillId, since: Timestamp) -> Resul
     let args = [bill.as_str().into(), since.into()];
     let count = tx.one(REJECTED, &args)?.map_or(Ok(0), |row| row.int(0))?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// What gift cards hold for a bill, in the order in which they were added.
+pub fn held_parts(tx: &mut Tx<'_>, bill: &BillId) -> Result<Vec<Payment>, Fault> {
+    tx.query(HELD_PARTS, &[bill.as_str().into()])?
+        .iter()
+        .map(payment)
+        .collect()
+}
+
+/// What gift cards have held since before a time, oldest first.
+pub fn old_holds(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<Vec<Payment>, Fault> {
+    tx.query(OLD_HOLDS, &[before.into(), limit.into()])?
+        .iter()
+        .map(payment)
+        .collect()
+}
+
+/// Since when the first gift card after a time has held its part.
+pub fn next_hold(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    let row = tx.one(NEXT_HOLD, &[after.into()])?;
+    row.map(|row| row.time(0)).transpose()
+}
+
+/// Every gift-card part that a bill ever had, oldest first.
+pub fn parts(tx: &mut Tx<'_>, bill: &BillId, limit: u32) -> Result<Vec<Payment>, Fault> {
+    tx.query(PARTS, &[bill.as_str().into(), limit.into()])?
+        .iter()
+        .map(payment)
+        .collect()
+}
+
+/// The payments of a bill that took money, oldest first.
+pub fn captured(tx: &mut Tx<'_>, bill: &BillId, limit: u32) -> Result<Vec<Payment>, Fault> {
+    tx.query(CAPTURED, &[bill.as_str().into(), limit.into()])?
+        .iter()
+        .map(payment)
+        .collect()
 }
 
 /// Payments after an id, for walking through all of them.
@@ -185,6 +260,13 @@ fn payment(row: &Row) -> Result<Payment, Fault> {
             .map(json)
             .transpose()
             .map_err(|error| Fault(format!("instrument: {error}")))?,
+        gift_card: match row.text_or_null(21)? {
+            Some(_) => Some(GiftPart {
+                card: row.read(21, CardId::parse)?,
+                last5: row.text(22)?.to_owned(),
+            }),
+            None => None,
+        },
         created: row.time(19)?,
     };
     Ok(Payment::restore(head, row.time(20)?, row.int(18)?, state))

@@ -1,37 +1,108 @@
 //! A fresh database for each case, and objects to put into it.
 
-use std::path::PathBuf;
-
 use domain::bill::Payer;
 use domain::payment::Means;
 use domain::{
     Ask, Bill, Caller, Currency, Event, Fact, Merchant, MerchantId, Mode, Moment, Money, Payment,
     Seed, Timestamp, WireId,
 };
-use store::{Failure, Options, Store, Tx, tables};
+use store::{Failure, OpenError, Options, Store, Tx, tables};
 
+use crate::cluster::{self, Schema};
+
+/// As in production.
+const ONCE: Options = Options {
+    run_twice: false,
+    ..Options::TEST
+};
+
+/// A fresh database; its parts end in this order.
 pub struct Lab {
-    pub folder: tempfile::TempDir,
     pub store: Store,
+    pub place: Place,
     runtime: tokio::runtime::Runtime,
 }
 
+/// Where a lab's database is.
+pub enum Place {
+    Sqlite(tempfile::TempDir),
+    Postgres(Schema, Options),
+}
+
+impl Place {
+    pub fn open(&self) -> Result<Store, OpenError> {
+        match self {
+            Self::Sqlite(folder) => Store::open(&folder.path().join("florin.db"), Options::TEST),
+            Self::Postgres(schema, options) => Store::open_url(&schema.url, *options),
+        }
+    }
+
+    pub fn open_read_only(&self) -> Result<Store, OpenError> {
+        match self {
+            Self::Sqlite(folder) => Store::open_read_only(&folder.path().join("florin.db")),
+            Self::Postgres(schema, options) => Store::open_url_read_only(&schema.url, *options),
+        }
+    }
+
+    /// Runs statements beside Florin; the first column of all rows, as text.
+    pub fn run(&self, sql: &str) -> Vec<String> {
+        match self {
+            Self::Sqlite(folder) => {
+                let connection = rusqlite::Connection::open(folder.path().join("florin.db"));
+                let connection = connection.unwrap();
+                let mut statement = connection.prepare(sql).unwrap();
+                let rows = statement.query_map([], |row| row.get(0)).unwrap();
+                rows.map(Result::unwrap).collect()
+            }
+            Self::Postgres(schema, _) => cluster::run(&schema.url, sql).unwrap(),
+        }
+    }
+}
+
 impl Lab {
-    pub fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("florin.db"), Options::TEST).unwrap();
+    pub fn sqlite() -> Option<Self> {
+        Some(Self::at(Place::Sqlite(tempfile::tempdir().unwrap())))
+    }
+
+    /// Nothing where there is no PostgreSQL.
+    pub fn postgres() -> Option<Self> {
+        Schema::new().map(|schema| Self::at(Place::Postgres(schema, Options::TEST)))
+    }
+
+    /// The same without running every closure twice.
+    pub fn postgres_once() -> Option<Self> {
+        Schema::new().map(|schema| Self::at(Place::Postgres(schema, ONCE)))
+    }
+
+    /// On a server of its own.
+    pub fn postgres_at(server: &str) -> Self {
+        Self::at(Place::Postgres(Schema::at(server), ONCE))
+    }
+
+    /// Another one of the same kind.
+    pub fn another(&self) -> Self {
+        match self.place {
+            Place::Sqlite(_) => Self::sqlite().unwrap(),
+            Place::Postgres(_, options) if options.run_twice => Self::postgres().unwrap(),
+            Place::Postgres(..) => Self::postgres_once().unwrap(),
+        }
+    }
+
+    fn at(place: Place) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         Self {
-            folder,
-            store,
+            store: place.open().unwrap(),
+            place,
             runtime,
         }
     }
 
-    pub fn path(&self) -> PathBuf {
-        self.folder.path().join("florin.db")
+    /// Ends this process's part; the database stays.
+    pub fn close(self) -> Place {
+        self.store.close();
+        self.place
     }
 
     pub fn write<T: Send + 'static>(

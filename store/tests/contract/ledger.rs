@@ -23,14 +23,17 @@ fn posted(lab: &Lab) -> Vec<Payment> {
         .collect()
 }
 
-fn chain_is_whole(lab: &Lab) -> bool {
+/// Walks every lane; which of them a transaction gets is the database's affair.
+fn chains_are_whole(lab: &Lab) -> bool {
     lab.read(|tx| {
-        let mut hash = ChainHash::genesis();
-        for (index, link) in ledger::after(tx, 0, 0, 100)?.into_iter().enumerate() {
-            if link.entry.place != index as i64 + 1 || link.entry.hash(&hash) != link.hash {
-                return Ok(false);
+        for lane in ledger::lanes(tx)? {
+            let mut hash = ChainHash::genesis();
+            for (index, link) in ledger::after(tx, lane, 0, 100)?.into_iter().enumerate() {
+                if link.entry.place != index as i64 + 1 || link.entry.hash(&hash) != link.hash {
+                    return Ok(false);
+                }
+                hash = link.hash;
             }
-            hash = link.hash;
         }
         Ok(true)
     })
@@ -39,41 +42,38 @@ fn chain_is_whole(lab: &Lab) -> bool {
 
 pub fn a_journal_is_chained_and_balanced(lab: &Lab) {
     let payments = posted(lab);
-    assert!(chain_is_whole(lab));
+    assert!(chains_are_whole(lab));
     let id = payments[1].head.id.clone();
     let (lanes, links, totals) = lab
         .read(move |tx| {
             Ok((
                 ledger::lanes(tx)?,
-                ledger::of_payment(tx, &id)?,
+                ledger::of(tx, id.as_str())?,
                 ledger::totals(tx)?,
             ))
         })
         .unwrap();
-    assert_eq!(lanes, [0]);
-    assert_eq!(
-        links
-            .iter()
-            .map(|link| link.entry.place)
-            .collect::<Vec<_>>(),
-        [3, 4]
-    );
+    // Both journals follow each other in one lane, or each is the first of its own.
+    let places: Vec<i64> = links.iter().map(|link| link.entry.place).collect();
+    match lanes.len() {
+        1 => assert_eq!(places, [3, 4]),
+        _ => assert!(lab.store.takes_many_nodes() && places == [1, 2]),
+    }
     assert_eq!((totals[0].debits, totals[0].credits), (4_200, 4_200));
 }
 
 pub fn a_changed_row_breaks_the_chain(lab: &Lab) {
-    posted(lab);
     for change in [
         "UPDATE transfers SET amount = amount + 1 WHERE place = 2",
         "UPDATE transfers SET at = at + 1 WHERE place = 1",
-        "UPDATE transfers SET credit = 'clearing:x' WHERE place = 4",
-        "DELETE FROM transfers WHERE place = 3",
+        "UPDATE transfers SET credit = 'clearing:x' WHERE place = 2",
+        "DELETE FROM transfers WHERE place = 1",
     ] {
-        let fresh = Lab::sqlite();
+        let fresh = lab.another();
         posted(&fresh);
-        assert!(chain_is_whole(&fresh));
+        assert!(chains_are_whole(&fresh));
         fresh.write(move |tx| Ok(tx.exec(change, &[])?)).unwrap();
-        assert!(!chain_is_whole(&fresh), "{change}");
+        assert!(!chains_are_whole(&fresh), "{change}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! What every database under Florin must do. A case is a plain function over a [`lab::Lab`]; the
-//! macro below makes one test of each for every adapter. A second database adds a lab and a line.
+//! macro below makes one test of each for every database.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,6 +7,7 @@
 )]
 
 mod bills;
+mod cluster;
 mod concurrency;
 mod durability;
 mod idempotency;
@@ -16,7 +17,9 @@ mod merchants;
 mod migrations;
 mod outbox;
 mod payments;
+mod payouts;
 mod records;
+mod servers;
 
 macro_rules! suite {
     ($($area:ident: [$($case:ident),* $(,)?])*) => {
@@ -24,7 +27,24 @@ macro_rules! suite {
             $(mod $area {
                 $(#[test]
                 fn $case() {
-                    crate::$area::$case(&crate::lab::Lab::sqlite());
+                    crate::lab::Lab::sqlite().iter().for_each(crate::$area::$case);
+                })*
+            })*
+        }
+        /// As in production: each closure once, several jobs together.
+        mod postgres_once {
+            $(mod $area {
+                $(#[test]
+                fn $case() {
+                    crate::lab::Lab::postgres_once().iter().for_each(crate::$area::$case);
+                })*
+            })*
+        }
+        mod postgres {
+            $(mod $area {
+                $(#[test]
+                fn $case() {
+                    crate::lab::Lab::postgres().iter().for_each(crate::$area::$case);
                 })*
             })*
         }
@@ -74,6 +94,18 @@ suite! {
         a_refused_attempt_leaves_only_what_came_around_it,
         old_keys_are_forgotten,
     ]
+    payouts: [
+        every_state_of_a_payout_comes_back,
+        an_update_of_a_payout_needs_the_version_that_was_read,
+        due_payouts_are_those_whose_stage_is_over,
+        the_schema_refuses_states_that_no_rule_reaches,
+        an_id_of_the_merchant_is_used_once,
+        a_list_is_newest_first_whole_and_without_repeats,
+        a_balance_is_the_sum_of_all_lanes_and_remembered,
+        two_requests_cannot_spend_the_same_money,
+        settings_are_kept_for_each_mode,
+        old_transfers_keep_their_hashes,
+    ]
     records: [an_object_is_kept_and_replaced, objects_are_listed_by_the_start_of_their_id]
     concurrency: [
         a_refused_job_leaves_nothing_and_hurts_no_neighbour,
@@ -81,17 +113,20 @@ suite! {
         a_failed_statement_poisons_its_transaction,
         many_writers_lose_nothing,
         a_reader_sees_one_snapshot,
+        a_bound_holds_in_a_race,
+        a_writer_sees_what_was_answered_before,
         every_statement_can_be_prepared,
+        every_text_comes_back,
     ]
     durability: [
         what_was_answered_is_there_after_a_reopening,
-        a_second_process_is_refused,
+        another_process_may_write_or_is_refused,
         looking_needs_no_lock_and_cannot_write,
     ]
     migrations: [
         a_newer_schema_is_refused,
         an_altered_migration_is_refused,
         reopening_changes_nothing,
-        an_unwritable_place_is_one_clear_line,
+        a_place_that_cannot_be_used_is_one_clear_line,
     ]
 }

@@ -162,7 +162,7 @@ pub async fn submit(
     };
     match made {
         Ok(view) => shell
-            .see_other(&dialect.page_path(&view))
+            .see_other(&dialect.page_path(&app.site, &view))
             .unwrap_or_else(|| errors::missing(&shell)),
         Err(Failure::Refused(Refusal::Invalid(problems))) => again(
             problems

@@ -3,24 +3,31 @@
 //! No login: whoever has the unguessable address may pay. A page can only show one bill and pay
 //! it. What happened to the money is said on every page that ends the visit.
 
+pub mod gifts;
 pub mod link;
+pub mod pay;
 pub mod view;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use dialects::{Dialect, PageOutcome};
+use domain::payment::GIFT_CARD;
 use domain::{BillView, Card, Payment, Refusal, WireId};
 
-use self::view::{Checkout, Ended, Ending, receipt_payment};
+use self::view::{Checkout, Ended, Ending, receipt_payment, with_method};
 use super::display;
 use super::errors;
 use super::form::Form;
 use super::shell::{Shell, web_address};
 use crate::app::App;
+use crate::http::server::Peer;
+use crate::operations::covering::{self, Cover};
 use crate::operations::payments::{self, Paid, Pay};
 use crate::operations::{Failure, bills};
 
@@ -33,6 +40,7 @@ pub struct Visit<'a> {
     shell: Shell<'a>,
     dialect: &'static dyn Dialect,
     view: BillView,
+    cover: Cover,
 }
 
 /// `GET /payment-request/@{slug}/{id}/checkout`.
@@ -51,14 +59,14 @@ pub async fn show(
     }
     let query = Form::read(query.unwrap_or_default().into_bytes());
     let chosen = query.as_ref().and_then(|query| query.find("method"));
-    let page = visit.checkout().open(chosen);
-    visit.answer(StatusCode::OK, &page)
+    visit.page(chosen)
 }
 
 /// `POST /payment-request/@{slug}/{id}/checkout`.
 pub async fn submit(
     State(app): State<Arc<App>>,
     Path(place): Path<(String, String)>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -69,13 +77,9 @@ pub async fn submit(
         Ok(visit) => visit,
         Err(answer) => return answer,
     };
-    match form.get("action") {
-        "cancel" => visit.cancel(),
-        "choose" => visit.choose(&form).await,
-        // Without a pressed button (a script's submit) the card form still means pay.
-        "pay" | "" if form.find("number").is_some() => visit.pay_by_card(&form).await,
-        _ => visit.refused(form.get("method"), &Refusal::NoMethod).await,
-    }
+    visit
+        .step(&form, peer.map(|Extension(peer)| peer.0.ip()))
+        .await
 }
 
 /// `GET /payment-request/@{slug}/{id}/checkout/receipt`.
@@ -122,36 +126,99 @@ impl<'a> Visit<'a> {
         let (Some(dialect), Ok(wire)) = found else {
             return Err(errors::missing(&shell));
         };
-        let view = match bills::for_page(app, dialect, &wire).await {
-            Ok(view) => view,
-            Err(failure) => return Err(errors::failed(&shell, &failure)),
-        };
-        if at_slug.strip_prefix('@') != Some(view.merchant.slug.as_str()) {
-            return Err(errors::missing(&shell));
+        let visit = Self::open(app, shell, dialect, &wire)
+            .await
+            .map_err(|a| *a)?;
+        if at_slug.strip_prefix('@') != Some(visit.view.merchant.slug.as_str()) {
+            return Err(errors::missing(&visit.shell));
         }
-        Ok(Self {
-            app,
-            shell,
-            dialect,
-            view,
-        })
+        Ok(visit)
+    }
+
+    /// A visit to the page of a bill.
+    pub(super) async fn open(
+        app: &'a App,
+        shell: Shell<'a>,
+        dialect: &'static dyn Dialect,
+        wire: &WireId,
+    ) -> Result<Self, Box<Response>> {
+        let loaded = async {
+            let view = bills::for_page(app, dialect, wire).await?;
+            Ok((view, covering::cover(app, dialect, wire).await?))
+        };
+        match loaded.await {
+            Ok((view, cover)) => Ok(Self {
+                app,
+                shell,
+                dialect,
+                view,
+                cover,
+            }),
+            Err(failure) => Err(Box::new(errors::failed(&shell, &failure))),
+        }
+    }
+
+    /// How the bill stands now.
+    async fn reload(&mut self) -> Result<(), Box<Response>> {
+        let wire = self.view.bill.head.wire.clone();
+        *self = Self::open(self.app, self.shell, self.dialect, &wire).await?;
+        Ok(())
+    }
+
+    /// The page of an open bill, with a way to pay chosen or not.
+    fn page(&self, chosen: Option<&str>) -> Response {
+        let own = gifts::names_gift_cards(&self.view);
+        let gifts = match chosen {
+            None => own,
+            Some(code) => {
+                code == GIFT_CARD || (own && !self.cover.rest_by.iter().any(|m| m == code))
+            }
+        };
+        if gifts && self.cover.offered {
+            return self.answer(StatusCode::OK, &self.gifts());
+        }
+        self.answer(StatusCode::OK, &self.checkout().open(chosen))
+    }
+
+    /// Does what a pressed button says.
+    async fn step(self, form: &Form, address: Option<IpAddr>) -> Response {
+        match form.get("action") {
+            "cancel" => self.give_up().await,
+            "choose" => self.choose(form).await,
+            "add-card" => self.add_card(form, address).await,
+            "remove-card" => self.remove_card(form).await,
+            // Without a pressed button (a script's submit) the card form still means pay.
+            "pay" | "" if form.find("number").is_some() => self.pay_by_card(form).await,
+            "" if form.find("card_number").is_some() => self.add_card(form, address).await,
+            "pay" if self.cover.offered => self.pay_by_gifts().await,
+            _ => self.refused(form.get("method"), &Refusal::NoMethod).await,
+        }
     }
 
     /// A visit that comes from elsewhere (the bank's page) with the bill in hand; none if nobody
     /// speaks the bill's dialect any more.
-    pub fn of(app: &'a App, shell: Shell<'a>, view: BillView) -> Option<Self> {
+    pub async fn of(app: &'a App, shell: Shell<'a>, view: BillView) -> Option<Self> {
         let dialect = dialects::by_name(&view.bill.head.dialect)?;
+        let cover = covering::cover(app, dialect, &view.bill.head.wire)
+            .await
+            .ok()?;
         Some(Self {
             app,
             shell,
             dialect,
             view,
+            cover,
         })
     }
 
     /// The address of the bill's page.
     pub fn path(&self) -> String {
-        self.dialect.page_path(&self.view)
+        self.dialect.page_path(self.shell.site, &self.view)
+    }
+
+    /// The same with a method chosen.
+    fn path_with(&self, method: &str) -> String {
+        with_method(&self.path(), method)
     }
 
     fn checkout(&self) -> Checkout<'_> {
@@ -161,6 +228,7 @@ impl<'a> Visit<'a> {
             path: self.path(),
             once: payments::once(self.app),
             returns: self.back(PageOutcome::Cancelled).is_some(),
+            cover: Some(&self.cover),
         }
     }
 
@@ -202,33 +270,18 @@ impl<'a> Visit<'a> {
         )
     }
 
-    fn cancel(&self) -> Response {
-        if let Some(ending) = Ending::of(&self.view.state) {
-            return self.ended(StatusCode::CONFLICT, ending);
-        }
-        match self.back(PageOutcome::Cancelled) {
-            Some(address) => self.to(&address),
-            None => self.ended(StatusCode::OK, Ending::Cancelled),
-        }
-    }
-
     async fn choose(self, form: &Form) -> Response {
         if let Some(ending) = Ending::of(&self.view.state) {
             return self.ended(StatusCode::CONFLICT, ending);
         }
         let method = form.get("method");
-        if !self
-            .view
-            .bill
-            .ask
-            .methods
-            .iter()
-            .any(|offered| offered == method)
-        {
+        let mut offered = self.view.bill.ask.methods.iter().chain(&self.cover.rest_by);
+        let gift = method == GIFT_CARD && self.cover.offered;
+        if !gift && !offered.any(|offered| offered == method) {
             return self.refused("", &Refusal::NoMethod).await;
         }
-        if method == "card" {
-            return self.to(&format!("{}?method=card", self.path()));
+        if method == "card" || gift {
+            return self.to(&self.path_with(method));
         }
         let pay = Pay {
             method: method.to_owned(),
@@ -305,17 +358,20 @@ impl<'a> Visit<'a> {
         let own = || {
             let number = payment.head.wire.as_str();
             let number: String = form_urlencoded::byte_serialize(number.as_bytes()).collect();
-            format!("{}/receipt?payment={number}", self.path())
+            let path = self.path();
+            if path.contains('?') {
+                path
+            } else {
+                format!("{path}/receipt?payment={number}")
+            }
         };
         self.to(&self.back(PageOutcome::Paid).unwrap_or_else(own))
     }
 
     /// The page for a refusal: it says how the bill stands now, and the refusal changed nothing.
     pub async fn refused(mut self, method: &str, refusal: &Refusal) -> Response {
-        let wire = self.view.bill.head.wire.clone();
-        match bills::for_page(self.app, self.dialect, &wire).await {
-            Ok(view) => self.view = view,
-            Err(failure) => return errors::failed(&self.shell, &failure),
+        if let Err(answer) = self.reload().await {
+            return *answer;
         }
         let ended = Ending::of(&self.view.state);
         match (refusal, ended) {

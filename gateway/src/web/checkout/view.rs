@@ -3,9 +3,12 @@
 use askama::Template;
 use domain::bill::BillState;
 use domain::card::CardProblem;
-use domain::payment::{Cause, Payment, PaymentState};
+use domain::payment::{Cause, GIFT_CARD, Payment, PaymentState, Sums};
 use domain::{BillView, Money};
 
+use super::gifts::names_gift_cards;
+use crate::operations::covering::Cover;
+use crate::operations::redeeming;
 use crate::web::display::{self, When};
 use crate::web::parts::{Head, Link, Summary, Tone, is_test};
 use crate::web::words::{Text, Words};
@@ -32,6 +35,19 @@ pub struct CheckoutPage {
     pub cancel: String,
     /// Does the merchant take the browser back?
     pub returns: bool,
+    /// What is to be paid here: all, or what gift cards leave.
+    pub to_pay: String,
+    /// What gift cards cover, if they do.
+    pub cover: Option<CoverNews>,
+}
+
+/// What gift cards cover, in words.
+#[derive(Clone, Debug)]
+pub struct CoverNews {
+    /// How much, and what is left.
+    pub text: String,
+    /// Where it is changed.
+    pub edit: String,
 }
 
 /// The part of the page that changes.
@@ -54,6 +70,32 @@ pub struct MethodRow {
     pub text: Text,
     /// Is it the card?
     pub card: bool,
+    /// Is it the gift card?
+    pub gift: bool,
+}
+
+/// The row of a method.
+pub fn method_row(w: &Words, code: &str) -> MethodRow {
+    MethodRow {
+        code: code.to_owned(),
+        name: display::method(w, code),
+        text: match code {
+            "card" => w.method_card_text,
+            GIFT_CARD => w.method_gift_text,
+            _ => w.method_app_text,
+        },
+        card: code == "card",
+        gift: code == GIFT_CARD,
+    }
+}
+
+/// What the cancel button says.
+pub fn cancel_text(w: &Words, merchant: &str, returns: bool) -> String {
+    if returns {
+        w.cancel.with("name", merchant).to_string()
+    } else {
+        w.cancel_alone.to_string()
+    }
 }
 
 /// The card form. The number and the code are never part of a page.
@@ -96,22 +138,43 @@ pub struct Checkout<'a> {
     pub once: String,
     /// Does the merchant take the browser back after the page?
     pub returns: bool,
+    /// How far gift cards cover the bill, where they may.
+    pub cover: Option<&'a Cover>,
 }
 
 impl Checkout<'_> {
     /// Is card the only way to pay?
     pub fn card_alone(&self) -> bool {
-        matches!(self.view.bill.ask.methods.as_slice(), [only] if only == "card")
+        let gifts = self.cover.is_some_and(|cover| cover.offered);
+        !gifts && matches!(self.view.bill.ask.methods.as_slice(), [only] if only == "card")
+    }
+
+    /// Methods that can pay what is to be paid here. On a page that is about gift cards only those
+    /// that may pay the rest.
+    fn methods_here(&self) -> Vec<String> {
+        let own = &self.view.bill.ask.methods;
+        if names_gift_cards(self.view) {
+            return self.cover.map(|c| c.rest_by.clone()).unwrap_or_default();
+        }
+        let gift = self.cover.is_some_and(|cover| cover.offered);
+        let gift = gift.then(|| GIFT_CARD.to_owned());
+        own.iter().cloned().chain(gift).collect()
     }
 
     /// The page as first opened: the card form at once if there is no choice or it was chosen.
     pub fn open(self, chosen: Option<&str>) -> CheckoutPage {
-        let offered = |code: &str| self.view.bill.ask.methods.iter().any(|m| m == code);
+        let here = self.methods_here();
+        let offered = |code: &str| here.iter().any(|m| m == code);
         if self.card_alone() || (chosen == Some("card") && offered("card")) {
             self.card(CardForm::default(), None)
         } else {
             self.methods(None)
         }
+    }
+
+    /// The card form, whatever else is offered.
+    pub fn card_form(self) -> CheckoutPage {
+        self.card(CardForm::default(), None)
     }
 
     /// The card form with problems at its fields.
@@ -179,18 +242,8 @@ impl Checkout<'_> {
     }
 
     fn methods(self, alert: Option<Alert>) -> CheckoutPage {
-        let w = self.w;
-        let row = |code: &String| MethodRow {
-            code: code.clone(),
-            name: display::method(w, code),
-            text: if code == "card" {
-                w.method_card_text
-            } else {
-                w.method_app_text
-            },
-            card: code == "card",
-        };
-        let rows = self.view.bill.ask.methods.iter().map(row).collect();
+        let here = self.methods_here();
+        let rows = here.iter().map(|code| method_row(self.w, code)).collect();
         self.page(Body::Methods(rows), alert)
     }
 
@@ -202,11 +255,24 @@ impl Checkout<'_> {
             Some(_) => w.error_prefix.with("title", title).to_string(),
             None => title,
         };
-        let cancel = if self.returns {
-            w.cancel.with("name", &summary.merchant).to_string()
-        } else {
-            w.cancel_alone.to_string()
+        let cancel = cancel_text(w, &summary.merchant, self.returns);
+        let held = self.cover.filter(|cover| !cover.parts.is_empty());
+        let to_pay = match held {
+            Some(cover) => display::amount(cover.remaining),
+            None => summary.amount.clone(),
         };
+        let news = held.map(|cover| CoverNews {
+            text: w
+                .gift_cover
+                .with("covered", display::amount(cover.covered))
+                .with("amount", &to_pay)
+                .to_string(),
+            edit: if names_gift_cards(self.view) {
+                self.path.clone()
+            } else {
+                with_method(&self.path, GIFT_CARD)
+            },
+        });
         CheckoutPage {
             w,
             head: Head::payer(title, is_test(&self.view.bill)),
@@ -217,8 +283,16 @@ impl Checkout<'_> {
             body,
             cancel,
             returns: self.returns,
+            to_pay,
+            cover: news,
         }
     }
+}
+
+/// The address of a page with a method chosen.
+pub fn with_method(path: &str, method: &str) -> String {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{joint}method={method}")
 }
 
 /// What was typed, cut where no honest value reaches. A card number that was typed into the wrong
@@ -302,16 +376,34 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// Of a bill that was paid: with gift cards several payments are one receipt.
+    pub fn of(w: &Words, view: &BillView, payment: &Payment) -> Option<Self> {
+        let receipt = Self::new(w, payment)?;
+        let parts = taken(view);
+        if view.bill.ask.repeatable || parts.len() < 2 {
+            return Some(receipt);
+        }
+        let methods: Vec<String> = parts.iter().map(|part| paid_with(w, part)).collect();
+        let back = parts
+            .iter()
+            .filter_map(|part| sums(part))
+            .map(|s| s.refunded());
+        let back = total(view, back);
+        Some(Self {
+            amount: display::amount(paid_in_all(view)),
+            refunded: (!back.is_zero()).then(|| display::amount(back)),
+            method: methods.join(", "),
+            ..receipt
+        })
+    }
+
     /// Of a payment that went through.
     pub fn new(w: &Words, payment: &Payment) -> Option<Self> {
         let PaymentState::Authorized { at, sums } = payment.state() else {
             return None;
         };
         let head = &payment.head;
-        let method = match &head.instrument {
-            Some(instrument) => display::card(w, instrument),
-            None => display::method(w, &head.method),
-        };
+        let method = paid_with(w, payment);
         let shown = |money: Money| (!money.is_zero()).then(|| display::amount(money));
         Some(Self {
             amount: display::amount(head.amount),
@@ -323,6 +415,45 @@ impl Receipt {
     }
 }
 
+/// What a payment was made with.
+fn paid_with(w: &Words, payment: &Payment) -> String {
+    match (&payment.head.gift_card, &payment.head.instrument) {
+        (Some(part), _) => w.gift_receipt.with("number", &part.last5).to_string(),
+        (None, Some(instrument)) => display::card(w, instrument),
+        (None, None) => display::method(w, &payment.head.method),
+    }
+}
+
+fn sums(payment: &Payment) -> Option<Sums> {
+    match payment.state() {
+        PaymentState::Authorized { sums, .. } => Some(*sums),
+        PaymentState::Pending | PaymentState::Ended { .. } => None,
+    }
+}
+
+/// The payments of a bill that took money.
+fn taken(view: &BillView) -> Vec<&Payment> {
+    let took = |p: &&Payment| sums(p).is_some_and(|sums| !sums.captured().is_zero());
+    view.payments.iter().filter(took).collect()
+}
+
+fn total(view: &BillView, parts: impl Iterator<Item = Money>) -> Money {
+    let zero = Money::zero(view.bill.ask.amount.currency());
+    parts.fold(zero, |sum, part| sum.checked_add(part).unwrap_or(sum))
+}
+
+/// What was paid of a bill: less than it asked for if gift cards covered only a part.
+fn paid_in_all(view: &BillView) -> Money {
+    let parts = taken(view);
+    if view.bill.ask.repeatable || parts.is_empty() {
+        return view.bill.ask.amount;
+    }
+    total(
+        view,
+        parts.into_iter().filter_map(sums).map(|s| s.captured()),
+    )
+}
+
 /// Why a bill is not being paid now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -332,6 +463,8 @@ pub enum Ending {
     AlreadyPaid,
     /// The payer cancelled; it is still open.
     Cancelled,
+    /// The payer gave up, and that ended it.
+    Aborted,
     /// Its time is over.
     Expired,
     /// It failed for good.
@@ -348,6 +481,9 @@ impl Ending {
         match state {
             BillState::Open => None,
             BillState::Paid { .. } => Some(Self::AlreadyPaid),
+            BillState::Failed { cause, .. } if cause.code == redeeming::ABORTED => {
+                Some(Self::Aborted)
+            }
             BillState::Failed { .. } | BillState::Withdrawn { .. } => Some(Self::Failed),
             BillState::Expired { .. } => Some(Self::Expired),
         }
@@ -372,7 +508,7 @@ impl Ended<'_> {
         let (w, view) = (self.w, self.view);
         let (tone, heading, text) = news(w, view, ending);
         let receipt = match ending {
-            Ending::Paid | Ending::AlreadyPaid => payment.and_then(|p| Receipt::new(w, p)),
+            Ending::Paid | Ending::AlreadyPaid => payment.and_then(|p| Receipt::of(w, view, p)),
             _ => None,
         };
         let shop = Link::shop(w, &view.merchant.name, self.back);
@@ -404,12 +540,13 @@ impl Ended<'_> {
 /// Tone, heading and text of an ending.
 fn news(w: &Words, view: &BillView, ending: Ending) -> (Tone, Text, String) {
     let name = &view.merchant.name;
-    let amount = display::amount(view.bill.ask.amount);
+    let amount = display::amount(paid_in_all(view));
     let paid = |text: Text| text.with("amount", &amount).with("name", name).to_string();
     match ending {
         Ending::Paid => (Tone::Good, w.paid_heading, paid(w.paid_text)),
         Ending::AlreadyPaid => (Tone::Good, w.already_heading, paid(w.already_text)),
         Ending::Cancelled => (Tone::Plain, w.cancelled_heading, paid(w.cancelled_text)),
+        Ending::Aborted => (Tone::Plain, w.cancelled_heading, w.aborted_text.to_string()),
         Ending::Expired => {
             let at = match view.state {
                 BillState::Expired { at } => at,

@@ -107,6 +107,11 @@ pub async fn show(
     }
 }
 
+/// `GET /docs-v1/`: where clients of iGivePay look for the reference.
+pub async fn igivepay(state: State<Arc<App>>, headers: HeaderMap) -> Response {
+    show(state, Path("igivepay".to_owned()), headers).await
+}
+
 /// `GET /docs/{dialect}/openapi.json`.
 pub async fn raw(
     State(app): State<Arc<App>>,

@@ -1,5 +1,6 @@
 //! The sandbox's own pages: a first payment, the demo shop that shows every message, deliveries.
 
+pub mod card_gen;
 pub mod deliveries;
 pub mod home;
 pub mod shop;

@@ -74,6 +74,120 @@ words! {
     method_card_text = "Debit or credit card";
     method_app_text = "You confirm in the app";
 
+    // Gift cards.
+    method_gift = "Gift card";
+    method_gift_text = "One or several, whole or in part";
+    gift_heading = "Pay with gift cards";
+    gift_covered = "Covered";
+    gift_remaining = "Still to pay";
+    gift_nothing_left = "Nothing";
+    gift_cards = "Your gift cards";
+    gift_balance = "{amount} on the card";
+    gift_remove = "Remove";
+    gift_remove_label = "Remove the gift card ending in {number}";
+    gift_pay_whole =
+        "When you press Pay, {amount} is taken from your gift cards. Until then it is only set \
+         aside.";
+    gift_pay_part =
+        "When you press Pay, {amount} is taken from your gift cards. The other {rest} you pay at \
+         {name} afterwards.";
+    gift_waiting = "Paying with your gift cards…";
+    gift_checking = "Checking the gift card…";
+    gift_rest = "Pay the other {amount} here";
+    gift_add = "Add a gift card";
+    gift_add_another = "Add another gift card";
+    gift_add_button = "Add gift card";
+    gift_number = "Gift card number";
+    gift_number_hint = "19 digits on most cards";
+    gift_cvc = "Code (CVC)";
+    gift_cvc_hint = "3 digits";
+    gift_number_missing = "Enter the number of the gift card";
+    gift_number_invalid = "Check the number: it is 12 to 19 digits";
+    gift_cvc_missing = "Enter the code of the gift card";
+    gift_cvc_invalid = "Check the code: it is 3 digits";
+    gift_retype = "For your safety number and code are not kept. Type them again.";
+    gift_unknown =
+        "There is no gift card with this number and code. Check both and type them again.";
+    gift_not_usable =
+        "This gift card is blocked or was not activated. Ask the shop that sold it.";
+    gift_expired = "This gift card has expired.";
+    gift_empty = "There is nothing left on this gift card.";
+    gift_elsewhere = "This gift card cannot be used at {name}.";
+    gift_twice = "This gift card is on the payment already.";
+    gift_too_many = "No more gift cards can be added to this payment.";
+    gift_locked =
+        "Too many wrong numbers or codes. Wait {minutes} min before you try again. Your gift cards \
+         are as they were.";
+    gift_none = "Add a gift card first.";
+    gift_cover = "Gift cards cover {covered}. Still to pay: {amount}.";
+    gift_change = "Change";
+    gift_receipt = "Gift card ending in {number}";
+
+    // The card generator.
+    cards_heading = "Gift cards for tests";
+    cards_intro =
+        "Make gift cards for the test client of the demo shop. Numbers and codes are shown once.";
+    cards_make = "Make gift cards";
+    cards_made = "Your new gift cards";
+    cards_once = "Copy them now: they are kept only as keyed hashes and cannot be shown again.";
+    cards_last_day = "Last day";
+    cards_client = "Client id";
+    cards_amount_hint = "From 0 to 10,000, with 2 decimals at most";
+    cards_count = "How many (1 to 50)";
+    cards_state = "State";
+    cards_active = "Active";
+    cards_blocked = "Blocked";
+    cards_expired = "Expired yesterday";
+    cards_inactive = "Not activated";
+    cards_button = "Make gift cards";
+    cards_nothing = "Nothing can be made for this client id.";
+    method_wallet = "Wallet";
+    method_bank = "Bank transfer";
+    provider_bank_text = "You confirm at your bank";
+
+    // The cashier: deposits and withdrawals.
+    cashier_none =
+        "No provider can be used just now. Nothing was charged. Try again in a few minutes.";
+    cashier_cancel = "Cancel the payment";
+    cashier_leave = "Leave this page and go back to {name}";
+    withdraw_from = "Get your money from {name}";
+    withdraw_summary = "What you get";
+    withdraw_heading = "Where should the money go?";
+    withdraw_cancel = "Cancel the payout";
+    withdraw_others = "Choose another way";
+    withdraw_unknown = "That way to get your money is not offered here. Choose one below.";
+    payout_waiting_heading = "Your payout is being checked";
+    payout_waiting_text =
+        "{name} has to approve it. Then {amount} go out. You have nothing more to do.";
+    payout_way_heading = "Your money is on its way";
+    payout_way_text = "{name} has approved the payout. The bank is sending {amount}.";
+    payout_paid_heading = "Your money was sent";
+    payout_paid_text = "{amount} went out from {name}.";
+    payout_rejected_heading = "This payout did not go through";
+    payout_rejected_text = "{amount} stay with {name}. Ask there what to do next.";
+    payout_expired_heading = "The time for this payout is over";
+    payout_expired_text =
+        "Nobody acted in time, so {amount} stay with {name}. Ask there for a new payout.";
+
+    // A provider's own page, in test mode.
+    provider_name = "{name} (simulated)";
+    provider_heading = "Pay at the provider";
+    provider_text =
+        "This page stands for the provider's own. What you press here is what the provider says \
+         about {amount} for {name}.";
+    provider_approve = "Successful";
+    provider_payout_heading = "Confirm where the money goes";
+    provider_payout_text =
+        "This page stands for the provider's own. Confirm that {amount} from {name} should come \
+         to your account here.";
+    provider_payout_approve = "Confirm";
+    provider_decline = "Rejected";
+    provider_leave = "Leave it pending";
+    provider_expire = "Expire it now";
+    provider_reason = "Reason, if it is rejected";
+    provider_reason_usual = "Insufficient funds";
+    provider_transaction = "Transaction";
+
     // Problems with the form.
     problem_title = "There is a problem";
     problem_retype =
@@ -104,6 +218,7 @@ words! {
     reason_authentication = "the payment was not confirmed";
 
     // How a bill can stand.
+    aborted_text = "Nothing was charged. What was set aside on gift cards can be used again.";
     paid_heading = "Payment complete";
     paid_text = "You paid {amount} to {name}.";
     already_heading = "This has been paid already";

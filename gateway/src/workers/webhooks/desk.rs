@@ -9,7 +9,8 @@ use domain::limits::{
     CLAIM_MAX, IN_FLIGHT_MAX, IN_FLIGHT_OF_A_NEW_ONE, IN_FLIGHT_OF_FAILING_MAX,
     IN_FLIGHT_OF_ONE_MAX, QUEUES_MAX,
 };
-use store::tables::deliveries::Delivery;
+
+use super::sender::Leased;
 
 /// What is known of one queue.
 #[derive(Debug)]
@@ -98,11 +99,11 @@ impl Desk {
     }
 
     /// What became of [`Self::places`]: a queue that gave less than it was asked for is empty.
-    pub(super) fn claimed(&mut self, asked: &[(String, u32)], claimed: &[Delivery]) {
+    pub(super) fn claimed(&mut self, asked: &[(String, u32)], claimed: &[Leased]) {
         for (name, places) in asked {
             let got = claimed
                 .iter()
-                .filter(|delivery| delivery.new.queue == *name)
+                .filter(|leased| leased.delivery.new.queue == *name)
                 .count();
             if got < *places as usize {
                 self.wanted.remove(name);

@@ -24,13 +24,13 @@ use std::time::Duration;
 use domain::limits::{CLAIM_MAX, IN_FLIGHT_MAX, LEASE, QUEUES_MAX};
 use domain::{Span, Timestamp};
 use store::Failure;
-use store::tables::deliveries::{self as outbox, Claim, Delivery};
+use store::tables::deliveries::{self as outbox, Claim};
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use desk::Desk;
-use sender::Finished;
+use sender::{Finished, Leased};
 
 /// How often due deliveries are looked for when nobody nudges.
 const POLL: Duration = Duration::from_millis(500);
@@ -91,10 +91,10 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             desk.want(&queue);
         }
         while let Some(claimed) = turn(&app, &mut desk, &mut unrecorded).await {
-            for (delivery, token) in claimed {
+            for leased in claimed {
                 let (app, done) = (Arc::clone(&app), done.clone());
                 tokio::spawn(async move {
-                    let one = sender::send(&app, delivery, token).await;
+                    let one = sender::send(&app, leased).await;
                     // Nobody receives while the process stops; the lease then runs out.
                     let _ = done.send(one).await;
                 });
@@ -148,7 +148,7 @@ async fn turn(
     app: &Arc<App>,
     desk: &mut Desk,
     unrecorded: &mut Vec<Finished>,
-) -> Option<Vec<(Delivery, String)>> {
+) -> Option<Vec<Leased>> {
     let claiming = app.sending.claiming.try_lock();
     for one in unrecorded.iter_mut() {
         one.leave(desk);
@@ -168,8 +168,7 @@ async fn turn(
             unrecorded.clear();
             desk.claimed(&wanted, &claimed);
             app.sending.begin(claimed.len());
-            let of = |delivery| (delivery, token.clone());
-            Some(claimed.into_iter().map(of).collect())
+            Some(claimed)
         }
         Err(failure) => {
             tracing::error!(?failure, "deliveries could not be recorded or claimed");
@@ -198,7 +197,7 @@ async fn exchange(
     finished: &[Finished],
     wanted: Vec<(String, u32)>,
     token: &str,
-) -> Result<Vec<Delivery>, Failure> {
+) -> Result<Vec<Leased>, Failure> {
     let at = app.moment();
     let until = at.now.plus(app.lease);
     let (finished, token) = (finished.to_vec(), token.to_owned());
@@ -216,7 +215,12 @@ async fn exchange(
                     token: &token,
                     limit: *places,
                 };
-                claimed.extend(outbox::claim(tx, claim)?);
+                let leased = |delivery| Leased {
+                    delivery,
+                    token: token.clone(),
+                    until,
+                };
+                claimed.extend(outbox::claim(tx, claim)?.into_iter().map(leased));
             }
             Ok(claimed)
         })
@@ -239,9 +243,9 @@ pub async fn tick(app: &Arc<App>) -> Result<usize, Failure> {
     let count = claimed.len();
     let mut finished = Vec::with_capacity(count);
     let mut under_way = JoinSet::new();
-    for (number, delivery) in claimed.into_iter().enumerate() {
-        let (app, token) = (Arc::clone(app), token.clone());
-        under_way.spawn(async move { (number, sender::send(&app, delivery, token).await) });
+    for (number, leased) in claimed.into_iter().enumerate() {
+        let app = Arc::clone(app);
+        under_way.spawn(async move { (number, sender::send(&app, leased).await) });
     }
     while let Some(sent) = under_way.join_next().await {
         // One that panicked keeps its lease until that runs out.

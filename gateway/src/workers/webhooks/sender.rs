@@ -16,23 +16,57 @@ use crate::operations::{endpoints, merchants};
 use crate::outbound::{Received, Sending};
 use crate::schemes::Scheme;
 
+/// A claimed delivery with its lease.
+#[derive(Clone, Debug)]
+pub(super) struct Leased {
+    pub(super) delivery: Delivery,
+    pub(super) token: String,
+    pub(super) until: Timestamp,
+}
+
 /// An attempt that was made and is to be recorded.
 #[derive(Clone, Debug)]
 pub(super) struct Finished {
     delivery: Delivery,
     token: String,
-    attempt: Try,
-    outcome: Outcome,
-    rules: Arc<DeliveryRules>,
+    /// What was made of it; nothing if the lease was over before anything was sent.
+    made: Option<Attempted>,
     left: bool,
 }
 
-/// Makes one attempt. It never fails: what went wrong is part of the attempt.
-pub(super) async fn send(app: &App, delivery: Delivery, token: String) -> Finished {
+#[derive(Clone, Debug)]
+struct Attempted {
+    attempt: Try,
+    outcome: Outcome,
+    rules: Arc<DeliveryRules>,
+}
+
+/// Makes one attempt. It never fails: what went wrong is part of the attempt. A process that was
+/// frozen past the end of the lease sends nothing: somebody else has.
+pub(super) async fn send(app: &App, leased: Leased) -> Finished {
+    let Leased {
+        delivery,
+        token,
+        until,
+    } = leased;
+    let made = if app.clock.now() < until {
+        Some(make(app, &delivery).await)
+    } else {
+        None
+    };
+    Finished {
+        delivery,
+        token,
+        made,
+        left: false,
+    }
+}
+
+async fn make(app: &App, delivery: &Delivery) -> Attempted {
     let at = app.clock.now();
     let started = crate::clock::stopwatch();
     let rules = app.rules(&delivery.new.scheme);
-    let prepared = prepare(app, &delivery, &rules, at).await;
+    let prepared = prepare(app, delivery, &rules, at).await;
     let (sending, result) = match prepared {
         Ok(sending) => {
             let result = app.outbound.post(&sending).await;
@@ -41,12 +75,12 @@ pub(super) async fn send(app: &App, delivery: Delivery, token: String) -> Finish
         Err(fault) => {
             tracing::error!(delivery = %delivery.new.id, fault = fault.0, "cannot be signed");
             let why = "it could not be signed: the gateway has no secret for it".to_owned();
-            (unsigned(&delivery), Err(why))
+            (unsigned(delivery), Err(why))
         }
     };
     let took = crate::clock::stopwatch().saturating_sub(started);
     let asked = result.as_ref().ok().and_then(retry_after);
-    let attempt = attempt(&delivery, &sending, result, (at, took));
+    let attempt = attempt(delivery, &sending, result, (at, took));
     let seed = app.entropy.seed();
     let outcome = rules.after(Made {
         number: delivery.planned + 1,
@@ -63,13 +97,10 @@ pub(super) async fn send(app: &App, delivery: Delivery, token: String) -> Finish
         "delivered" => if delivered { "yes" } else { "no" }
     )
     .increment(1);
-    Finished {
-        delivery,
-        token,
+    Attempted {
         attempt,
         outcome,
         rules,
-        left: false,
     }
 }
 
@@ -83,7 +114,7 @@ async fn prepare(
     let new = &delivery.new;
     let scheme = Scheme::by_name(&new.scheme)
         .ok_or_else(|| Fault(format!("no scheme is called {}", new.scheme)))?;
-    let (secrets, wire) = secrets(app, delivery).await?;
+    let (secrets, wire) = secrets(app, scheme, delivery).await?;
     let outgoing = scheme
         .sign(&Signing {
             secrets: &secrets,
@@ -100,15 +131,23 @@ async fn prepare(
 }
 
 /// The secrets that sign a delivery, newest first, and the endpoint's id on the wire.
-async fn secrets(app: &App, delivery: &Delivery) -> Result<(Vec<Secret>, Option<String>), Fault> {
+async fn secrets(
+    app: &App,
+    scheme: Scheme,
+    delivery: &Delivery,
+) -> Result<(Vec<Secret>, Option<String>), Fault> {
     let new = &delivery.new;
     let fault = |failure| match failure {
         Failure::Fault(fault) => fault,
         Failure::Refused(refusal) => Fault(refusal.name().to_owned()),
     };
-    let Some(id) = &new.endpoint else {
+    let own = new
+        .endpoint
+        .as_ref()
+        .filter(|_| !scheme.signs_with_account());
+    let Some(id) = own else {
         let salt = merchants::salt(app, &new.scheme, &new.merchant, new.mode).await;
-        return Ok((vec![salt.map_err(fault)?], None));
+        return Ok((vec![salt.map_err(fault)?], delivery.endpoint_wire.clone()));
     };
     let secrets = endpoints::secrets(app, (&new.merchant, new.mode, id)).await;
     Ok((secrets.map_err(fault)?, delivery.endpoint_wire.clone()))
@@ -180,14 +219,19 @@ impl Finished {
     pub(super) fn leave(&mut self, desk: &mut Desk) {
         if !self.left {
             self.left = true;
-            desk.left(&self.delivery.new.queue, self.outcome == Outcome::Delivered);
+            let made = self.made.as_ref();
+            let success = made.is_none_or(|made| made.outcome == Outcome::Delivered);
+            desk.left(&self.delivery.new.queue, success);
         }
     }
 
     /// Records the attempt and what follows from it, for its endpoint too.
     pub(super) fn record(&self, tx: &mut Tx<'_>, at: &Moment) -> Result<(), Failure> {
-        let (delivery, outcome) = (&self.delivery, self.outcome);
-        if !outbox::settle(tx, delivery, &self.token, &self.attempt, outcome)? {
+        let Some(made) = &self.made else {
+            return Ok(());
+        };
+        let (delivery, outcome) = (&self.delivery, made.outcome);
+        if !outbox::settle(tx, delivery, &self.token, &made.attempt, outcome)? {
             tracing::warn!(delivery = %delivery.new.id, "the lease ran out while sending");
             return Ok(());
         }
@@ -205,8 +249,8 @@ impl Finished {
             }
             return Ok(());
         }
-        let gone = self.rules.is_gone(self.attempt.status);
-        let (endpoint, fact) = endpoint.failed(at.now, &self.rules, gone)?;
+        let gone = made.rules.is_gone(made.attempt.status);
+        let (endpoint, fact) = endpoint.failed(at.now, &made.rules, gone)?;
         endpoint_table::update(tx, &endpoint, version)?;
         if let Some(fact) = fact {
             let details = format!("{} failed attempts", endpoint.health.failures);

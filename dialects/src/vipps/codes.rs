@@ -1,0 +1,131 @@
+//! The numbered errors of ePayment: code, title, status.
+
+use domain::StepProblem;
+use http::StatusCode;
+
+use super::problem::{Detail, Problem};
+
+/// The name under which a code stands in `extraDetails`.
+pub const NAME: &str = "ErrorCode";
+
+/// Title and status of a code.
+fn known(code: u16) -> (&'static str, u16) {
+    match code {
+        3010 => ("Internal error", 503),
+        4010 => ("Capture idempotency conflict", 409),
+        4020 => ("Idempotency error", 409),
+        4040 => ("Invalid amount", 400),
+        4080 => ("Invalid scope", 400),
+        4090 => ("Invalid URL", 400),
+        4100 => ("Metadata capacity exceeded", 400),
+        4120 => ("Metadata key too long", 400),
+        4130 => ("Metadata value too long", 400),
+        4140 => ("Missing required parameter", 400),
+        4150 => ("Reference already exists or idempotency conflict", 409),
+        4160 => ("Invalid payment method type", 400),
+        5010 => ("Blocking of sources is not available", 400),
+        5040 => ("Invalid currency for merchant", 400),
+        5070 => ("Payment cannot be created", 400),
+        5090 => ("Reference not found", 404),
+        5100 => ("Refund not possible", 400),
+        6010 => ("Amount too small", 400),
+        6020 => ("Cannot refund before reservation", 400),
+        6030 => ("Cannot cancel, the cancel period has expired", 400),
+        6040 => ("Cannot cancel an already captured order", 400),
+        6060 => ("Cannot cancel, the payment is authorized", 400),
+        6070 => ("Cannot capture a cancelled order", 400),
+        6080 => ("Cannot capture before reservation", 400),
+        6090 => ("Cannot capture more than is reserved", 400),
+        6100 => ("Cannot capture, the capture period has expired", 400),
+        6110 => ("Expiry too late", 400),
+        6120 => ("Expiry too soon", 400),
+        6130 => ("Receipt required", 400),
+        6150 => ("Cannot refund more than is captured", 400),
+        6160 => ("Order is being processed", 423),
+        6170 => ("Order is already captured", 400),
+        6180 => ("Order is already refunded", 400),
+        6190 => ("Cancel is not allowed in this state", 400),
+        6200 => ("Capture is not allowed in this state", 400),
+        6210 => ("Refund is not allowed in this state", 400),
+        6220 => ("Cannot refund, the refund period has expired", 400),
+        6230 => ("Order is already reserved", 400),
+        7010 => ("Customer not found", 400),
+        10010 => ("Approve failed", 400),
+        10020 => ("Approve is not allowed", 400),
+        10030 => ("Customer identification required", 400),
+        _ => ("Bad Request", 400),
+    }
+}
+
+/// The problem of a code, with a sentence that says what would be right.
+pub fn problem(code: u16, detail: impl Into<String>) -> Problem {
+    let (title, status) = known(code);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut problem = Problem::new(status, title, detail);
+    problem.extra.push(Detail::new(NAME, code.to_string()));
+    problem
+}
+
+/// The problem of a step that is not possible.
+pub fn of_step(refused: &StepProblem) -> Problem {
+    let (code, detail) = match refused {
+        StepProblem::ReferenceTaken(reference) => (
+            4150,
+            format!(
+                "A payment with the reference {reference} exists. Get it, or use a new reference."
+            ),
+        ),
+        StepProblem::ExpiresTooSoon => (6120, said("expiresAt is more than 10 minutes ahead.")),
+        StepProblem::ExpiresTooLate => (6110, said("expiresAt is at most 60 days ahead.")),
+        StepProblem::OtherCurrency(own) => (
+            4040,
+            format!("The currency of this payment is {own}. Use it in modificationAmount."),
+        ),
+        StepProblem::CaptureBeforeReserved => {
+            (6080, said("The user has not approved the payment."))
+        }
+        StepProblem::CaptureOfReleased => {
+            (6070, said("The rest of the reservation was cancelled."))
+        }
+        StepProblem::CaptureTooHigh(left) => (6090, format!("{left} is left to capture.")),
+        StepProblem::CaptureTooLate => (6100, said("The reservation has been cancelled by time.")),
+        StepProblem::CapturedBefore => (6170, said("The whole reservation was captured before.")),
+        StepProblem::CaptureOfEnded(state) => (6200, in_state(state)),
+        StepProblem::RefundBeforeReserved => (6020, said("The user has not approved the payment.")),
+        StepProblem::RefundTooHigh(left) => (6150, format!("{left} is left to refund.")),
+        StepProblem::RefundedBefore => (6180, said("All that was captured was refunded before.")),
+        StepProblem::RefundOfEnded(state) => (6210, in_state(state)),
+        StepProblem::RefundTooLate => (6220, said("The last capture was too long ago.")),
+        StepProblem::RefundImpossible => (5100, said("The user's account is gone.")),
+        StepProblem::CancelOfCaptured => (6040, said("Refund it instead.")),
+        StepProblem::CancelOfReserved => (
+            6060,
+            said("cancelTransactionOnly is true, and the user has approved the payment."),
+        ),
+        StepProblem::CancelOfEnded(state) => (6190, in_state(state)),
+        StepProblem::ReservedBefore => (6230, said("The payment is approved already.")),
+        StepProblem::ApproveOfEnded(state) => (10010, in_state(state)),
+        StepProblem::NoPayer => (
+            10030,
+            said(
+                "Name the user by customer.phoneNumber, or the payment by the token of its redirectUrl.",
+            ),
+        ),
+        StepProblem::Declined(cause) => (10010, format!("The bank said no: {}.", cause.text)),
+        StepProblem::LiveMode => (10020, said("Only test payments can be approved by a call.")),
+    };
+    problem(code, detail)
+}
+
+fn said(text: &str) -> String {
+    text.to_owned()
+}
+
+fn in_state(state: &str) -> String {
+    let word = match state {
+        "cancelled" => "terminated or cancelled",
+        "pending" => "not approved yet",
+        other => other,
+    };
+    format!("The payment is {word}.")
+}

@@ -1,0 +1,76 @@
+//! The person behind a telephone number in test mode: made up, the same for the same number.
+
+use domain::secret::hex;
+use domain::{Bill, Mode, PaymentState};
+use serde::Serialize;
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+/// What a merchant is told who asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserDetails {
+    email: String,
+    first_name: &'static str,
+    last_name: &'static str,
+    mobile_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_of_birth: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addresses: Option<[Address; 1]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Address {
+    address_line1: &'static str,
+    city: &'static str,
+    country: &'static str,
+    post_code: &'static str,
+}
+
+/// The number of whoever pays when nobody was named.
+const NOBODY: &str = "4712345678";
+
+/// The scope that the merchant asked for, once there is somebody to tell about: after the payer
+/// said yes, in test mode.
+fn scope<'a>(bill: &'a Bill, state: &PaymentState) -> Option<&'a str> {
+    let approved = matches!(state, PaymentState::Authorized { .. });
+    let test = bill.head.mode == Mode::Test;
+    let scope = bill.ask.extras.get("scope").and_then(Json::as_str)?;
+    (approved && test).then_some(scope)
+}
+
+/// The identifier of the payer towards this merchant.
+pub fn sub(bill: &Bill, state: &PaymentState) -> Option<String> {
+    scope(bill, state)?;
+    let text = format!("{}/{}", bill.head.merchant, phone(bill));
+    let made = hex(&Sha256::digest(text.as_bytes()));
+    let uuid = uuid::Uuid::try_parse(made.get(..32)?).ok()?;
+    Some(uuid.hyphenated().to_string())
+}
+
+/// What the merchant asked to be told.
+pub fn details(bill: &Bill, state: &PaymentState) -> Option<UserDetails> {
+    let scope = scope(bill, state)?;
+    let asked = |word: &str| scope.split_ascii_whitespace().any(|one| one == word);
+    let phone = phone(bill);
+    Some(UserDetails {
+        email: format!("{phone}@example.com"),
+        first_name: "Ada",
+        last_name: "Testbruker",
+        mobile_number: phone,
+        date_of_birth: asked("birthDate").then_some("1990-12-10"),
+        addresses: asked("address").then_some([Address {
+            address_line1: "Testgata 1",
+            city: "Oslo",
+            country: "NO",
+            post_code: "0154",
+        }]),
+    })
+}
+
+fn phone(bill: &Bill) -> String {
+    let phone = bill.ask.payer.phone.as_deref();
+    phone.unwrap_or(NOBODY).to_owned()
+}

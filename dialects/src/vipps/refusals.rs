@@ -1,0 +1,213 @@
+//! From a refusal to the wire. Every answer that is not 2xx has a JSON body: old clients parse it
+//! unconditionally.
+
+use domain::{Flaw, Object, Refusal, Span};
+use http::header::{ALLOW, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::codes;
+use super::paths::{self, Api};
+use super::problem::{self, Detail, Problem};
+
+const KEY_MISSING: &str = "Access denied due to missing subscription key. Make sure to include \
+                           subscription key when making requests to an API.";
+const KEY_WRONG: &str = "Access denied due to invalid subscription key. Make sure to provide a \
+                         valid key for an active subscription.";
+
+/// The answer to a call that is refused.
+pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
+    match refusal {
+        Refusal::Credential(Flaw::KeyMissing) => {
+            problem::in_front(StatusCode::UNAUTHORIZED, KEY_MISSING)
+        }
+        Refusal::Credential(Flaw::KeyWrong) => {
+            problem::in_front(StatusCode::UNAUTHORIZED, KEY_WRONG)
+        }
+        Refusal::Credential(Flaw::Client) if is_token(head) => problem::identity(head),
+        Refusal::TooManyCalls(wait) => {
+            let seconds = seconds(*wait);
+            let message = format!("Rate limit is exceeded. Try again in {seconds} seconds.");
+            later(
+                problem::in_front(StatusCode::TOO_MANY_REQUESTS, &message),
+                *wait,
+            )
+        }
+        Refusal::Unavailable(wait) => later(worded(head, refusal).answer(head), *wait),
+        Refusal::UnknownMethod => {
+            let mut response = worded(head, refusal).answer(head);
+            let allowed = HeaderValue::from_static(paths::allowed(head.uri.path()));
+            response.headers_mut().insert(ALLOW, allowed);
+            response
+        }
+        other => worded(head, other).answer(head),
+    }
+}
+
+fn is_token(head: &Parts) -> bool {
+    paths::api(head.uri.path()) == Some(Api::Token)
+}
+
+fn later(mut response: Response<Vec<u8>>, wait: Span) -> Response<Vec<u8>> {
+    let seconds = HeaderValue::from(seconds(wait));
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    response
+}
+
+/// Whole seconds, rounded up, so that nobody comes back too early.
+fn seconds(wait: Span) -> u64 {
+    wait.millis().div_ceil(1_000).max(1)
+}
+
+/// The refusal as problem details.
+fn worded(head: &Parts, refusal: &Refusal) -> Problem {
+    let plain = |status: StatusCode, detail: &str| {
+        Problem::new(status, status.canonical_reason().unwrap_or("Error"), detail)
+    };
+    match refusal {
+        Refusal::UnknownRoute => plain(StatusCode::NOT_FOUND, "There is no such path."),
+        Refusal::UnknownMethod => plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "The path does not take this method.",
+        ),
+        Refusal::BodyTooLarge(max) => plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &format!("The body may have at most {max} bytes."),
+        ),
+        Refusal::TooSlow => plain(
+            StatusCode::REQUEST_TIMEOUT,
+            "The request took too long to arrive. Send it again.",
+        ),
+        Refusal::Unauthenticated => flaw(Flaw::TokenMissing),
+        Refusal::Credential(which) => flaw(*which),
+        Refusal::NotAllowed(text) => plain(StatusCode::FORBIDDEN, text),
+        Refusal::UnknownMediaType => plain(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Send JSON with the header Content-Type: application/json.",
+        ),
+        Refusal::TooManyCalls(_) => plain(StatusCode::TOO_MANY_REQUESTS, "Too many calls."),
+        Refusal::Unreadable(text) => plain(StatusCode::BAD_REQUEST, text),
+        Refusal::Invalid(problems) => invalid(head, problems),
+        Refusal::NotFound(object, id) => not_found(*object, id),
+        Refusal::AlreadyPaid => codes::of_step(&domain::StepProblem::ReservedBefore),
+        Refusal::Expired => codes::problem(6190, "The payment has expired."),
+        Refusal::Failed | Refusal::Withdrawn => codes::problem(6190, "The payment has ended."),
+        Refusal::TryUnderWay => codes::problem(6160, "Another call is under way. Try again."),
+        Refusal::TooManyTries => codes::problem(10010, "The payment was declined too often."),
+        Refusal::WrongState(state) => codes::problem(6190, format!("The payment is {state}.")),
+        Refusal::TooMuch(asked, left) => {
+            codes::problem(4040, format!("{asked} cannot be used: {left}."))
+        }
+        Refusal::KeyReused => key_reused(head),
+        Refusal::Step(step) => codes::of_step(step),
+        Refusal::TooManyEndpoints(most) => {
+            let mut problem = bad_request();
+            let reason = format!("An event has at most {most} registrations. Delete one first.");
+            problem.extra.push(Detail::new("events", reason));
+            problem
+        }
+        Refusal::Card(_) => codes::problem(5070, "A gift card does not pay for this."),
+        Refusal::NoMethod => codes::problem(5070, "Nothing that can be paid with is open."),
+        Refusal::NotAllowed(text) => plain(StatusCode::FORBIDDEN, &format!("{text}.")),
+        Refusal::UnknownMediaType => {
+            plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON.")
+        }
+        Refusal::Unavailable(wait) => codes::problem(
+            3010,
+            format!(
+                "The service cannot answer now and nothing was changed. Try again in {} seconds.",
+                seconds(*wait)
+            ),
+        ),
+    }
+}
+
+fn flaw(flaw: Flaw) -> Problem {
+    let (status, detail) = match flaw {
+        Flaw::KeyMissing => (StatusCode::UNAUTHORIZED, KEY_MISSING),
+        Flaw::KeyWrong => (StatusCode::UNAUTHORIZED, KEY_WRONG),
+        Flaw::Client => (
+            StatusCode::UNAUTHORIZED,
+            "The client_id or client_secret is wrong.",
+        ),
+        Flaw::TokenMissing => (
+            StatusCode::UNAUTHORIZED,
+            "Send an access token: Authorization: Bearer <token>.",
+        ),
+        Flaw::TokenWrong => (
+            StatusCode::UNAUTHORIZED,
+            "The access token is not valid. Get one from /accesstoken/get.",
+        ),
+        Flaw::TokenExpired => (
+            StatusCode::UNAUTHORIZED,
+            "The access token has expired. Get a new one from /accesstoken/get.",
+        ),
+        Flaw::NumberMissing => {
+            let mut problem = bad_request();
+            let reason = "The Merchant-Serial-Number field is required.";
+            problem
+                .extra
+                .push(Detail::new("Merchant-Serial-Number", reason));
+            return problem;
+        }
+        Flaw::NumberWrong => (
+            StatusCode::FORBIDDEN,
+            "The Merchant-Serial-Number does not belong to these keys.",
+        ),
+    };
+    Problem::new(status, status.canonical_reason().unwrap_or("Error"), detail)
+}
+
+fn bad_request() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "Bad Request",
+        "See extraDetails for further details",
+    )
+}
+
+/// Fields of the wrong form, or one numbered error.
+fn invalid(head: &Parts, problems: &[domain::FieldProblem]) -> Problem {
+    let coded = problems.first().and_then(|first| {
+        let code = first.field.strip_prefix(codes::NAME)?.strip_prefix(':')?;
+        let code = code.parse().ok()?;
+        Some(codes::problem(code, first.message.clone()))
+    });
+    if let Some(coded) = coded {
+        return coded;
+    }
+    let mut problem = bad_request();
+    if paths::api(head.uri.path()) == Some(Api::Webhooks) {
+        problem.detail = "One or more validation errors occurred.".to_owned();
+    }
+    problem.extra = problems
+        .iter()
+        .map(|one| Detail::new(&one.field, one.message.clone()))
+        .collect();
+    problem
+}
+
+fn not_found(object: Object, id: &str) -> Problem {
+    match object {
+        Object::Bill | Object::Payment | Object::Reservation => codes::problem(
+            5090,
+            format!("This sales unit has no payment with the reference {id}."),
+        ),
+        Object::Endpoint | Object::Delivery => Problem::new(
+            StatusCode::NOT_FOUND,
+            "Not Found",
+            format!("This sales unit has no webhook with the id {id}."),
+        ),
+    }
+}
+
+fn key_reused(head: &Parts) -> Problem {
+    let detail = "The Idempotency-Key came with another body before. Use a new one.";
+    let path = paths::collapsed(head.uri.path());
+    let code = match path.rsplit('/').next() {
+        Some("capture") => 4010,
+        Some("refund") => 4150,
+        _ => 4020,
+    };
+    codes::problem(code, detail)
+}

@@ -1,0 +1,145 @@
+//! The names of events that can be registered for. Only those of ePayment are ever sent.
+
+use domain::StepKind;
+
+/// Every name that the published documentation has.
+pub const ALL: &[&str] = &[
+    "epayments.payment.created.v1",
+    "epayments.payment.aborted.v1",
+    "epayments.payment.expired.v1",
+    "epayments.payment.cancelled.v1",
+    "epayments.payment.captured.v1",
+    "epayments.payment.refunded.v1",
+    "epayments.payment.authorized.v1",
+    "epayments.payment.terminated.v1",
+    "recurring.agreement-activated.v1",
+    "recurring.agreement-rejected.v1",
+    "recurring.agreement-stopped.v1",
+    "recurring.agreement-expired.v1",
+    "recurring.charge-reserved.v1",
+    "recurring.charge-captured.v1",
+    "recurring.charge-canceled.v1",
+    "recurring.charge-refunded.v1",
+    "recurring.charge-failed.v1",
+    "recurring.charge-creation-failed.v1",
+    CHECK_IN,
+    "login.merchant-initiated.ping.v1",
+];
+
+/// The one event with a limit of its own.
+pub const CHECK_IN: &str = "user.checked-in.v1";
+
+/// The word in payloads and in the event log.
+pub fn word(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Created => "CREATED",
+        StepKind::Authorized => "AUTHORIZED",
+        StepKind::Captured => "CAPTURED",
+        StepKind::Released => "CANCELLED",
+        StepKind::Refunded => "REFUNDED",
+        StepKind::Aborted => "ABORTED",
+        StepKind::Expired => "EXPIRED",
+        StepKind::Cancelled => "TERMINATED",
+    }
+}
+
+/// The name of the event that a step gives.
+pub fn of(kind: StepKind) -> String {
+    let word = word(kind).to_ascii_lowercase();
+    format!("epayments.payment.{word}.v1")
+}
+
+/// What is wrong with these names, all of them in one sentence, and what was probably meant.
+pub fn unsupported(names: &[String]) -> Option<String> {
+    let unknown: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !ALL.contains(name))
+        .collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    let mut meant: Vec<&str> = unknown.iter().filter_map(|name| nearest(name)).collect();
+    meant.dedup();
+    let shown: Vec<String> = unknown.iter().map(|name| shortened(name)).collect();
+    let listed = format!("Unsupported values: {}", shown.join(", "));
+    Some(if meant.is_empty() {
+        listed
+    } else {
+        format!("{listed}. Did you mean {}?", meant.join(", "))
+    })
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(100).collect()
+}
+
+/// The name that differs least, if it is near enough to be a slip.
+fn nearest(name: &str) -> Option<&'static str> {
+    if name.len() > 100 {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    let distances = ALL.iter().map(|known| (distance(&name, known), *known));
+    distances
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= 8)
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be added, left out or changed.
+fn distance(one: &str, two: &str) -> usize {
+    let mut row: Vec<usize> = (0..=two.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i.saturating_add(1);
+        for (place, b) in row.iter_mut().skip(1).zip(two.bytes()) {
+            let changed = diagonal.saturating_add(usize::from(a != b));
+            diagonal = *place;
+            let least = changed
+                .min(left.saturating_add(1))
+                .min(diagonal.saturating_add(1));
+            *place = least;
+            left = least;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i.saturating_add(1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_names_what_was_meant() {
+        let asked = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            unsupported(&names)
+        };
+        assert_eq!(asked(ALL), None);
+        assert_eq!(
+            asked(&[
+                "epayment.payment.captured.v1",
+                "epayments.payment.created.v1"
+            ])
+            .unwrap(),
+            "Unsupported values: epayment.payment.captured.v1. \
+             Did you mean epayments.payment.captured.v1?"
+        );
+        assert_eq!(
+            asked(&["nothing", "like it"]).unwrap(),
+            "Unsupported values: nothing, like it"
+        );
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
+}

@@ -1,0 +1,388 @@
+//! Providers that carry money for a merchant, and the rules that choose and order them.
+//!
+//! A rule says for which payments a provider is offered: country, currency, amount, direction.
+//! Without any rule every usable provider is offered, in the order of the list. Rules are data:
+//! they are read from the merchant's settings and decide nothing by themselves.
+
+use serde::{Deserialize, Serialize};
+
+use crate::currency::Currency;
+use crate::merchant::Mode;
+use crate::money::Money;
+
+/// Which way money goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From a customer to the merchant.
+    Deposit,
+    /// From the merchant to a customer.
+    Withdrawal,
+}
+
+impl Direction {
+    /// The word in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deposit => "deposit",
+            Self::Withdrawal => "withdrawal",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "deposit" => Some(Self::Deposit),
+            "withdrawal" => Some(Self::Withdrawal),
+            _ => None,
+        }
+    }
+}
+
+/// What a provider is, for the page that offers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderKind {
+    /// A card, typed into our own form.
+    Card,
+    /// A bank.
+    Bank,
+    /// A wallet.
+    Wallet,
+    /// A gift card.
+    GiftCard,
+}
+
+/// The least and the most that a provider or a rule takes, both included. Of one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// The currency, an ISO 4217 code.
+    pub currency: Currency,
+    /// The least, in major units: `"10.00"`.
+    #[serde(default)]
+    pub least: Option<String>,
+    /// The most, in major units.
+    #[serde(default)]
+    pub most: Option<String>,
+}
+
+impl Bounds {
+    /// Are both ends amounts of the currency?
+    pub fn is_sound(&self) -> bool {
+        let sound = |end: &Option<String>| {
+            end.as_ref()
+                .is_none_or(|text| Money::parse(text, self.currency).is_ok())
+        };
+        sound(&self.least) && sound(&self.most)
+    }
+
+    /// Does an amount lie within? Bounds of another currency say nothing about it.
+    fn admit(&self, amount: Money) -> bool {
+        if self.currency != amount.currency() {
+            return true;
+        }
+        let end = |text: &Option<String>| {
+            let text = text.as_ref()?;
+            Money::parse(text, self.currency).ok()
+        };
+        end(&self.least).is_none_or(|least| amount.checked_sub(least).is_ok())
+            && end(&self.most).is_none_or(|most| most.checked_sub(amount).is_ok())
+    }
+}
+
+/// One provider of a merchant in one mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// The id that clients send: `sim-card`.
+    pub id: String,
+    /// The name that customers see.
+    pub name: String,
+    /// What it is.
+    pub kind: ProviderKind,
+    /// What it can do.
+    pub directions: Vec<Direction>,
+    /// Methods it brings, for lists: `visa`, `sepa`.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// Currencies it takes; none named means every one.
+    #[serde(default)]
+    pub currencies: Vec<Currency>,
+    /// Its own limits.
+    #[serde(default)]
+    pub limits: Vec<Bounds>,
+    /// May it be used?
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Is it out of order just now? Then its fallbacks are offered.
+    #[serde(default)]
+    pub down: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Provider {
+    /// Could it carry this, were it not out of order?
+    fn suits(&self, question: &Question<'_>) -> bool {
+        let currency = question.amount.currency();
+        self.enabled
+            && self.directions.contains(&question.direction)
+            && (self.currencies.is_empty() || self.currencies.contains(&currency))
+            && self.limits.iter().all(|limit| limit.admit(question.amount))
+    }
+}
+
+/// When a provider is offered. What a rule does not mention it does not restrict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderRule {
+    /// The provider's id.
+    pub provider: String,
+    /// Only this way.
+    #[serde(default)]
+    pub direction: Option<Direction>,
+    /// Only customers of these countries (ISO 3166-1 alpha-2).
+    #[serde(default)]
+    pub countries: Vec<String>,
+    /// Only these currencies.
+    #[serde(default)]
+    pub currencies: Vec<Currency>,
+    /// Only amounts within these.
+    #[serde(default)]
+    pub amounts: Vec<Bounds>,
+    /// Higher comes first; of equals the rule that was written first.
+    #[serde(default)]
+    pub weight: u32,
+    /// Only while this other provider is out of order.
+    #[serde(default)]
+    pub fallback_for: Option<String>,
+}
+
+impl ProviderRule {
+    fn applies(&self, question: &Question<'_>, providers: &[Provider]) -> bool {
+        let country = self.countries.is_empty()
+            || question.country.is_some_and(|country| {
+                self.countries
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(country))
+            });
+        let needed = self.fallback_for.as_ref().is_none_or(|first| {
+            providers
+                .iter()
+                .any(|provider| provider.id == *first && provider.down)
+        });
+        let currency = question.amount.currency();
+        country
+            && needed
+            && self.direction.is_none_or(|way| way == question.direction)
+            && (self.currencies.is_empty() || self.currencies.contains(&currency))
+            && self
+                .amounts
+                .iter()
+                .all(|bound| bound.admit(question.amount))
+    }
+}
+
+/// What is to be carried.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Which way.
+    pub direction: Direction,
+    /// The customer's country, if known.
+    pub country: Option<&'a str>,
+    /// How much.
+    pub amount: Money,
+}
+
+/// How a merchant takes and sends money, in one mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PaymentSettings {
+    /// May card data come in the merchant's own calls? Only for those who are certified for it.
+    pub cards_in_calls: bool,
+    /// Must the customer say where a payout goes before it can be approved?
+    pub payout_user_step: bool,
+    /// Above these amounts (one per currency) a payout needs a second person, in major units:
+    /// `{"currency": "EUR", "most": "1000.00"}`.
+    pub alone_up_to: Vec<Bounds>,
+    /// Where browsers go when a call names no address.
+    pub return_url: Option<String>,
+    /// The providers, in the order in which they are offered without rules.
+    pub providers: Vec<Provider>,
+    /// The rules. With none, every provider that suits is offered.
+    pub rules: Vec<ProviderRule>,
+}
+
+impl Default for PaymentSettings {
+    fn default() -> Self {
+        Self {
+            cards_in_calls: false,
+            payout_user_step: true,
+            alone_up_to: Vec::new(),
+            return_url: None,
+            providers: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+/// Providers and rules that a merchant may have at most.
+pub const PROVIDERS_MAX: usize = 200;
+
+impl PaymentSettings {
+    /// The settings of a merchant who has made none: in test mode the simulated providers, in live
+    /// mode no provider at all.
+    pub fn usual(mode: Mode) -> Self {
+        let providers = match mode {
+            Mode::Test => simulated(),
+            Mode::Live => Vec::new(),
+        };
+        Self {
+            providers,
+            ..Self::default()
+        }
+    }
+
+    /// What is wrong with settings that somebody wrote, if anything.
+    pub fn problem(&self) -> Option<String> {
+        if self.providers.len() > PROVIDERS_MAX || self.rules.len() > PROVIDERS_MAX {
+            return Some(format!(
+                "there may be at most {PROVIDERS_MAX} providers and {PROVIDERS_MAX} rules"
+            ));
+        }
+        let mut ids: Vec<&str> = Vec::new();
+        for provider in &self.providers {
+            let id = provider.id.as_str();
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            if id.is_empty() || id.len() > 64 || !id.bytes().all(plain) {
+                return Some(format!(
+                    "provider {id:?}: an id has 1 to 64 lower-case letters, digits and hyphens"
+                ));
+            }
+            if ids.contains(&id) {
+                return Some(format!("provider {id:?} is there twice"));
+            }
+            if provider.name.trim().is_empty() || provider.directions.is_empty() {
+                return Some(format!("provider {id:?} needs a name and a direction"));
+            }
+            if !provider.limits.iter().all(Bounds::is_sound) {
+                return Some(format!("provider {id:?}: a limit is no amount like 10.00"));
+            }
+            ids.push(id);
+        }
+        for rule in &self.rules {
+            let named = std::iter::once(&rule.provider).chain(&rule.fallback_for);
+            for id in named {
+                if !ids.contains(&id.as_str()) {
+                    return Some(format!("a rule names {id:?}, which is no provider"));
+                }
+            }
+            if !rule.amounts.iter().all(Bounds::is_sound) {
+                let id = &rule.provider;
+                return Some(format!("a rule of {id:?} has an amount that is none"));
+            }
+        }
+        let sound = self.alone_up_to.iter().all(Bounds::is_sound);
+        (!sound).then(|| "alone_up_to has an amount that is none".to_owned())
+    }
+
+    /// The provider of this id.
+    pub fn provider(&self, id: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.id == id)
+    }
+
+    /// The providers that the rules allow, best first, whether or not they are out of order now.
+    pub fn allowed(&self, question: &Question<'_>) -> Vec<&Provider> {
+        self.choose(question, false)
+    }
+
+    /// The providers to offer now, best first.
+    pub fn offered(&self, question: &Question<'_>) -> Vec<&Provider> {
+        self.choose(question, true)
+            .into_iter()
+            .filter(|provider| !provider.down)
+            .collect()
+    }
+
+    /// With `now`, a fallback counts only while what it stands in for is out of order.
+    fn choose(&self, question: &Question<'_>, now: bool) -> Vec<&Provider> {
+        let suiting = |id: &str| {
+            self.provider(id)
+                .filter(|provider| provider.suits(question))
+        };
+        if self.rules.is_empty() {
+            return self
+                .providers
+                .iter()
+                .filter(|provider| provider.suits(question))
+                .collect();
+        }
+        let mut rules: Vec<&ProviderRule> = self
+            .rules
+            .iter()
+            .filter(|rule| {
+                let mut rule = (*rule).clone();
+                if !now {
+                    rule.fallback_for = None;
+                }
+                rule.applies(question, &self.providers)
+            })
+            .collect();
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.weight));
+        let mut chosen: Vec<&Provider> = Vec::new();
+        for rule in rules {
+            if let Some(provider) = suiting(&rule.provider)
+                && !chosen.iter().any(|known| known.id == provider.id)
+            {
+                chosen.push(provider);
+            }
+        }
+        chosen
+    }
+
+    /// The most that one person may approve alone in the currency of an amount, if there is a
+    /// limit.
+    pub fn alone_up_to(&self, amount: Money) -> Option<Money> {
+        let currency = amount.currency();
+        let bound = self
+            .alone_up_to
+            .iter()
+            .find(|bound| bound.currency == currency)?;
+        let most = bound.most.as_ref()?;
+        Money::parse(most, currency).ok()
+    }
+}
+
+/// The providers of the simulator.
+fn simulated() -> Vec<Provider> {
+    let provider = |id: &str, name: &str, kind, directions: &[Direction]| Provider {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        kind,
+        directions: directions.to_vec(),
+        methods: Vec::new(),
+        currencies: Vec::new(),
+        limits: Vec::new(),
+        enabled: true,
+        down: false,
+    };
+    let both = [Direction::Deposit, Direction::Withdrawal];
+    vec![
+        provider(
+            "sim-card",
+            "Card",
+            ProviderKind::Card,
+            &[Direction::Deposit],
+        ),
+        provider(
+            "sim-wallet",
+            "Wallet",
+            ProviderKind::Wallet,
+            &[Direction::Deposit],
+        ),
+        provider("sim-bank", "Bank transfer", ProviderKind::Bank, &both),
+    ]
+}

@@ -1,0 +1,126 @@
+//! Limits of rate that a contract puts on one object: so many calls of a kind per minute and
+//! reference. Only well-formed calls of a known caller count, repeated ones too.
+//!
+//! Each process counts for itself; several nodes together allow as many times more. Memory is
+//! bounded by time: what was not called for two minutes is forgotten without being looked for.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use domain::reservation::CallLimits;
+use domain::{Call, Caller, Refusal, ReservationCall, Span, Timestamp};
+
+use crate::app::App;
+
+const MINUTE: Span = Span::from_minutes(1);
+
+/// What was counted, in two generations.
+#[derive(Debug, Default)]
+pub struct Limits {
+    counted: Mutex<Generations>,
+}
+
+#[derive(Debug, Default)]
+struct Generations {
+    since: Option<Timestamp>,
+    young: HashMap<String, Window>,
+    old: HashMap<String, Window>,
+}
+
+/// The calls of one kind to one object within one minute.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    start: Timestamp,
+    calls: u32,
+}
+
+impl Limits {
+    /// Counts a call; refuses it when the minute has seen `most` of them.
+    fn count(&self, name: String, most: u32, now: Timestamp) -> Result<(), Refusal> {
+        let mut all = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *all.since.get_or_insert(now);
+        if since.plus(MINUTE) <= now {
+            all.old = std::mem::take(&mut all.young);
+            all.since = Some(now);
+        }
+        let known = all.young.get(&name).or_else(|| all.old.get(&name)).copied();
+        let mut window = known
+            .filter(|window| now < window.start.plus(MINUTE))
+            .unwrap_or(Window {
+                start: now,
+                calls: 0,
+            });
+        if window.calls >= most {
+            return Err(Refusal::TooManyCalls(window.start.plus(MINUTE).since(now)));
+        }
+        window.calls = window.calls.saturating_add(1);
+        all.young.insert(name, window);
+        Ok(())
+    }
+}
+
+/// Lets a call through, or says when to come back.
+pub fn admit(app: &App, caller: &Caller, call: &Call) -> Result<(), Refusal> {
+    let Call::Reservation(call) = call else {
+        return Ok(());
+    };
+    let most = most(&app.site.reservations.limits, call);
+    if most == 0 {
+        return Ok(());
+    }
+    let (merchant, mode) = (&caller.merchant.id, caller.mode.as_str());
+    let name = format!("{merchant}/{mode}/{}/{}", call.name(), call.reference());
+    app.limits.count(name, most, app.clock.now())
+}
+
+/// Calls per minute; zero is no limit.
+fn most(limits: &CallLimits, call: &ReservationCall) -> u32 {
+    match call {
+        ReservationCall::Create(..) => limits.create,
+        ReservationCall::Show(_) | ReservationCall::Log(_) => limits.read,
+        ReservationCall::Capture(..)
+        | ReservationCall::Refund(..)
+        | ReservationCall::Cancel { .. } => limits.change,
+        ReservationCall::Approve { .. } | ReservationCall::Unsound { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(1_795_000_000_000 + seconds * 1_000)
+    }
+
+    #[test]
+    fn a_minute_holds_so_many_calls_and_the_next_as_many_again() {
+        let limits = Limits::default();
+        let call = |name: &str, seconds| limits.count(name.to_owned(), 2, at(seconds));
+        assert_eq!(call("a", 0), Ok(()));
+        assert_eq!(call("a", 30), Ok(()));
+        let wait = Refusal::TooManyCalls(Span::from_seconds(20));
+        assert_eq!(call("a", 40), Err(wait));
+        assert_eq!(call("b", 40), Ok(()), "another object has its own minute");
+        assert_eq!(call("a", 60), Ok(()));
+        assert_eq!(call("a", 61), Ok(()));
+        assert!(
+            call("a", 119).is_err(),
+            "counted across a change of generations"
+        );
+        assert_eq!(call("a", 120), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_called_is_forgotten() {
+        let limits = Limits::default();
+        for number in 0..100 {
+            limits.count(number.to_string(), 5, at(0)).unwrap();
+        }
+        for minute in 1..4 {
+            limits.count("x".to_owned(), 5, at(minute * 60)).unwrap();
+        }
+        let all = limits.counted.lock().unwrap();
+        assert_eq!(all.young.len() + all.old.len(), 2);
+    }
+}

@@ -1,0 +1,176 @@
+//! Checking a gift card's number and code so that guessing them is hopeless.
+//!
+//! Promises: an unknown number and a wrong code take the same steps and have the same answer; every
+//! wrong try is counted for the number, the payment, the client and the address, in the database,
+//! so that restarts and other nodes do not forget it; a locked meter answers before anything else.
+
+use domain::gift_card::{CardState, Note};
+use domain::guess::Scope;
+use domain::{CardEntry, CardRefusal, GiftCard, Mode, Moment, Refusal, Secret};
+use store::tables::gift_cards::{self, Hashes};
+use store::tables::guesses;
+use store::{Failure, Fault, Tx};
+
+use crate::app::App;
+use crate::vault::Hashing;
+
+/// From where a card is tried, besides the payment.
+#[derive(Clone, Debug, Default)]
+pub struct Visitor {
+    /// The client that sent it, if it came by an API.
+    pub client: Option<String>,
+    /// The address it came from, if it came from a browser.
+    pub address: Option<std::net::IpAddr>,
+}
+
+/// What a wrong try counts for, besides the number itself.
+#[derive(Clone, Debug)]
+pub(super) struct Watch(Vec<(Scope, String)>);
+
+impl Watch {
+    /// For a try at a payment. In the sandbox neither client nor loopback address is limited: load
+    /// tests come from there.
+    pub(super) fn new(app: &App, payment: &str, visitor: &Visitor) -> Self {
+        let mut keys = vec![(Scope::Payment, payment.to_owned())];
+        if let Some(client) = visitor.client.clone().filter(|_| !app.sandbox) {
+            keys.push((Scope::Client, client));
+        }
+        let address = visitor
+            .address
+            .filter(|address| !(app.sandbox && address.is_loopback()));
+        keys.extend(address.map(|address| (Scope::Address, address.to_string())));
+        Self(keys)
+    }
+
+    /// For a question about a card outside any payment.
+    pub(super) fn of_client(app: &App, client: &str) -> Self {
+        let client = (!app.sandbox).then(|| (Scope::Client, client.to_owned()));
+        Self(client.into_iter().collect())
+    }
+}
+
+/// A typed card as hashes: all that a transaction needs to see of it.
+#[derive(Clone, Debug)]
+pub(super) struct Tried {
+    number: String,
+    cvc: Option<String>,
+}
+
+impl Tried {
+    /// Of what somebody typed.
+    pub(super) fn new(hashing: &Hashing, entry: &CardEntry) -> Self {
+        let number = number_hash(hashing, &entry.number);
+        let cvc = entry
+            .cvc
+            .as_ref()
+            .map(|cvc| cvc_hash(hashing, &number, cvc));
+        Self { number, cvc }
+    }
+
+    /// Was no code given?
+    pub(super) fn is_without_code(&self) -> bool {
+        self.cvc.is_none()
+    }
+
+    /// Both hashes as one text, for telling whether a request is the same as an earlier one.
+    pub(super) fn text(&self) -> String {
+        format!("{}/{}", self.number, self.cvc.as_deref().unwrap_or("-"))
+    }
+}
+
+/// The hashes under which a new card is kept.
+pub(super) fn hashes(hashing: &Hashing, number: &Secret, cvc: &Secret) -> Hashes {
+    let number = number_hash(hashing, number);
+    let cvc = cvc_hash(hashing, &number, cvc);
+    Hashes { number, cvc }
+}
+
+/// The hash that finds a card.
+pub(super) fn number_hash(hashing: &Hashing, number: &Secret) -> String {
+    hashing.of("gift card number", number.expose())
+}
+
+/// A code has a thousand values, so its hash is bound to the number.
+fn cvc_hash(hashing: &Hashing, number: &str, cvc: &Secret) -> String {
+    hashing.of("gift card code", &format!("{number}/{}", cvc.expose()))
+}
+
+/// The card that was typed, or why not. What is refused here was counted, so the refusal travels
+/// inside the success: the transaction must not be rolled back.
+pub(super) fn check(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    mode: Mode,
+    tried: &Tried,
+    watch: &Watch,
+) -> Result<Result<GiftCard, Refusal>, Failure> {
+    let of_card = (Scope::Card, tried.number.clone());
+    let keys: Vec<_> = std::iter::once(&of_card).chain(&watch.0).collect();
+    let mut wait = None;
+    for (scope, key) in &keys {
+        if let Err(more) = guesses::get(tx, *scope, key, at.now)?.admit(at.now) {
+            wait = wait.max(Some(more));
+        }
+    }
+    if let Some(wait) = wait {
+        return Ok(Err(Refusal::TooManyCalls(wait)));
+    }
+    let kept = gift_cards::by_number(tx, &tried.number, mode)?;
+    // Compared also when there is no card, so that both take the same time.
+    let stored = kept.as_ref().map_or("-", |kept| kept.cvc_hash.as_str());
+    let given = tried.cvc.as_deref().unwrap_or(stored);
+    let right = Secret::new(stored.to_owned()) == Secret::new(given.to_owned());
+    match kept {
+        Some(kept) if right => {
+            let meter = guesses::get(tx, Scope::Card, &tried.number, at.now)?;
+            if meter.wrong > 0 {
+                guesses::put(tx, Scope::Card, &tried.number, &meter.right())?;
+            }
+            Ok(Ok(kept.card))
+        }
+        kept => {
+            let all_day = count(tx, at, &keys)?;
+            if let Some(kept) = kept.filter(|_| all_day) {
+                block(tx, at, kept.card)?;
+            }
+            Ok(Err(CardRefusal::Unknown.into()))
+        }
+    }
+}
+
+/// Counts a wrong try. Says whether the number has been tried all day.
+fn count(tx: &mut Tx<'_>, at: &Moment, keys: &[&(Scope, String)]) -> Result<bool, Fault> {
+    let mut all_day = false;
+    for (scope, key) in keys {
+        let meter = guesses::get(tx, *scope, key, at.now)?;
+        let (meter, day) = meter.wrong(at.now, &scope.rule());
+        guesses::put(tx, *scope, key, &meter)?;
+        all_day |= day && *scope == Scope::Card;
+    }
+    Ok(all_day)
+}
+
+/// Counts a wrong try outside any payment.
+pub(super) fn count_client(tx: &mut Tx<'_>, at: &Moment, watch: &Watch) -> Result<(), Fault> {
+    let keys: Vec<_> = watch.0.iter().collect();
+    count(tx, at, &keys).map(|_| ())
+}
+
+/// Is one of the meters locked?
+pub(super) fn admit(tx: &mut Tx<'_>, at: &Moment, watch: &Watch) -> Result<(), Failure> {
+    for (scope, key) in &watch.0 {
+        if let Err(wait) = guesses::get(tx, *scope, key, at.now)?.admit(at.now) {
+            return Err(Refusal::TooManyCalls(wait).into());
+        }
+    }
+    Ok(())
+}
+
+fn block(tx: &mut Tx<'_>, at: &Moment, card: GiftCard) -> Result<(), Failure> {
+    if card.state() != CardState::Active {
+        return Ok(());
+    }
+    let note = Note::new("limits", "its code was guessed at too often in one day");
+    let decision = card.block(at.now, note)?;
+    Ok(gift_cards::update(tx, &decision)?)
+}

@@ -1,0 +1,85 @@
+//! What the customer, and then the bank, would do with a payout of the demo merchant.
+
+use dialects::numipay::replies::word;
+use domain::transaction::Standing;
+use domain::{Payout, PayoutState, Refusal, Timestamp};
+use serde_json::{Value, json};
+use store::Failure;
+use store::tables::payouts as table;
+use store::tables::transactions::{self, About};
+
+use super::Demo;
+use crate::app::App;
+use crate::operations::payouts::{self, Step};
+
+/// What somebody wants to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// The customer says where the money goes; once it is approved, the bank pays.
+    Approve,
+    /// The customer or the bank says no.
+    Decline(String),
+    /// The customer gives it up.
+    Abort,
+    /// Time passes.
+    Expire,
+}
+
+/// The demo merchant's payout of this name: our id of it, or the merchant's own.
+pub async fn named(
+    app: &App,
+    demo: &Demo,
+    name: &str,
+    only: Option<&str>,
+) -> Result<Option<Payout>, Failure> {
+    let (caller, name) = (demo.caller.clone(), name.to_owned());
+    let only = only.map(str::to_owned);
+    app.store
+        .read("find_payout", move |tx| {
+            for dialect in dialects::ALL {
+                let dialect = dialect.profile().name;
+                if only.as_ref().is_some_and(|only| only != dialect) {
+                    continue;
+                }
+                let found = match transactions::by_wire(tx, dialect, &name)? {
+                    Some(found) => Some(found),
+                    None => transactions::by_tracking(tx, &caller, dialect, &name)?,
+                };
+                let found = found.filter(|found| {
+                    found.merchant == caller.merchant.id && found.mode == caller.mode
+                });
+                if let Some(About::Payout(id)) = found.map(|found| found.about) {
+                    return Ok(table::by_id(tx, &id)?);
+                }
+            }
+            Ok(None)
+        })
+        .await
+}
+
+/// Does it; gives the id and the word that the API shows.
+pub async fn simulate(app: &App, payout: &Payout, wish: Wish) -> Result<Value, Failure> {
+    let step = match wish {
+        Wish::Approve => approve(payout, app.clock.now())?,
+        Wish::Decline(reason) => Step::Decline(reason),
+        Wish::Abort => Step::GiveUp,
+        Wish::Expire => Step::Expire,
+    };
+    let payout = payouts::step(app, &payout.head.id, step).await?;
+    let standing = Standing::from(&payout.state_at(app.clock.now()));
+    Ok(json!({"payment": payout.head.wire.as_str(), "status": word(&standing)}))
+}
+
+/// The next thing that somebody other than the merchant would do.
+fn approve(payout: &Payout, now: Timestamp) -> Result<Step, Refusal> {
+    let choose = || {
+        let first = payout.order.methods.first().cloned().unwrap_or_default();
+        Ok(Step::Choose(first))
+    };
+    match payout.state_at(now) {
+        PayoutState::AwaitingUser => choose(),
+        PayoutState::AwaitingApproval if payout.progress.provider.is_none() => choose(),
+        PayoutState::Processing => Ok(Step::Pay),
+        state => Err(Refusal::WrongState(state.as_str().to_owned())),
+    }
+}

@@ -1,0 +1,13 @@
+//! Vipps MobilePay from outside: the real router, a manual clock, a script in place of the network.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod field;
+mod hooks;
+mod payments;
+mod races;
+mod shop;
+mod tokens;

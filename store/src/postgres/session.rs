@@ -1,0 +1,322 @@
+//! One connection and the seam over it.
+//!
+//! The client library is asynchronous; here it is driven by a runtime of one thread, inside the
+//! calls. What that buys is sending without waiting: statements whose effect is certain if they do
+//! not fail (see [`text::certain`]) are sent at once, and their answers are read with the next
+//! answer that is needed, at the latest with the one to `COMMIT`. If one of them failed, nothing
+//! after it took effect, and the group is run again in a careful manner.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::errors::{self, Class, plain};
+use super::text;
+use super::url::Settings;
+use crate::Fault;
+use crate::sql::{Row, Sql, Value};
+
+/// The oldest server that is supported.
+const VERSION_MIN: i64 = 15;
+
+/// Said to every session. Plans are made once and use indexes: a sequential scan of a table that
+/// was small when the plan was made would lock all of it against everybody. A process that was
+/// frozen in a transaction must not hold its locks.
+const SET_UP: &str = "SET enable_seqscan = off; SET jit = off; \
+    SET plan_cache_mode = force_generic_plan; SET lock_timeout = '10s'; \
+    SET idle_in_transaction_session_timeout = '10s'; \
+    SELECT set_config('synchronous_commit', 'on', false) \
+    WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+
+const ABOUT: &str = "SELECT current_setting('server_version_num'), \
+    current_setting('server_encoding'), current_setting('transaction_read_only'), \
+    COALESCE((SELECT oid::text FROM pg_namespace WHERE nspname = current_schema()), '')";
+
+type Answer = Pin<Box<dyn Future<Output = Result<u64, Error>> + Send>>;
+
+/// What went wrong first in the present transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub class: Class,
+    pub fault: Fault,
+}
+
+pub(super) struct Session {
+    runtime: Runtime,
+    client: Arc<Client>,
+    statements: HashMap<&'static str, (Statement, Option<u64>)>,
+    /// Statements that were sent and whose answers were not read yet, in order.
+    sent: VecDeque<(&'static str, Answer)>,
+    trouble: Option<Trouble>,
+    wrote: bool,
+    /// The number of the schema: part of the names of advisory locks.
+    schema: i32,
+}
+
+impl Session {
+    /// Connects and sets up. The error is for the operator: one line without the place.
+    pub(super) fn open(settings: &Settings) -> Result<Self, String> {
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|error| error.to_string())?;
+        let client = runtime.block_on(connect(settings)).map_err(|error| {
+            let user = settings.config.get_user().unwrap_or_default();
+            let database = settings.config.get_dbname().unwrap_or_default();
+            errors::connecting(&error, user, database)
+        })?;
+        let mut session = Self {
+            runtime,
+            client: Arc::new(client),
+            statements: HashMap::new(),
+            sent: VecDeque::new(),
+            trouble: None,
+            wrote: false,
+            schema: 0,
+        };
+        session.set_up()?;
+        Ok(session)
+    }
+
+    fn set_up(&mut self) -> Result<(), String> {
+        let about = self.rows(ABOUT)?;
+        let about = about.first().ok_or("it says nothing about itself")?;
+        let text = |column: usize| about.get(column).map_or("", String::as_str);
+        let version = text(0).parse::<i64>().unwrap_or(0) / 10_000;
+        if version < VERSION_MIN {
+            return Err(format!(
+                "it is version {version}; florin needs PostgreSQL {VERSION_MIN} or newer"
+            ));
+        }
+        if text(1) != "UTF8" {
+            let encoding = text(1);
+            return Err(format!(
+                "the database's encoding is {encoding}, it must be UTF8"
+            ));
+        }
+        let number = text(3).parse::<u32>();
+        let number = number.map_err(|_| "the schema in its search_path does not exist")?;
+        self.schema = i32::from_ne_bytes(number.to_ne_bytes());
+        self.rows(SET_UP).map(|_| ())
+    }
+
+    /// Does the server take writes?
+    pub(super) fn takes_writes(&mut self) -> Result<bool, String> {
+        let rows = self.rows("SHOW transaction_read_only")?;
+        Ok(rows.first().and_then(|row| row.first()).map(String::as_str) == Some("off"))
+    }
+
+    /// The number of the schema, as advisory locks name it.
+    pub(super) fn schema(&self) -> i32 {
+        self.schema
+    }
+
+    /// Runs statements outside the seam; the rows of all of them, as text.
+    pub(super) fn rows(&mut self, sql: &str) -> Result<Vec<Vec<String>>, String> {
+        let answer = self.runtime.block_on(self.client.simple_query(sql));
+        let messages = answer.map_err(|error| plain(&error))?;
+        let rows = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                let column = |index| row.get(index).unwrap_or_default().to_owned();
+                Some((0..row.len()).map(column).collect())
+            }
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    /// Starts a transaction; the answer is read later.
+    pub(super) fn begin(&mut self, how: &'static str) {
+        self.sent.clear();
+        self.trouble = None;
+        self.wrote = false;
+        self.send(how);
+    }
+
+    /// Sends a statement of the transaction's frame; the answer is read later.
+    pub(super) fn send(&mut self, sql: &'static str) {
+        let client = Arc::clone(&self.client);
+        let answer = async move { client.batch_execute(sql).await.map(|()| 0) };
+        self.post(sql, Box::pin(answer));
+    }
+
+    /// Reads all answers that are still to come; `false` if anything of the transaction failed.
+    pub(super) fn settled(&mut self) -> bool {
+        let failed = self.runtime.block_on(drain(&mut self.sent));
+        self.remember(failed);
+        self.trouble.is_none()
+    }
+
+    /// What failed first, if anything did.
+    pub(super) fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// Forgets what failed, after the transaction went back to before it.
+    pub(super) fn forgive(&mut self) -> Option<Trouble> {
+        self.trouble.take()
+    }
+
+    /// Was anything changed since the last call?
+    pub(super) fn wrote(&mut self) -> bool {
+        std::mem::take(&mut self.wrote)
+    }
+
+    /// Waits: other transactions finish meanwhile.
+    pub(super) fn pause(&self, wait: Duration) {
+        self.runtime
+            .block_on(async { tokio::time::sleep(wait).await });
+    }
+
+    fn remember(&mut self, failed: Option<(&'static str, Error)>) {
+        if let Some((sql, error)) = failed
+            && self.trouble.is_none()
+        {
+            self.trouble = Some(Trouble {
+                class: errors::class(&error),
+                fault: Fault(format!("{}: {sql}", plain(&error))),
+            });
+        }
+    }
+
+    /// Puts a statement on its way without waiting. Polled once it is handed to the connection,
+    /// and everything handed over is sent in order.
+    fn post(&mut self, sql: &'static str, mut answer: Answer) {
+        let answer = match answer
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Pending => answer,
+            Poll::Ready(result) => Box::pin(std::future::ready(result)),
+        };
+        self.sent.push_back((sql, answer));
+    }
+
+    fn prepared(&mut self, sql: &'static str) -> Result<(Statement, Option<u64>), Fault> {
+        if let Some(known) = self.statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let ours = text::statement(sql);
+        match self.runtime.block_on(prepare(&self.client, &ours)) {
+            Ok(statement) => {
+                let known = (statement, text::certain(sql));
+                self.statements.insert(sql, known.clone());
+                Ok(known)
+            }
+            Err(error) => Err(self.failed(sql, error)),
+        }
+    }
+
+    /// The fault of a failed statement: of the first one, if some sent before it had failed.
+    fn failed(&mut self, sql: &'static str, error: Error) -> Fault {
+        let earlier = self.runtime.block_on(drain(&mut self.sent));
+        self.remember(earlier);
+        self.remember(Some((sql, error)));
+        let trouble = self.trouble.as_ref();
+        trouble.map_or_else(|| Fault(sql.to_owned()), |trouble| trouble.fault.clone())
+    }
+
+    /// After an answer was read, those before it are there as well.
+    fn earlier_are_fine(&mut self) -> Result<(), Fault> {
+        let failed = self.runtime.block_on(drain(&mut self.sent));
+        self.remember(failed);
+        self.trouble
+            .as_ref()
+            .map_or(Ok(()), |trouble| Err(trouble.fault.clone()))
+    }
+}
+
+impl Sql for Session {
+    fn exec(&mut self, sql: &'static str, args: &[Value]) -> Result<u64, Fault> {
+        let (statement, certain) = self.prepared(sql)?;
+        self.wrote |= certain != Some(0);
+        let client = Arc::clone(&self.client);
+        if let Some(count) = certain {
+            let args = args.to_vec();
+            let answer = async move { client.execute_raw(&statement, &args).await };
+            self.post(sql, Box::pin(answer));
+            return Ok(count);
+        }
+        match self.runtime.block_on(client.execute_raw(&statement, args)) {
+            Ok(count) => self.earlier_are_fine().map(|()| count),
+            Err(error) => Err(self.failed(sql, error)),
+        }
+    }
+
+    fn query(&mut self, sql: &'static str, args: &[Value]) -> Result<Vec<Row>, Fault> {
+        let (statement, _) = self.prepared(sql)?;
+        self.wrote |= !sql.starts_with("SELECT ");
+        let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
+        let client = Arc::clone(&self.client);
+        let rows = match self.runtime.block_on(client.query(&statement, &args)) {
+            Ok(rows) => rows,
+            Err(error) => return Err(self.failed(sql, error)),
+        };
+        self.earlier_are_fine()?;
+        let mut answer = Vec::with_capacity(rows.len());
+        for row in rows {
+            let columns = (0..row.len()).map(|column| row.try_get(column));
+            match columns.collect() {
+                Ok(columns) => answer.push(Row::new(columns)),
+                Err(error) => return Err(self.failed(sql, error)),
+            }
+        }
+        Ok(answer)
+    }
+}
+
+/// Reads the answers of what was sent; the first failure. What follows a failure failed because of
+/// it.
+async fn drain(sent: &mut VecDeque<(&'static str, Answer)>) -> Option<(&'static str, Error)> {
+    let mut first = None;
+    while let Some((sql, answer)) = sent.pop_front() {
+        if let Err(error) = answer.await
+            && first.is_none()
+        {
+            first = Some((sql, error));
+        }
+    }
+    first
+}
+
+/// Prepares a statement. PostgreSQL takes `?1 - 1` for a small integer; all of ours are large.
+async fn prepare(client: &Client, sql: &str) -> Result<Statement, Error> {
+    let statement = client.prepare(sql).await?;
+    if !statement.params().contains(&Type::INT4) {
+        return Ok(statement);
+    }
+    let large = |ty: &Type| {
+        if *ty == Type::INT4 {
+            Type::INT8
+        } else {
+            ty.clone()
+        }
+    };
+    let types: Vec<Type> = statement.params().iter().map(large).collect();
+    client.prepare_typed(sql, &types).await
+}
+
+/// Connects to the first host that will do and starts reading from it.
+async fn connect(settings: &Settings) -> Result<Client, Error> {
+    // The connection ends by itself when the client is dropped; how it ended is seen by whoever
+    // uses the client next.
+    if let Some(tls) = &settings.tls {
+        let tls = MakeRustlsConnect::new(tls.as_ref().clone());
+        let (client, connection) = settings.config.connect(tls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    } else {
+        let (client, connection) = settings.config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+}
