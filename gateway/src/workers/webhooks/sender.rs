@@ -215,6 +215,11 @@ fn attempt(
 }
 
 impl Finished {
+    /// Did the receiver take it?
+    pub(super) fn is_delivered(&self) -> bool {
+        self.outcome == Outcome::Delivered
+    }
+
     /// Gives its place back, once.
     pub(super) fn leave(&mut self, desk: &mut Desk) {
         if !self.left {
