@@ -375,11 +375,14 @@ fn where_the_payer_goes_afterwards() {
     }
     let view = fixtures::view(fixtures::full(), domain::BillState::Open, vec![]);
     assert_eq!(
-        HitPay.page_path(&view),
+        HitPay.page_path(&fixtures::site(), &view),
         format!("/payment-request/@demo-shop/{id}/checkout")
     );
     assert_eq!(
-        owner(&HitPay.page_path(&view)).unwrap().profile().name,
+        owner(&HitPay.page_path(&fixtures::site(), &view))
+            .unwrap()
+            .profile()
+            .name,
         "hitpay"
     );
 }

@@ -81,6 +81,7 @@ fn payment(state: PaymentState) -> Payment {
             last4: "4242".to_owned(),
             expiry: "12/30".to_owned(),
         }),
+        gift_card: None,
         created: Timestamp::from_millis(1_768_449_500_000),
     };
     Payment::restore(head, NOW, 3, state)

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bill::{Ask, Bill};
+use crate::call::BillView;
 use crate::currency::Currency;
 use crate::event::Fact;
 use crate::id::WireId;
@@ -291,8 +292,22 @@ pub struct ReservationView {
     pub state: PaymentState,
     /// Until when reserved money can be captured.
     pub until: Option<Timestamp>,
+    /// The telephone whose owner was asked.
+    pub phone: Option<String>,
     /// Its steps, oldest first, if they were asked for.
     pub steps: Vec<Step>,
+}
+
+impl ReservationView {
+    /// The same as a bill with its one payment, for what only looks at bills.
+    pub fn bill_view(&self) -> BillView {
+        BillView {
+            bill: self.bill.clone(),
+            merchant: self.merchant.clone(),
+            payments: vec![self.payment.clone()],
+            state: self.bill.state().clone(),
+        }
+    }
 }
 
 /// What a call to a reservation comes to.

@@ -10,6 +10,7 @@ pub mod codes;
 pub mod credentials;
 pub mod paths;
 mod person;
+pub mod picture;
 pub mod problem;
 pub mod refusals;
 pub mod replies;
@@ -159,9 +160,15 @@ impl Dialect for Vipps {
         }
     }
 
-    /// The merchant's address, unchanged, whatever happened: the merchant asks for the outcome.
+    /// The merchant's address, unchanged, whatever happened: the merchant asks for the outcome. A
+    /// push message leads nowhere.
     fn return_url(&self, view: &BillView, _outcome: PageOutcome) -> Option<String> {
-        view.bill.ask.return_url.clone()
+        let ask = &view.bill.ask;
+        let push = ask
+            .extras
+            .get("userFlow")
+            .is_some_and(|flow| flow == "PUSH_MESSAGE");
+        ask.return_url.clone().filter(|_| !push)
     }
 
     fn page_path(&self, _site: &Site, view: &BillView) -> String {

@@ -108,10 +108,6 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
         }
         Refusal::Card(_) => codes::problem(5070, "A gift card does not pay for this."),
         Refusal::NoMethod => codes::problem(5070, "Nothing that can be paid with is open."),
-        Refusal::NotAllowed(text) => plain(StatusCode::FORBIDDEN, &format!("{text}.")),
-        Refusal::UnknownMediaType => {
-            plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON.")
-        }
         Refusal::Unavailable(wait) => codes::problem(
             3010,
             format!(

@@ -130,6 +130,7 @@ pub fn payment(bill: &Bill, state: PaymentState) -> Payment {
         method: means.method,
         rail: means.rail,
         instrument: None,
+        gift_card: None,
         created: later(60),
     };
     Payment::restore(head, later(65), 2, state)

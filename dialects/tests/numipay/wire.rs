@@ -306,7 +306,7 @@ fn where_the_browser_goes_afterwards() {
             "https://shop.example/return?x=1&{arguments}pending#top"
         ))
     );
-    let path = Numipay.page_path(&fixtures::view(BillState::Open, None));
+    let path = Numipay.page_path(&fixtures::site(), &fixtures::view(BillState::Open, None));
     assert!(path.starts_with("/cashier/0123456789abcdef"));
 }
 

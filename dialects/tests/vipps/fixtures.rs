@@ -88,6 +88,7 @@ pub fn view(ask: Ask, state: PaymentState) -> ReservationView {
         method: "wallet".to_owned(),
         rail: "simulator".to_owned(),
         instrument: None,
+        gift_card: None,
         created: NOW,
     };
     let payment = Payment::restore(head, NOW, 1, state.clone());
@@ -98,6 +99,7 @@ pub fn view(ask: Ask, state: PaymentState) -> ReservationView {
         payment,
         state,
         until: reserved.then(|| later(60 + 180 * 86_400)),
+        phone: None,
         steps: Vec::new(),
     }
 }

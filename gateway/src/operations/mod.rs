@@ -15,6 +15,7 @@ pub mod merchants;
 mod outbox;
 pub mod payments;
 pub mod payouts;
+pub mod phones;
 pub mod providers;
 pub mod redeeming;
 mod repeated;

@@ -18,7 +18,7 @@ use store::tables::{bills, ledger, payments};
 use store::{Failure, Fault, Tx};
 
 use super::bills::merchant_of;
-use super::{outbox, refused, wire};
+use super::{outbox, phones, refused, wire};
 use crate::app::App;
 use crate::rails::{self, simulator};
 
@@ -175,7 +175,15 @@ impl Context<'_> {
             steps: Vec::new(),
         };
         let found = announce(tx, at, found, step)?;
-        Ok(ReservationReply::Created(view(tx, found, at.now)?))
+        let made = view(tx, found, at.now)?;
+        if made.phone.is_some() {
+            let row = table::of_bill(tx, &made.bill.head.id)?;
+            if let Some(row) = row {
+                let found = load(tx, row)?;
+                by_itself(tx, at, self.rules, found)?;
+            }
+        }
+        Ok(ReservationReply::Created(made))
     }
 
     fn modify(
@@ -305,16 +313,18 @@ pub async fn reach(
     token: &WireId,
     phone: &str,
 ) -> Result<ReservationView, Failure> {
-    let now = app.clock.now();
+    let at = app.moment();
     let (token, phone) = (token.clone(), phone.to_owned());
+    let rules = app.site.reservations.clone();
     app.store
         .write("reach_phone", move |tx| {
             let mut found = by_token(tx, dialect, &token)?;
-            if state(&found, now) == PaymentState::Pending {
+            if state(&found, at.now) == PaymentState::Pending {
                 table::set_phone(tx, &found.row.bill, &phone)?;
                 found.row.phone = Some(phone.clone());
+                found = by_itself(tx, &at, &rules, found)?;
             }
-            Ok(view(tx, found, now)?)
+            Ok(view(tx, found, at.now)?)
         })
         .await
 }
@@ -455,6 +465,7 @@ fn view(tx: &mut Tx<'_>, found: Found, now: Timestamp) -> Result<ReservationView
         merchant,
         bill: found.bill,
         payment: found.payment,
+        phone: found.row.phone,
         steps: found.steps,
     })
 }
@@ -462,6 +473,18 @@ fn view(tx: &mut Tx<'_>, found: Found, now: Timestamp) -> Result<ReservationView
 fn last_capture(steps: &[Step]) -> Option<Timestamp> {
     let captures = steps.iter().filter(|step| step.kind == StepKind::Captured);
     captures.map(|step| step.at).max()
+}
+
+/// Lets a phone in test mode answer by itself, if its rule says so.
+fn by_itself(tx: &mut Tx<'_>, at: &Moment, rules: &Rules, found: Found) -> Result<Found, Failure> {
+    let phone = found.row.phone.as_deref();
+    let (Some(phone), Mode::Test) = (phone, found.row.mode) else {
+        return Ok(found);
+    };
+    match phones::rule_in(tx, phone)?.response() {
+        Some(response) => respond(tx, at, rules, found, &response),
+        None => Ok(found),
+    }
 }
 
 /// What a payer's answer, or the lack of one, does.

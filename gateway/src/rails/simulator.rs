@@ -27,22 +27,52 @@ pub fn ask(card: Option<&Card>) -> Answer {
     }
 }
 
-/// What the bank behind a payer's wallet says to an amount: the special ones are published, in
-/// minor units of any currency.
+/// Amounts in minor units of any currency that the bank behind a payer's wallet refuses, as they
+/// are published, with what it says.
+const WALLET: [(i64, &str, &str); 9] = [
+    (151, "insufficient_funds", "Insufficient funds"),
+    (182, "refused_by_issuer", "Refused by the issuer"),
+    (183, "suspected_fraud", "Suspected fraud"),
+    (184, "withdrawal_limit", "Withdrawal limit exceeded"),
+    (186, "expired_card", "Expired card"),
+    (187, "invalid_card", "Invalid card"),
+    (197, "three_d_secure_denied", "3-D Secure denied"),
+    (201, "unknown_result", "The result is not known yet"),
+    (202, "sca_required", "Strong authentication required"),
+];
+
+/// What the bank behind a payer's wallet says to an amount.
 pub fn wallet(amount: Money) -> Result<(), Cause> {
-    let (code, text) = match amount.minor() {
-        151 => ("insufficient_funds", "Insufficient funds"),
-        182 => ("refused_by_issuer", "Refused by the issuer"),
-        183 => ("suspected_fraud", "Suspected fraud"),
-        184 => ("withdrawal_limit", "Withdrawal limit exceeded"),
-        186 => ("expired_card", "Expired card"),
-        187 => ("invalid_card", "Invalid card"),
-        197 => ("three_d_secure_denied", "3-D Secure denied"),
-        201 => ("unknown_result", "The result is not known yet"),
-        202 => ("sca_required", "Strong authentication required"),
-        _ => return Ok(()),
-    };
-    Err(Cause::new(code, text))
+    let refused = WALLET.iter().find(|(minor, ..)| *minor == amount.minor());
+    match refused {
+        Some((_, code, text)) => Err(Cause::new(code, text)),
+        None => Ok(()),
+    }
+}
+
+/// What the bank can say: code and words.
+pub fn wallet_causes() -> Vec<(&'static str, &'static str)> {
+    WALLET
+        .iter()
+        .map(|(_, code, text)| (*code, *text))
+        .collect()
+}
+
+/// Amounts that are refused, with what the bank says.
+pub fn wallet_amounts() -> Vec<(i64, &'static str)> {
+    WALLET
+        .iter()
+        .map(|(minor, _, text)| (*minor, *text))
+        .collect()
+}
+
+/// The bank's no of this code; an unknown code is the usual one.
+pub fn wallet_cause(code: &str) -> Cause {
+    let known = WALLET.iter().find(|(_, known, _)| *known == code);
+    known.map_or_else(
+        || Cause::new("card_declined", "Do not honor"),
+        |(_, code, text)| Cause::new(code, text),
+    )
 }
 
 /// What the wallet says to a refund; the special amounts are published as well.

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod deliveries;
 mod gifts;
 pub mod payouts;
+pub mod phones;
 pub mod shop;
 pub mod simulate;
 
@@ -127,6 +128,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sandbox/simulate", post(simulate::simulate))
         .route("/sandbox/clock", get(clock::show).post(clock::advance))
         .route("/sandbox/gift-cards", post(cards::gift_card))
+        .route(
+            "/sandbox/phones/{number}",
+            get(phones::show).put(phones::set),
+        )
         .route("/sandbox/ledger", get(simulate::ledger))
         .route("/sandbox/webhooks", get(simulate::webhooks))
         .route(

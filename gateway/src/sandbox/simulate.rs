@@ -440,9 +440,19 @@ pub(super) fn failed(failure: &Failure) -> Response {
         Failure::Refused(refusal) => refused(refusal),
         Failure::Fault(fault) => {
             tracing::error!(fault = fault.0, "fault");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
+            unavailable()
         }
     }
+}
+
+/// The same that the APIs say: come back in a moment.
+fn unavailable() -> Response {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable");
+    let wait = http::HeaderValue::from_static("1");
+    response
+        .headers_mut()
+        .insert(http::header::RETRY_AFTER, wait);
+    response
 }
 
 pub(super) fn refused(refusal: &Refusal) -> Response {
@@ -471,10 +481,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body is too large".to_owned(),
         ),
-        Refusal::Unavailable(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Service unavailable".to_owned(),
-        ),
+        Refusal::Unavailable(_) => return unavailable(),
         Refusal::Card(why) => (
             StatusCode::CONFLICT,
             format!("The gift card cannot be used ({})", why.name()),

@@ -11,6 +11,7 @@ pub mod display;
 pub mod docs;
 pub mod errors;
 pub mod form;
+pub mod landing;
 pub mod parts;
 pub mod sandbox;
 pub mod shell;
@@ -51,6 +52,12 @@ pub fn routes() -> Router<Arc<App>> {
             "/3ds/{token}",
             get(cashier::secure::show).post(cashier::secure::submit),
         )
+        .route("/landing", get(landing::show).post(landing::submit))
+        .route(
+            "/landing/phone",
+            get(landing::phone::show).post(landing::phone::submit),
+        )
+        .route("/landing/qr", get(landing::picture::show))
         .route("/docs", get(docs::list))
         .route("/docs/{dialect}", get(docs::show))
         .route("/docs/{dialect}/openapi.json", get(docs::raw))
@@ -69,6 +76,15 @@ pub fn sandbox_routes() -> Router<Arc<App>> {
         )
         .route("/sandbox/try", post(sandbox::home::begin))
         .route("/sandbox/shop/return", get(sandbox::shop::show))
+        .route(
+            "/sandbox/phone",
+            get(sandbox::phone::list).post(sandbox::phone::open),
+        )
+        .route("/sandbox/phone/{number}", get(sandbox::phone::show))
+        .route(
+            "/sandbox/phone/{number}/rule",
+            post(sandbox::phone::set_rule),
+        )
         .route("/sandbox/deliveries", get(sandbox::deliveries::show))
         .route(
             "/sandbox/deliveries/{id}/resend",

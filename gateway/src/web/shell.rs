@@ -142,7 +142,7 @@ pub fn content_policy(site: &Site, target: Option<&str>) -> String {
 /// to from there: the same host with TLS, with `www.` or without it.
 fn form_targets(address: &str) -> Vec<String> {
     let Some(url) = web_address(address) else {
-        return Vec::new();
+        return app_scheme(address).into_iter().collect();
     };
     let Some(host) = url.host_str() else {
         return Vec::new();
@@ -169,6 +169,25 @@ fn form_targets(address: &str) -> Vec<String> {
         }
     }
     targets
+}
+
+/// The scheme of an app on the payer's device, as a policy names it.
+fn app_scheme(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let scheme = url.scheme();
+    let browsers = [
+        "javascript",
+        "data",
+        "vbscript",
+        "file",
+        "blob",
+        "about",
+        "filesystem",
+        "ws",
+        "wss",
+        "ftp",
+    ];
+    (!browsers.contains(&scheme)).then(|| format!("{scheme}:"))
 }
 
 /// The address if it is one that a page may link to: `javascript:` and the like are not.

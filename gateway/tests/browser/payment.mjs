@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { button, field, launch, leave, pay, press, sound, tabTo, type, visitor } from "./page.mjs";
 import { Merchant, openShop, sandbox, until } from "./sandbox.mjs";
+import { phoneTests } from "./vipps.mjs";
 
 const APPROVED = "4242424242424242";
 const DECLINED = "4000000000000002";
@@ -273,6 +274,8 @@ for (const colorScheme of ["light", "dark"]) {
     }
   }
 }
+
+phoneTests(test, { browser, settings, shop });
 
 if (process.env.SHOTS) {
   test("the picture for the README", async () => {

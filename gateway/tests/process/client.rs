@@ -21,8 +21,13 @@ pub struct Answer {
 
 impl Client {
     pub fn connect(address: SocketAddr, key: &str) -> Result<Self> {
+        Self::within(address, key, Duration::from_secs(10))
+    }
+
+    /// A client that waits no longer than this for an answer.
+    pub fn within(address: SocketAddr, key: &str, patience: Duration) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream: BufReader::new(stream),

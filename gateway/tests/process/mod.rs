@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test crate uses its part")]
 
 pub mod client;
+pub mod cluster;
 
 use std::net::SocketAddr;
 use std::path::Path;

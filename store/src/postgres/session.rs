@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -40,6 +40,9 @@ const ABOUT: &str = "SELECT current_setting('server_version_num'), \
     current_setting('server_encoding'), current_setting('transaction_read_only'), \
     COALESCE((SELECT oid::text FROM pg_namespace WHERE nspname = current_schema()), '')";
 
+/// A prepared statement, and what [`text::certain`] says of it.
+type Known = (Statement, Option<u64>);
+
 type Answer = Pin<Box<dyn Future<Output = Result<u64, Error>> + Send>>;
 
 /// What went wrong first in the present transaction.
@@ -52,7 +55,7 @@ pub(super) struct Trouble {
 pub(super) struct Session {
     runtime: Runtime,
     client: Arc<Client>,
-    statements: HashMap<&'static str, (Statement, Option<u64>)>,
+    statements: HashMap<&'static str, Known>,
     /// Statements that were sent and whose answers were not read yet, in order.
     sent: VecDeque<(&'static str, Answer)>,
     trouble: Option<Trouble>,
@@ -201,43 +204,65 @@ impl Session {
         self.sent.push_back((sql, answer));
     }
 
-    fn prepared(&mut self, sql: &'static str) -> Result<(Statement, Option<u64>), Fault> {
+    /// A statement that takes so many arguments.
+    fn prepared(&mut self, sql: &'static str, args: usize) -> Result<Known, Fault> {
+        let known = self.known(sql)?;
+        let needed = known.0.params().len();
+        if needed == args {
+            return Ok(known);
+        }
+        // The server never sees it, so the transaction is sound; its closure is not.
+        Err(Fault(format!(
+            "{needed} arguments needed, {args} given: {sql}"
+        )))
+    }
+
+    fn known(&mut self, sql: &'static str) -> Result<Known, Fault> {
         if let Some(known) = self.statements.get(sql) {
             return Ok(known.clone());
         }
         let ours = text::statement(sql);
-        match self.runtime.block_on(prepare(&self.client, &ours)) {
-            Ok(statement) => {
-                let known = (statement, text::certain(sql));
-                self.statements.insert(sql, known.clone());
-                Ok(known)
+        let client = Arc::clone(&self.client);
+        let statement = self.answered(sql, prepare(&client, &ours))?;
+        let known = (statement, text::certain(sql));
+        self.statements.insert(sql, known.clone());
+        Ok(known)
+    }
+
+    /// Sends something and waits for its answer. Answers come in order, and an answer that nobody
+    /// reads holds up those behind it: so everything sent before is read first, but sent before
+    /// that is this one too.
+    fn answered<T>(
+        &mut self,
+        sql: &'static str,
+        asked: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Fault> {
+        let mut asked = pin!(asked);
+        let begun = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let sent = &mut self.sent;
+        let (earlier, answer) = self.runtime.block_on(async {
+            let earlier = drain(sent).await;
+            match begun {
+                Poll::Ready(answer) => (earlier, answer),
+                Poll::Pending => (earlier, asked.await),
             }
-            Err(error) => Err(self.failed(sql, error)),
-        }
-    }
-
-    /// The fault of a failed statement: of the first one, if some sent before it had failed.
-    fn failed(&mut self, sql: &'static str, error: Error) -> Fault {
-        let earlier = self.runtime.block_on(drain(&mut self.sent));
+        });
         self.remember(earlier);
-        self.remember(Some((sql, error)));
-        let trouble = self.trouble.as_ref();
-        trouble.map_or_else(|| Fault(sql.to_owned()), |trouble| trouble.fault.clone())
-    }
-
-    /// After an answer was read, those before it are there as well.
-    fn earlier_are_fine(&mut self) -> Result<(), Fault> {
-        let failed = self.runtime.block_on(drain(&mut self.sent));
-        self.remember(failed);
-        self.trouble
-            .as_ref()
-            .map_or(Ok(()), |trouble| Err(trouble.fault.clone()))
+        match (answer, &self.trouble) {
+            (_, Some(trouble)) => Err(trouble.fault.clone()),
+            (Ok(answer), None) => Ok(answer),
+            (Err(error), None) => {
+                let fault = Fault(format!("{}: {sql}", plain(&error)));
+                self.remember(Some((sql, error)));
+                Err(fault)
+            }
+        }
     }
 }
 
 impl Sql for Session {
     fn exec(&mut self, sql: &'static str, args: &[Value]) -> Result<u64, Fault> {
-        let (statement, certain) = self.prepared(sql)?;
+        let (statement, certain) = self.prepared(sql, args.len())?;
         self.wrote |= certain != Some(0);
         let client = Arc::clone(&self.client);
         if let Some(count) = certain {
@@ -246,28 +271,21 @@ impl Sql for Session {
             self.post(sql, Box::pin(answer));
             return Ok(count);
         }
-        match self.runtime.block_on(client.execute_raw(&statement, args)) {
-            Ok(count) => self.earlier_are_fine().map(|()| count),
-            Err(error) => Err(self.failed(sql, error)),
-        }
+        self.answered(sql, client.execute_raw(&statement, args))
     }
 
     fn query(&mut self, sql: &'static str, args: &[Value]) -> Result<Vec<Row>, Fault> {
-        let (statement, _) = self.prepared(sql)?;
+        let (statement, _) = self.prepared(sql, args.len())?;
         self.wrote |= !sql.starts_with("SELECT ");
         let args: Vec<&(dyn ToSql + Sync)> = args.iter().map(|arg| arg as _).collect();
         let client = Arc::clone(&self.client);
-        let rows = match self.runtime.block_on(client.query(&statement, &args)) {
-            Ok(rows) => rows,
-            Err(error) => return Err(self.failed(sql, error)),
-        };
-        self.earlier_are_fine()?;
+        let rows = self.answered(sql, client.query(&statement, &args))?;
         let mut answer = Vec::with_capacity(rows.len());
         for row in rows {
             let columns = (0..row.len()).map(|column| row.try_get(column));
             match columns.collect() {
                 Ok(columns) => answer.push(Row::new(columns)),
-                Err(error) => return Err(self.failed(sql, error)),
+                Err(error) => return Err(Fault(format!("{}: {sql}", plain(&error)))),
             }
         }
         Ok(answer)

@@ -101,8 +101,13 @@ fn split(url: &str) -> Result<(String, Ours), String> {
             "sslmode" => &mut ours.sslmode,
             "sslrootcert" => &mut ours.sslrootcert,
             "passfile" => &mut ours.passfile,
+            // The client library takes one host at a time.
+            "host" => {
+                rest.extend(value.split(',').map(|host| format!("host={host}")));
+                continue;
+            }
             _ => {
-                rest.push(pair);
+                rest.push(pair.to_owned());
                 continue;
             }
         };
@@ -309,6 +314,7 @@ mod tests {
             ("postgres://u@localhost/d?sslmode=require", true),
             ("postgres://u@localhost,db.example.com/d", true),
             ("postgresql://u@/d?host=/tmp", false),
+            ("postgres://u@/d?host=/tmp,/run&port=1,2", false),
         ] {
             assert_eq!(read(url).unwrap().tls.is_some(), tls, "{url}");
         }

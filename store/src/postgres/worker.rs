@@ -6,7 +6,7 @@
 //! 3. Answer every caller.
 //!
 //! A group that did not go through is run again, in a slower manner each time: *together* as
-//! above (after a conflict once more); *carefully*, each job in a savepoint, when a job failed
+//! above (after conflicts a few times more); *carefully*, each job in a savepoint, when a job failed
 //! after it had written; *alone*, each job in a transaction of its own, a bounded number of times
 //! with growing pauses. Closures may be run any number of times, and nobody is answered before
 //! the commit.
@@ -31,6 +31,9 @@ use super::url::Settings;
 use super::{errors, schema};
 use crate::tx::Tx;
 use crate::{BUSY_RETRY, Failure, Fault, Job, Options, Step};
+
+/// Runs of a whole group again after conflicts: by then the other one has usually committed.
+const TOGETHER_MAX: u32 = 3;
 
 /// Runs of one job after conflicts, before its caller is told to come back.
 const CONFLICTS_MAX: u32 = 12;
@@ -198,9 +201,10 @@ impl Worker {
                 End::Conflict(trouble) => {
                     count_retry(trouble.class);
                     conflicts += 1;
-                    if manner == Manner::Carefully || conflicts > 1 {
+                    if manner == Manner::Carefully || conflicts > TOGETHER_MAX {
                         break;
                     }
+                    self.pause(Duration::from_millis(2 << conflicts));
                 }
                 End::Undone => break,
                 End::Lost(_) if lost == 0 && self.open().is_ok() => {
@@ -243,12 +247,17 @@ impl Worker {
                 return Ok(());
             }
             count_retry(trouble.class);
-            if let Some(session) = &self.session {
-                session.pause(self.jittered(wait));
-            }
+            self.pause(wait);
             wait = (wait * 2).min(Duration::from_millis(100));
         }
         Ok(())
+    }
+
+    /// Lets other transactions finish first.
+    fn pause(&self, wait: Duration) {
+        if let Some(session) = &self.session {
+            session.pause(self.jittered(wait));
+        }
     }
 
     /// The connection is gone: tells the callers, and lets go of it.

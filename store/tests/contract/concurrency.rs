@@ -141,6 +141,30 @@ pub fn a_bound_holds_in_a_race(lab: &Lab) {
     assert_eq!((refused, busy), (50, 0), "none had to be sent away");
 }
 
+pub fn a_long_transaction_comes_to_its_end(lab: &Lab) {
+    const PUT: &str = "INSERT INTO records (kind, id, body, created_at) VALUES (?1, ?2, ?3, 0)";
+    let body = "x".repeat(2_000);
+    let counted = lab.write(move |tx| {
+        for number in 0..2_000 {
+            let id = format!("{number:04}");
+            tx.exec(PUT, &["long".into(), id.into(), body.as_str().into()])?;
+        }
+        Ok(records::starting_with(tx, "long", "", 5_000)?.len())
+    });
+    assert_eq!(counted, Ok(2_000));
+    // One of many fails, and is noticed although nobody waited for it.
+    let failed = lab.write(move |tx| {
+        for number in [1, 2, 3, 1, 4] {
+            let id = format!("again/{number}");
+            tx.exec(PUT, &["long".into(), id.into(), "{}".into()])?;
+        }
+        Ok(())
+    });
+    assert!(matches!(&failed, Err(Failure::Fault(_))), "{failed:?}");
+    let left = lab.read(|tx| Ok(records::starting_with(tx, "long", "again/", 10)?.len()));
+    assert_eq!(left, Ok(0));
+}
+
 pub fn a_writer_sees_what_was_answered_before(lab: &Lab) {
     // Whatever thread or connection comes next: an answer was given, so it is there.
     for round in 0..50 {
@@ -168,24 +192,12 @@ pub fn every_statement_can_be_prepared(lab: &Lab) {
             let upper = statement.to_uppercase();
             assert!(!upper.contains(outside), "{outside}: {statement}");
         }
-        // Prepared by the adapter itself, and run without arguments that it needs: that it is
-        // refused for these, or not at all, shows that the text was understood.
+        // Prepared by the adapter itself, and run without the arguments that it needs: that this
+        // is all that is wrong shows that the text was understood.
         let ran = lab.write(move |tx| Ok(tx.query(statement, &[])?.len()));
-        let faults = |text: &str| {
-            [
-                "syntax",
-                "no such",
-                "does not exist",
-                "incomplete",
-                "ambiguous",
-                "could not determine",
-            ]
-            .iter()
-            .any(|word| text.contains(word))
-        };
-        if let Err(failure) = ran {
-            assert!(!faults(&format!("{failure:?}")), "{failure:?}: {statement}");
-        }
+        let told = format!("{ran:?}");
+        let arguments = told.contains("Wrong number of parameters") || told.contains("arguments");
+        assert!(ran.is_ok() || arguments, "{told}");
         count += 1;
     }
     assert!(count > 40);

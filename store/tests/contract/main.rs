@@ -114,6 +114,7 @@ suite! {
         many_writers_lose_nothing,
         a_reader_sees_one_snapshot,
         a_bound_holds_in_a_race,
+        a_long_transaction_comes_to_its_end,
         a_writer_sees_what_was_answered_before,
         every_statement_can_be_prepared,
         every_text_comes_back,

@@ -129,7 +129,7 @@ fn each_writing_connection_has_a_lane_of_its_own() {
         }
         lanes.sort_unstable();
         lanes.dedup();
-        assert!(lanes.len() > 4, "{lanes:?}");
+        assert!(lanes.len() >= 4, "{lanes:?}");
         lanes.iter().map(|(lane, _)| *lane).collect()
     });
     let mut once = lanes.clone();
@@ -139,7 +139,7 @@ fn each_writing_connection_has_a_lane_of_its_own() {
     // What a closed store had is taken again.
     let again = lab.place.open().unwrap();
     let lane = lab.wait(again.write("lane", |tx| Ok(tx.lane()))).unwrap();
-    assert!(lane < 16, "{lane}");
+    assert!((1..4).contains(&lane), "{lane}");
     assert!(lab.read(|tx| Ok(ledger::lanes(tx)?)).unwrap().is_empty());
 }
 

@@ -3,5 +3,6 @@
 pub mod card_gen;
 pub mod deliveries;
 pub mod home;
+pub mod phone;
 pub mod shop;
 pub mod signature;

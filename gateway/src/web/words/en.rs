@@ -404,6 +404,69 @@ words! {
     state_failed = "Failed";
     state_paused = "Paused";
 
+    // The landing page of a payment by phone.
+    landing_heading = "Pay with Vipps MobilePay";
+    landing_text = "Confirm your number. The request then appears on that phone.";
+    landing_phone = "Mobile number";
+    landing_phone_hint = "With country code, for example 47 912 34 567";
+    landing_phone_wrong = "Enter a mobile number with country code, for example 47 912 34 567.";
+    landing_continue = "Continue";
+    landing_approved = "Payment approved";
+    landing_approved_text =
+        "{name} has reserved {amount}. You may close this page.";
+    landing_aborted = "Payment cancelled";
+    landing_aborted_text = "You cancelled the payment. Nothing was charged.";
+    landing_expired = "Payment expired";
+    landing_expired_text = "Nobody approved the payment in time. Nothing was charged.";
+    landing_taken_back = "Payment withdrawn";
+    landing_taken_back_text = "{name} took the request back. Nothing was charged.";
+
+    // The phone, played by us.
+    phone_ribbon = "A simulated phone: no real money moves";
+    phone_heading = "Approve the payment";
+    phone_inbox_heading = "Payment requests";
+    phone_pay = "Pay {amount}";
+    phone_reject = "Reject";
+    phone_ignore = "Not now";
+    phone_other = "Test another outcome";
+    phone_card = "The bank says";
+    phone_decline = "Pay with a card that is refused";
+    phone_expire = "Let the time run out";
+    phone_declined_title = "The card was refused";
+    phone_declined_text = "{cause}. Nothing was charged. Try another card.";
+    phone_over = "This request is over";
+    phone_over_text = "It was answered or has expired. Nothing was changed.";
+    phone_empty = "No request waits on this phone.";
+    phone_reload = "Look again";
+    phone_past = "Earlier requests";
+    phone_rule = "Answer by itself";
+    phone_rule_text =
+        "For automatic tests: every request that reaches this phone is answered at once.";
+    phone_rule_label = "When a request comes";
+    phone_rule_ask = "Wait for me";
+    phone_rule_approve = "Approve it";
+    phone_rule_reject = "Reject it";
+    phone_rule_decline = "Pay with a card that is refused";
+    phone_rule_save = "Save";
+    phone_others = "Another phone";
+    phone_unnamed = "Any phone";
+    phone_to_inbox = "All requests on this phone";
+    phone_state_waiting = "Waiting";
+    phone_state_approved = "Approved";
+    phone_state_aborted = "Rejected";
+    phone_state_expired = "Expired";
+    phone_state_cancelled = "Withdrawn by the shop";
+    phones_heading = "Phones";
+    phones_text =
+        "Payment requests by Vipps MobilePay arrive on a phone. In the sandbox every number is a \
+         phone, and you hold all of them.";
+    phones_open = "Open the phone";
+    phones_recent = "Phones that were asked";
+    phones_amounts = "Amounts that are refused";
+    phones_amounts_text = "A payment over one of these is refused when it is approved.";
+    phones_amount = "Minor units";
+    nav_phone = "Phone";
+
     // API documents.
     docs_heading = "API documents";
     docs_intro =
