@@ -346,7 +346,7 @@ impl Run<'_> {
             .await?;
         let before = used(&server)?;
         let span = Span::of(self.plan.window);
-        let cycles = cycle::closed(&shop, self.receiver, 64, span).await?;
+        let (cycles, _) = cycle::closed(&shop, self.receiver, 64, span).await?;
         let after = used(&server)?;
         let spent = (after.0 - before.0, after.1 - before.1);
         self.load("postgres.cycle", &cycles, spent);

@@ -173,10 +173,20 @@ pub fn store_has_no_runtime(file: &File) -> Vec<String> {
     if file.path == "Cargo.toml" || file.path == "store/Cargo.toml" {
         for dependency in dependencies(&file.text) {
             let tests = dependency.table.ends_with("dev-dependencies");
-            let features = ["rt-multi-thread", "full", "macros", "fs", "process", "signal"];
+            let features = [
+                "rt-multi-thread",
+                "full",
+                "macros",
+                "fs",
+                "process",
+                "signal",
+            ];
             let more = |feature: &&str| dependency.rest.contains(&format!("\"{feature}"));
             if dependency.name == "tokio" && !tests && features.iter().any(more) {
-                problems.push(format!("{}: no more of tokio than the adapter needs", file.path));
+                problems.push(format!(
+                    "{}: no more of tokio than the adapter needs",
+                    file.path
+                ));
             }
         }
     }

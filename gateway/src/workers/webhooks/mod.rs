@@ -25,8 +25,8 @@ use std::time::Duration;
 
 use domain::limits::{CLAIM_MAX, IN_FLIGHT_MAX, LEASE, QUEUES_MAX};
 use domain::{Span, Timestamp};
-use store::{Failure, Tx};
 use store::tables::deliveries::{self as outbox, Claim};
+use store::{Failure, Tx};
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -203,7 +203,7 @@ async fn exchange(
     let at = app.moment();
     let until = at.now.plus(app.lease);
     // A failure may pause its endpoint and be announced: nobody hears of what is not on disk.
-    let quiet = finished.iter().all(Finished::is_delivered);
+    let quiet = finished.iter().all(Finished::is_no_failure);
     let (finished, token) = (finished.to_vec(), token.to_owned());
     let work = move |tx: &mut Tx<'_>| {
         for one in &finished {
