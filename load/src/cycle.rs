@@ -13,13 +13,14 @@ use crate::samples::Samples;
 use crate::shop::{Shop, id_in};
 use crate::wire::Wire;
 
-/// Whole cycles on `connections` connections, each starting the next when its webhook came.
+/// Whole cycles on `connections` connections, each starting the next when its webhook came; and
+/// of each the part from the pay request to the webhook.
 pub async fn closed(
     shop: &Shop,
     receiver: &Receiver,
     connections: usize,
     span: Span,
-) -> Outcome<Load> {
+) -> Outcome<(Load, Load)> {
     let wires = drive::open(shop.address, connections).await?;
     let start = clock::now();
     let end = start + span.warm + span.window;
@@ -27,24 +28,27 @@ pub async fn closed(
     for mut wire in wires {
         let (shop, receiver) = (shop.clone(), receiver.clone());
         tasks.spawn(async move {
-            let (mut laps, mut last) = (Laps::new(), String::new());
+            let (mut laps, mut paid, mut last) = (Laps::new(), Laps::new(), String::new());
             let create = shop.create();
             let mut began = start;
             while began < end {
                 let id = id_in(wire.call(&create).await?)?.to_owned();
                 let arrival = receiver.watch(&id);
+                let pays = clock::now();
                 wire.call(&shop.pay(&id)).await?;
                 let came = arrival.moment().await?;
                 laps.push((began, came));
+                paid.push((pays, came));
                 (began, last) = (clock::now(), id);
             }
             // The attempt is recorded after the webhook was answered; the last one proves it.
             shop.recorded(&mut wire, &last).await?;
-            Ok(laps)
+            Ok((laps, paid))
         });
     }
-    let laps = drive::gather(tasks).await?.concat();
-    Ok(Load::of(&laps, start, span))
+    let (laps, paid): (Vec<Laps>, Vec<Laps>) = drive::gather(tasks).await?.into_iter().unzip();
+    let load = |laps: Vec<Laps>| Load::of(&laps.concat(), start, span);
+    Ok((load(laps), load(paid)))
 }
 
 /// How long webhooks took when payments were paid at a steady rate.

@@ -170,6 +170,25 @@ pub const MAIN: &[Line] = &[
     )
     .decimals(2),
     line(
+        "paid300.p50",
+        "paid to webhook received, p50 at 300/s offered",
+        "ms",
+    )
+    .decimals(2),
+    line(
+        "paid300.p99",
+        "paid to webhook received, p99 at 300/s offered",
+        "ms",
+    )
+    .decimals(2)
+    .at_most(5.0),
+    line(
+        "paid.p50",
+        "paid to webhook received, p50 at 600/s offered",
+        "ms",
+    )
+    .decimals(2),
+    line(
         "paid.p99",
         "paid to webhook received, p99 at 600/s offered",
         "ms",
@@ -177,6 +196,26 @@ pub const MAIN: &[Line] = &[
     .decimals(2)
     .over("echo.paced.p99", ECHO)
     .at_most(5.0),
+    line(
+        "paid.flat.p50",
+        "paid to webhook received, p50 flat out",
+        "ms",
+    )
+    .decimals(2),
+    line(
+        "paid.flat.p99",
+        "paid to webhook received, p99 flat out",
+        "ms",
+    )
+    .decimals(2),
+    line(
+        "company.alone",
+        "webhooks from a backlog to nine endpoints",
+        "/s",
+    ),
+    line("company.share", "the same, beside one that hangs", "")
+        .decimals(2)
+        .at_least(0.95),
     line(
         "postgres.64.rate",
         "payment creation on PostgreSQL, 64 connections",
@@ -196,12 +235,22 @@ pub const MAIN: &[Line] = &[
     line("memory.peak", "memory, most under full load", "MB")
         .decimals(1)
         .at_most(128.0),
+    line(
+        "backlog.memory",
+        "memory, most while the backlog waits for a dead receiver",
+        "MB",
+    )
+    .decimals(1)
+    .at_most(128.0),
     line("binary", "binary", "MB").decimals(1).at_most(25.0),
     line("start.cold", "start to ready, empty folder", "ms")
         .over("start.echo", "echo server's start")
         .at_most(100.0),
     line("start.again", "start to ready, after the load", "ms")
         .over("start.echo", "echo server's start")
+        .at_most(100.0),
+    line("backlog.start", "start to ready, with the backlog", "ms")
+        .over("start.again", "start without it")
         .at_most(100.0),
     line("stop", "clean stop after the load", "ms").at_most(10_000.0),
     line(
@@ -222,8 +271,11 @@ pub const LOADS: &[(&str, &str)] = &[
     ("create.256", "payment creation, 256 connections"),
     ("create.paced", "payment creation, 1,000/s offered"),
     ("cycle.64", "whole cycle, 64 connections"),
+    ("paid300", "pay request to webhook, 300/s offered"),
+    ("answered300", "its answer to webhook, 300/s offered"),
     ("paid", "pay request to webhook, 600/s offered"),
     ("answered", "its answer to webhook, 600/s offered"),
+    ("paid.flat", "pay request to webhook, flat out"),
     (
         "postgres.64",
         "payment creation on PostgreSQL, 64 connections",

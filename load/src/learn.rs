@@ -6,6 +6,8 @@
 //! than it could be and the product's share of it smaller, never larger.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::{Value, ValueRef};
@@ -44,8 +46,12 @@ pub fn find_database(data: &Path) -> Outcome<PathBuf> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     for entry in std::fs::read_dir(data)? {
         let path = entry?.path();
-        if path.is_file() && std::fs::read(&path)?.starts_with(MAGIC) {
-            return Ok(path);
+        if path.is_file() {
+            let mut head = Vec::new();
+            File::open(&path)?.take(16).read_to_end(&mut head)?;
+            if head == MAGIC {
+                return Ok(path);
+            }
         }
     }
     Err(said(format!("{} holds no SQLite database", data.display())))

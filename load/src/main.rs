@@ -5,8 +5,10 @@
 //! It talks to 127.0.0.1 only. It proves nothing about correctness, but a wrong answer, a lost
 //! webhook or an unclean stop ends the run.
 
+mod chance;
 mod clock;
 mod cycle;
+mod door;
 mod drive;
 mod echo;
 mod failure;
@@ -21,6 +23,8 @@ mod report;
 mod samples;
 mod server;
 mod shop;
+mod torture;
+mod webhooks;
 mod wire;
 
 use std::io::Write as _;
@@ -31,7 +35,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::failure::{Outcome, said};
-use crate::measure::Plan;
+use crate::measure::{Company, Plan};
 
 /// Measure Florin's speed and size against floors taken in the same run.
 #[derive(Debug, Parser)]
@@ -43,7 +47,7 @@ struct Options {
     /// Rounds; the table shows their median, smallest and largest figure.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// One short round: about twenty seconds, rough figures.
+    /// One short round: about half a minute, rough figures.
     #[arg(long)]
     quick: bool,
     /// Also measure creations and whole cycles on this PostgreSQL database (it will be written to).
@@ -58,6 +62,9 @@ struct Options {
     /// Where the JSON goes.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Leave out the endpoint that hangs beside nine others, and the backlog of a million.
+    #[arg(long)]
+    no_company: bool,
     /// Exit with 1 if a target is missed.
     #[arg(long)]
     strict: bool,
@@ -70,6 +77,8 @@ enum Command {
     /// Serve as the echo floor; started by the measurement itself.
     #[command(hide = true)]
     Echo,
+    /// Deliver webhooks to receivers that fail, killing the server again and again.
+    Torture(torture::Options),
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -96,11 +105,17 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Outcome<bool> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build()?;
-    if options.command.is_some() {
-        runtime.block_on(echo::serve())?;
-        return Ok(true);
-    }
     let plan = plan(options)?;
+    match &options.command {
+        Some(Command::Echo) => {
+            runtime.block_on(echo::serve())?;
+            return Ok(true);
+        }
+        Some(Command::Torture(options)) => {
+            return runtime.block_on(torture::run(options, &plan.florin, &plan.folder));
+        }
+        None => {}
+    }
     let figures = runtime.block_on(measure::all(&plan))?;
     let report = report::Report::new(&plan, &figures);
     let mut out = std::io::stdout();
@@ -122,7 +137,12 @@ fn plan(options: &Options) -> Outcome<Plan> {
         true => (Duration::from_secs(1), 1),
         false => (options.seconds, options.rounds),
     };
+    let (events, backlog) = match options.quick {
+        true => (500, 100_000),
+        false => (3_000, 1_000_000),
+    };
     Ok(Plan {
+        company: (!options.no_company).then_some(Company { events, backlog }),
         florin: options
             .florin
             .clone()

@@ -18,12 +18,15 @@ use crate::receiver::Receiver;
 use crate::samples::Samples;
 use crate::server::{Launch, Server, tail};
 use crate::shop::Shop;
+use crate::webhooks;
 use crate::wire::{Ask, Wire};
 
 /// Creations offered a second where their latency is the question.
 const CREATE_RATE: u32 = 1_000;
-/// Payments paid a second where the webhook's latency is the question.
-const PAID_RATE: u32 = 600;
+/// Payments paid a second where the webhook's latency is the question, and what their figures
+/// are called.
+const PAID_RATES: [(u32, &str, &str); 2] =
+    [(300, "paid300", "answered300"), (600, "paid", "answered")];
 /// How long a started server is left alone before its memory counts as idle.
 const SETTLE: Duration = Duration::from_millis(500);
 /// How often learning is tried again when a worker wrote rows of its own in between.
@@ -44,6 +47,17 @@ pub struct Plan {
     pub window: Duration,
     /// Rounds.
     pub rounds: u32,
+    /// How webhooks in bad company are measured, if they are.
+    pub company: Option<Company>,
+}
+
+/// Webhooks in bad company.
+#[derive(Clone, Copy, Debug)]
+pub struct Company {
+    /// Events that nine endpoints get, beside one that hangs.
+    pub events: usize,
+    /// Deliveries that wait.
+    pub backlog: u32,
 }
 
 /// What was measured.
@@ -165,6 +179,35 @@ impl Run<'_> {
                 .await
                 .map_err(|failure| with_log(failure, &log))?;
         }
+        if let Some(company) = self.plan.company {
+            self.company(company).await?;
+        }
+        Ok(())
+    }
+
+    /// One endpoint that hangs beside nine, and, once in a run, a backlog.
+    async fn company(&mut self, company: Company) -> Outcome<()> {
+        let launch = self.launch("company", None)?;
+        let rates = webhooks::company(&launch, company.events).await;
+        let rates = rates.map_err(|failure| with_log(failure, &launch.log()))?;
+        say(format!(
+            "  nine endpoints: {:.0}/s, beside one that hangs {:.0}/s",
+            rates.alone, rates.beside
+        ));
+        self.add("company.alone", rates.alone);
+        self.add("company.beside", rates.beside);
+        self.add("company.share", rates.beside / rates.alone);
+        if !self.measured.figures.rounds("backlog.start").is_empty() {
+            return Ok(());
+        }
+        let launch = self.launch("backlog", None)?;
+        let log = launch.log();
+        let found = webhooks::backlog(launch, company.backlog).await;
+        let found = found.map_err(|failure| with_log(failure, &log))?;
+        self.add("backlog.start", milliseconds(found.started_in));
+        self.add("backlog.memory", megabytes(found.memory));
+        let waits = format!("a backlog of {} deliveries waits", company.backlog);
+        self.measured.rows.push(waits);
         Ok(())
     }
 
@@ -194,9 +237,11 @@ impl Run<'_> {
             ("a creation", &learned.create),
             ("a whole cycle", &learned.cycle),
         ];
-        self.measured.rows = said
-            .map(|(what, rows)| format!("{what} writes {}", learn::summary(rows)))
-            .to_vec();
+        let said = said.map(|(what, rows)| format!("{what} writes {}", learn::summary(rows)));
+        self.measured
+            .rows
+            .retain(|row| row.starts_with("a backlog"));
+        self.measured.rows.splice(0..0, said);
         let folder = self.place.to_owned();
         let create = Floor {
             template,
@@ -262,8 +307,9 @@ impl Run<'_> {
         }
         let before = used(server)?;
         let span = Span::of(self.plan.window);
-        let cycles = cycle::closed(shop, self.receiver, 64, span).await?;
+        let (cycles, paid) = cycle::closed(shop, self.receiver, 64, span).await?;
         let after = used(server)?;
+        self.latencies("paid.flat", &paid.latencies);
         self.load(
             "cycle.64",
             &cycles,
@@ -281,10 +327,15 @@ impl Run<'_> {
 
     async fn paid(&mut self, shop: &Shop) -> Outcome<()> {
         let span = Span::of(self.plan.window);
-        let paid = cycle::paced(shop, self.receiver, PAID_RATE, span).await?;
-        say(format!("  paid: p99 {:.2} ms", paid.from_request.at(990)));
-        self.latencies("paid", &paid.from_request);
-        self.latencies("answered", &paid.from_answer);
+        for (rate, request, answer) in PAID_RATES {
+            let paid = cycle::paced(shop, self.receiver, rate, span).await?;
+            say(format!(
+                "  paid at {rate}/s: p99 {:.2} ms",
+                paid.from_request.at(990)
+            ));
+            self.latencies(request, &paid.from_request);
+            self.latencies(answer, &paid.from_answer);
+        }
         Ok(())
     }
 
@@ -295,7 +346,7 @@ impl Run<'_> {
             .await?;
         let before = used(&server)?;
         let span = Span::of(self.plan.window);
-        let cycles = cycle::closed(&shop, self.receiver, 64, span).await?;
+        let (cycles, _) = cycle::closed(&shop, self.receiver, 64, span).await?;
         let after = used(&server)?;
         let spent = (after.0 - before.0, after.1 - before.1);
         self.load("postgres.cycle", &cycles, spent);
@@ -312,6 +363,7 @@ impl Run<'_> {
             data,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database,
+            more: Vec::new(),
         })
     }
 }

@@ -111,7 +111,7 @@ impl Receiver {
 }
 
 /// The payment that a webhook's form is about.
-fn subject(body: &[u8]) -> Option<&[u8]> {
+pub fn subject(body: &[u8]) -> Option<&[u8]> {
     body.split(|byte| *byte == b'&')
         .find_map(|field| field.strip_prefix(FIELD))
 }

@@ -308,6 +308,7 @@ mod tests {
             postgres_only: false,
             window,
             rounds: 1,
+            company: None,
         };
         Report::new(&plan, &measured)
     }

@@ -46,6 +46,8 @@ pub struct Launch {
     pub listen: SocketAddr,
     /// A PostgreSQL database instead of the embedded one.
     pub database: Option<String>,
+    /// Further options of `florin sandbox`.
+    pub more: Vec<String>,
 }
 
 impl Launch {
@@ -82,6 +84,7 @@ impl Server {
         if let Some(database) = &launch.database {
             command.arg("--database").arg(database);
         }
+        command.args(&launch.more);
         let file = File::options().create(true).append(true).open(&log)?;
         command
             .stdin(Stdio::null())
@@ -146,6 +149,11 @@ impl Server {
             key: String::new(),
             started_in: began.elapsed(),
         })
+    }
+
+    /// Ends the server as a power cut would: it hears nothing of it.
+    pub async fn kill(mut self) -> Outcome<()> {
+        Ok(self.child.kill().await?)
     }
 
     /// Asks the server to stop and says how long that took. Anything but a clean exit is a failure.

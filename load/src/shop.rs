@@ -23,11 +23,14 @@ pub struct Shop {
 impl Shop {
     /// The demo shop of a server, with its webhooks going to `receiver`.
     pub fn new(server: &Server, receiver: &Receiver) -> Shop {
-        let webhook: String =
-            url::form_urlencoded::byte_serialize(receiver.url().as_bytes()).collect();
+        Shop::at((server.address, &server.key), &receiver.url())
+    }
+
+    /// The same with its webhooks going to an address.
+    pub fn at((address, key): (SocketAddr, &str), webhook: &str) -> Shop {
+        let webhook: String = url::form_urlencoded::byte_serialize(webhook.as_bytes()).collect();
         let body =
             format!("amount=10.50&currency=SGD&payment_methods%5B%5D=card&webhook={webhook}");
-        let key = &server.key;
         let head = format!(
             "X-BUSINESS-API-KEY: {key}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         );
@@ -38,8 +41,8 @@ impl Shop {
             &body,
         );
         Shop {
-            address: server.address,
-            key: key.clone(),
+            address,
+            key: key.to_owned(),
             create: create.expecting(201),
         }
     }

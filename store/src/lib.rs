@@ -5,7 +5,8 @@
 //!
 //! * **Serializable.** A transaction sees the data as if it ran alone.
 //! * **All or nothing, and durable.** When `write` answers `Ok`, the disk has it. When it answers
-//!   `Err`, nothing was changed.
+//!   `Err`, nothing was changed. ([`Store::write_unsynced`] is for what may be done again after a
+//!   power cut.)
 //! * **Re-runnable.** A closure may be run twice (PostgreSQL retries conflicts; tests run every
 //!   SQLite closure twice), so it is an `Fn` that computes the same ids and times each time.
 //! * **Bounded.** Queues have a length; a full one is answered at once.
@@ -77,6 +78,8 @@ pub(crate) enum Step<'a, 'b> {
 pub(crate) struct Job {
     /// The transaction's name.
     pub name: &'static str,
+    /// Must the disk have it before it is answered?
+    pub synced: bool,
     /// See [`Step`].
     pub step: Box<dyn FnMut(Step<'_, '_>) -> bool + Send>,
 }
@@ -147,13 +150,33 @@ impl Store {
         F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
     {
         let (job, answer) = job(name, work, Arc::clone(&self.wake));
-        match &self.adapter {
-            Adapter::Sqlite(sqlite) => sqlite.submit_write(job),
-            Adapter::Postgres(postgres) => postgres.submit_write(job),
-        }?;
+        self.submit_write(job)?;
         answer
             .await
             .unwrap_or_else(|_| Err(Fault(format!("{name}: the writer is gone")).into()))
+    }
+
+    /// The same without waiting for the disk, where nothing is promised to anybody: a process
+    /// that dies loses none of it, a power cut may undo the last of these, and whatever they
+    /// noted is then done again. A later [`Self::write`] is never on disk without them.
+    pub async fn write_unsynced<T, F>(&self, name: &'static str, work: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        let (mut job, answer) = job(name, work, Arc::clone(&self.wake));
+        job.synced = false;
+        self.submit_write(job)?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Fault(format!("{name}: the writer is gone")).into()))
+    }
+
+    fn submit_write(&self, job: Job) -> Result<(), Failure> {
+        match &self.adapter {
+            Adapter::Sqlite(sqlite) => sqlite.submit_write(job),
+            Adapter::Postgres(postgres) => postgres.submit_write(job),
+        }
     }
 
     /// Runs a transaction that only reads. It never waits for the writer.
@@ -216,5 +239,6 @@ where
             true
         }
     });
-    (Job { name, step }, receiver)
+    let synced = true;
+    (Job { name, synced, step }, receiver)
 }

@@ -86,6 +86,10 @@ struct SandboxArgs {
     /// How browsers reach it, if not by the address above.
     #[arg(long, env = "FLORIN_PUBLIC_URL")]
     public_url: Option<String>,
+    /// How long a receiver of webhooks may take, for example 5s; each scheme has its own if none
+    /// is given.
+    #[arg(long)]
+    webhook_timeout: Option<String>,
     /// How log lines look.
     #[arg(long, env = "FLORIN_LOG_FORMAT", default_value = "text")]
     log_format: Format,

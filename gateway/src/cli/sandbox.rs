@@ -1,5 +1,6 @@
 //! `florin sandbox`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::Secret;
+use domain::delivery::DeliveryRules;
 
 use super::{Problem, SandboxArgs, cannot, failed, say, start};
 use crate::app::{App, Parts};
@@ -14,6 +16,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::outbound::{Outbound, Policy};
 use crate::sandbox::{self, Credentials};
+use crate::schemes::Scheme;
 use crate::vault::Vault;
 use crate::{config, logs};
 
@@ -29,6 +32,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         .map(config::public_url)
         .transpose()
         .map_err(Problem::Usage)?;
+    let delivery = delivery(args.webhook_timeout.as_deref()).map_err(Problem::Usage)?;
     start::runtime()?.block_on(async {
         let listener = start::listen(&args.listen).await?;
         let address = listener.local_addr().map_err(cannot)?;
@@ -48,7 +52,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             vault,
             site,
             demo: None,
-            delivery: std::collections::BTreeMap::new(),
+            delivery,
         });
         let known = sandbox::read(&args.data).map_err(Problem::Cannot)?;
         let fresh = known.is_none();
@@ -65,6 +69,23 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
         app.demo = Some(demo);
         start::serve(Arc::new(app), listener, &args.data).await
     })
+}
+
+/// The delivery rules of every scheme, if they all get another time-out.
+fn delivery(timeout: Option<&str>) -> Result<BTreeMap<&'static str, DeliveryRules>, String> {
+    let Some(text) = timeout else {
+        return Ok(BTreeMap::new());
+    };
+    let timeout = config::span(text).map_err(|error| format!("--webhook-timeout: {error}"))?;
+    if timeout.millis() == 0 {
+        return Err("--webhook-timeout: a receiver needs more time than none".to_owned());
+    }
+    let rules = |scheme: Scheme| DeliveryRules {
+        timeout,
+        ..scheme.delivery()
+    };
+    let all = Scheme::all();
+    Ok(all.map(|scheme| (scheme.name(), rules(scheme))).collect())
 }
 
 /// The sandbox's master key: read, or made the first time.

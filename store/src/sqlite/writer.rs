@@ -9,6 +9,10 @@
 //! 5. `COMMIT`: one sync for all.
 //! 6. Answer every caller.
 //!
+//! A group whose first job need not be on disk before it is answered is not synced. It takes only
+//! such jobs; the next one that must be synced opens the next group. The log is written in order,
+//! so its sync covers those before it.
+//!
 //! There is no timer: while one commit syncs, the next group gathers by itself, and an idle system
 //! commits at once. A job may see rows of an unanswered neighbour in the same group; that is safe
 //! because both are answered only after the shared commit.
@@ -70,10 +74,16 @@ impl Writer {
 
 fn run(connection: &Connection, options: Options, jobs: &Receiver<Job>) {
     let mut written = false;
+    let (mut held, mut synced) = (None, true);
     loop {
-        match jobs.recv_timeout(IDLE) {
+        let next = match held.take() {
+            Some(job) => Ok(job),
+            None => jobs.recv_timeout(IDLE),
+        };
+        match next {
             Ok(job) => {
-                group(connection, options, jobs, job);
+                let ready = syncing(connection, &mut synced, job.synced);
+                held = group(connection, options, jobs, (job, ready));
                 written = true;
             }
             Err(RecvTimeoutError::Timeout) if written => {
@@ -87,6 +97,17 @@ fn run(connection: &Connection, options: Options, jobs: &Receiver<Job>) {
     checkpoint(connection);
 }
 
+/// Says whether the next commit waits for the disk, if it is not as it is already.
+fn syncing(connection: &Connection, now: &mut bool, wanted: bool) -> Result<(), Fault> {
+    if *now != wanted {
+        let mode = if wanted { "FULL" } else { "NORMAL" };
+        let set = connection.pragma_update(None, "synchronous", mode);
+        set.map_err(|error| Fault(format!("synchronous = {mode}: {}", plain(&error))))?;
+        *now = wanted;
+    }
+    Ok(())
+}
+
 /// Writes the log back into the database file, as far as readers allow; never waits for them. A
 /// failure (a full disk) is no loss: the log still has everything, and the next one tries again.
 fn checkpoint(connection: &Connection) {
@@ -96,11 +117,19 @@ fn checkpoint(connection: &Connection) {
     }
 }
 
-/// Steps 2 to 6 for the first job and those that wait behind it.
-fn group(connection: &Connection, options: Options, jobs: &Receiver<Job>, first: Job) {
+/// Steps 2 to 6 for the first job and those that wait behind it. A job that cannot be in this
+/// group, because it must be synced and the group is not, is given back.
+fn group(
+    connection: &Connection,
+    options: Options,
+    jobs: &Receiver<Job>,
+    (first, ready): (Job, Result<(), Fault>),
+) -> Option<Job> {
     let started = (options.stopwatch)();
-    let mut done = Vec::new();
-    let mut spoiled = sql(connection, "BEGIN IMMEDIATE").err();
+    let synced = first.synced;
+    let (mut done, mut held) = (Vec::new(), None);
+    let begun = ready.and_then(|()| sql(connection, "BEGIN IMMEDIATE"));
+    let mut spoiled = begun.err();
     let mut next = Some(first);
     while let Some(mut job) = next.take() {
         if spoiled.is_none() {
@@ -111,6 +140,9 @@ fn group(connection: &Connection, options: Options, jobs: &Receiver<Job>, first:
         let room = done.len() < GROUP_MAX && worked.as_millis() < GROUP_WORK_MAX.millis().into();
         if room && spoiled.is_none() {
             next = jobs.try_recv().ok();
+        }
+        if !synced && next.as_ref().is_some_and(|job| job.synced) {
+            held = next.take();
         }
     }
     if spoiled.is_none() {
@@ -128,6 +160,7 @@ fn group(connection: &Connection, options: Options, jobs: &Receiver<Job>, first:
     for mut job in done {
         (job.step)(Step::Answer);
     }
+    held
 }
 
 /// Runs one job inside its savepoint. An error means that the whole group is lost.

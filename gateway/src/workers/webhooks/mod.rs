@@ -10,6 +10,8 @@
 //! * **Woken.** A commit that made something due wakes this worker with the queue's name; looking
 //!   by itself is the fallback, for time that passes and for other nodes.
 //! * **Together.** Finished attempts are recorded and new deliveries claimed in one transaction.
+//!   Without a failure among them it does not wait for the disk: what a power cut takes of it is
+//!   sent once more, as if it had struck before the answer came.
 //!
 //! A worker that dies leaves a lease that runs out; the delivery is then due again. One whose
 //! lease ran out while it was sending records nothing: somebody else has taken over.
@@ -23,8 +25,8 @@ use std::time::Duration;
 
 use domain::limits::{CLAIM_MAX, IN_FLIGHT_MAX, LEASE, QUEUES_MAX};
 use domain::{Span, Timestamp};
-use store::Failure;
 use store::tables::deliveries::{self as outbox, Claim};
+use store::{Failure, Tx};
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -207,31 +209,36 @@ async fn exchange(
 ) -> Result<Vec<Leased>, Failure> {
     let at = app.moment();
     let until = at.now.plus(app.lease);
+    // A failure may pause its endpoint and be announced: nobody hears of what is not on disk.
+    let quiet = finished.iter().all(Finished::is_no_failure);
     let (finished, token) = (finished.to_vec(), token.to_owned());
-    app.store
-        .write("deliver", move |tx| {
-            for one in &finished {
-                one.record(tx, &at)?;
-            }
-            let mut claimed = Vec::new();
-            for (queue, places) in &wanted {
-                let claim = Claim {
-                    queue,
-                    now: at.now,
-                    until,
-                    token: &token,
-                    limit: *places,
-                };
-                let leased = |delivery| Leased {
-                    delivery,
-                    token: token.clone(),
-                    until,
-                };
-                claimed.extend(outbox::claim(tx, claim)?.into_iter().map(leased));
-            }
-            Ok(claimed)
-        })
-        .await
+    let work = move |tx: &mut Tx<'_>| {
+        for one in &finished {
+            one.record(tx, &at)?;
+        }
+        let mut claimed = Vec::new();
+        for (queue, places) in &wanted {
+            let claim = Claim {
+                queue,
+                now: at.now,
+                until,
+                token: &token,
+                limit: *places,
+            };
+            let leased = |delivery| Leased {
+                delivery,
+                token: token.clone(),
+                until,
+            };
+            claimed.extend(outbox::claim(tx, claim)?.into_iter().map(leased));
+        }
+        Ok(claimed)
+    };
+    if quiet {
+        app.store.write_unsynced("deliver", work).await
+    } else {
+        app.store.write("deliver", work).await
+    }
 }
 
 /// Sends everything that is due now, up to [`CLAIM_MAX`], and waits for it; how many there were.

@@ -215,13 +215,17 @@ fn attempt(
 }
 
 impl Finished {
+    /// Did the receiver take it, or was nothing sent at all?
+    pub(super) fn is_no_failure(&self) -> bool {
+        let made = self.made.as_ref();
+        made.is_none_or(|made| made.outcome == Outcome::Delivered)
+    }
+
     /// Gives its place back, once.
     pub(super) fn leave(&mut self, desk: &mut Desk) {
         if !self.left {
             self.left = true;
-            let made = self.made.as_ref();
-            let success = made.is_none_or(|made| made.outcome == Outcome::Delivered);
-            desk.left(&self.delivery.new.queue, success);
+            desk.left(&self.delivery.new.queue, self.is_no_failure());
         }
     }
 

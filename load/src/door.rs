@@ -1,0 +1,70 @@
+//! Calls that are made rarely and may take long: the operator's, through the socket in the data
+//! folder, and the sandbox's clock. Each has a connection of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::failure::{Outcome, said};
+use crate::wire::{Side, frame};
+
+/// How long an answer may take: the clock's waits for what became due on the way.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+/// Asks the operator's socket of a data folder for something to be done.
+pub async fn operator(data: &Path, path: &str, body: &Value) -> Outcome<Value> {
+    let stream = UnixStream::connect(data.join("florin.sock")).await?;
+    post(stream, path, "", body).await
+}
+
+/// Registers an endpoint for Standard Webhooks; its id.
+pub async fn register(data: &Path, url: &str, events: &[&str]) -> Outcome<String> {
+    let body = json!({"url": url, "events": events});
+    let made = operator(data, "/endpoints", &body).await?;
+    let id = made["id"].as_str();
+    id.map(str::to_owned)
+        .ok_or_else(|| said("a registered endpoint has no id"))
+}
+
+/// Moves the sandbox's clock. The answer comes when everything that became due was done, or
+/// after half a minute.
+pub async fn advance(to: SocketAddr, key: &str, seconds: u64) -> Outcome<()> {
+    let stream = TcpStream::connect(to).await?;
+    let head = format!("X-BUSINESS-API-KEY: {key}\r\n");
+    let body = json!({"advance_seconds": seconds});
+    post(stream, "/sandbox/clock", &head, &body).await?;
+    Ok(())
+}
+
+async fn post<S>(mut stream: S, path: &str, head: &str, body: &Value) -> Outcome<Value>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let body = body.to_string();
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: florin\r\n{head}Content-Type: application/json\r\n\
+         Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    let exchange = async {
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = tokio::time::timeout(ANSWER_MAX, exchange)
+        .await
+        .map_err(|_| said(format!("POST {path} was not answered within 60 s")))??;
+    let found = frame(&answer, Side::Answer)?
+        .ok_or_else(|| said(format!("POST {path}: the answer was cut off")))?;
+    let body = answer.get(found.head..found.len()).unwrap_or_default();
+    if found.status == 200 {
+        return Ok(serde_json::from_slice(body)?);
+    }
+    let (status, text) = (found.status, String::from_utf8_lossy(body));
+    Err(said(format!("POST {path} answered {status}: {text}")))
+}
