@@ -129,9 +129,7 @@ pub fn encode(site: &Site, _head: &Parts, reply: &Reply) -> Response<Vec<u8>> {
         | Reply::EndpointRegistered(_)
         | Reply::Endpoint(_)
         | Reply::Endpoints(_)
-        | Reply::EndpointRemoved
-        | Reply::Reservation(_)
-        | Reply::Token(_) => not_offered(),
+        | Reply::EndpointRemoved => not_offered(),
     }
 }
 

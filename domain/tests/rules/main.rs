@@ -7,8 +7,8 @@
 
 mod attempt;
 mod bill;
-mod gift_card;
 mod endpoint;
+mod gift_card;
 mod ledger;
 mod money;
 mod payment;

@@ -91,7 +91,7 @@ impl Client {
 }
 
 /// The head, in lower case, and the body of a message.
-fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
+pub fn read_message(stream: &mut BufReader<TcpStream>) -> Result<(String, String)> {
     let (head, body) = read_raw(stream)?;
     Ok((head.to_ascii_lowercase(), body))
 }

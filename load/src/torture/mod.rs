@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
                     tokio::time::sleep(wait).await;
                     self.kill().await?;
                     // Every other time, so that either way of sending is struck.
-                    if left.len() % 2 == 0 {
+                    if left.len().is_multiple_of(2) {
                         self.moving(chance.between(20, 400));
                     }
                 }

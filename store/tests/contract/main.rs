@@ -22,8 +22,8 @@ mod outbox;
 mod payments;
 mod payouts;
 mod records;
-mod servers;
 mod reservations;
+mod servers;
 
 macro_rules! suite {
     ($($area:ident: [$($case:ident),* $(,)?])*) => {
