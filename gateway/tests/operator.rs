@@ -74,7 +74,8 @@ impl Lab {
     fn paid(&mut self) -> (String, String) {
         let hook = self.hook.url("hook").replace(':', "%3A");
         let form = format!(
-            "amount=10.50&currency=SGD&payment_methods%5B%5D=card&reference_number=R-1&webhook={hook}"
+            "amount=10.50&currency=SGD&payment_methods%5B%5D=card&reference_number=R-1\
+             &webhook={hook}"
         );
         let made = self
             .client
