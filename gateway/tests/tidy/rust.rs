@@ -41,7 +41,8 @@ fn is_sql(literal: &str) -> bool {
         })
 }
 
-/// SQL stands in the store and nowhere else; only a test may damage a store by hand, to see it found.
+/// SQL stands in the store and nowhere else; only a test may damage a store by hand, to see it
+/// found.
 pub fn sql_only_in_store(file: &File) -> Vec<String> {
     let bound = ["domain/", "dialects/", "gateway/"]
         .iter()
