@@ -163,7 +163,7 @@ fn foundation(from: &Path, path: &Path) {
     for table in filled {
         let mut columns = connection
             .prepare(&format!(
-                "SELECT name FROM main.pragma_table_info('{table}')"
+                "SELECT name FROM pragma_table_info('{table}', 'main')"
             ))
             .unwrap();
         let names: Vec<String> = columns
@@ -171,12 +171,15 @@ fn foundation(from: &Path, path: &Path) {
             .unwrap()
             .map(Result::unwrap)
             .collect();
-        if !names.is_empty() {
-            let names = names.join(", ");
-            let copy =
-                format!("INSERT INTO main.{table} ({names}) SELECT {names} FROM lab.{table}");
-            connection.execute_batch(&copy).unwrap();
-        }
+        assert!(!names.is_empty(), "{table}");
+        let names = names.join(", ");
+        // A transfer named its payment then; now it names whatever moved money.
+        let newer = match table {
+            "transfers" => names.replace("payment", "about"),
+            _ => names.clone(),
+        };
+        let copy = format!("INSERT INTO main.{table} ({names}) SELECT {newer} FROM lab.{table}");
+        connection.execute_batch(&copy).unwrap();
     }
     let outbox = OLD_OUTBOX.replace('#', &"0".repeat(31));
     connection.execute_batch(&outbox).unwrap();
