@@ -167,6 +167,7 @@ fn addresses_anywhere() {
         let rule = UrlRule {
             max: 60,
             insecure: true,
+            listed: None,
         };
         read(&format!("\"{text}\""), |f| f.url("f", rule))
     };
@@ -210,6 +211,7 @@ fn addresses_in_live_mode() {
         let rule = UrlRule {
             max: 60,
             insecure: false,
+            listed: None,
         };
         read(&format!("\"{text}\""), |f| f.url("f", rule)).map(|_| ())
     };

@@ -132,6 +132,10 @@ impl Dialect for Numipay {
         })
     }
 
+    fn topics(&self) -> &'static [&'static str] {
+        webhooks::TOPICS
+    }
+
     fn delivery(&self) -> DeliveryRules {
         DeliveryRules {
             // Fifteen attempts in all, five minutes apart.

@@ -142,6 +142,10 @@ impl Dialect for Vipps {
 
     /// 88 characters. The documentation's samples are shorter; clients with short columns should
     /// fail in their tests, not in production.
+    fn topics(&self) -> &'static [&'static str] {
+        topics::ALL
+    }
+
     fn endpoint_secret(&self, chance: &[u8; 64]) -> Secret {
         Secret::new(base64::encode(chance))
     }

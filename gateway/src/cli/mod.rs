@@ -8,6 +8,7 @@ mod merchants;
 mod sandbox;
 mod serve;
 mod start;
+mod trigger;
 mod webhooks;
 
 use std::io::Write;
@@ -54,7 +55,7 @@ enum Command {
     /// Shows events live and hands them on, signed, to an address of yours.
     Listen(listen::ListenArgs),
     /// Makes an event really happen in a running sandbox, through the simulator.
-    Trigger(listen::TriggerArgs),
+    Trigger(trigger::TriggerArgs),
     /// Looks after the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -167,7 +168,7 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Listen(args) => listen::listen(&args),
-        Command::Trigger(args) => listen::trigger(&args),
+        Command::Trigger(args) => trigger::run(&args),
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(&args),
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),

@@ -71,5 +71,5 @@ fn routes() -> Router<Arc<App>> {
         .route("/endpoints/{id}/rotate", post(endpoints::rotate))
         .route("/endpoints/{id}/test", post(endpoints::test))
         .route("/endpoints/{id}/resend", post(endpoints::resend_range))
-        .route("/trigger", post(trigger::call))
+        .route("/trigger", get(trigger::list).post(trigger::call))
 }

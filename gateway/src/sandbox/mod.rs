@@ -1,6 +1,7 @@
 //! The sandbox: one demo merchant with known credentials, a simulator to drive, a demo shop to
 //! look at. None of it exists under `florin serve`.
 
+mod answers;
 pub mod cards;
 pub mod clock;
 pub mod deliveries;

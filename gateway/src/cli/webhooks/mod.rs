@@ -42,7 +42,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     state: Option<String>,
     /// How many, up to 200.
-    #[arg(long, default_value = "50")]
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
     /// Only those before this one (`dlv_…`): the next page.
     #[arg(long)]
