@@ -2,6 +2,7 @@
 //! form, anything that cannot be done exits 1 with one clear line.
 
 mod door;
+mod greeting;
 mod ledger;
 mod listen;
 mod merchants;
