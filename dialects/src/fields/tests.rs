@@ -324,3 +324,28 @@ fn numbers_within_bounds() {
         );
     }
 }
+
+#[test]
+fn addresses_that_the_operator_lists() {
+    let listed = crate::Listed::new(|url| url.starts_with("http://10.20."));
+    let url = |text: &str| {
+        let rule = UrlRule {
+            max: 60,
+            insecure: false,
+            listed: Some(&listed),
+        };
+        read(&format!("\"{text}\""), |f| f.url("f", rule)).map(|_| ())
+    };
+    assert_eq!(url("http://10.20.0.1/hook"), Ok(()));
+    assert_eq!(url("https://shop.example/"), Ok(()));
+    for text in [
+        "http://10.21.0.1/",
+        "http://shop.example/",
+        "https://localhost/",
+    ] {
+        assert_eq!(url(text), Err("NotPublic".to_owned()), "{text}");
+    }
+    // A list permits places, not forms.
+    assert_eq!(url("http://10.20.0.1/a b"), Err("NotUrl".to_owned()));
+    assert_eq!(url("http://10.20.@x/"), Err("NotUrl".to_owned()));
+}
