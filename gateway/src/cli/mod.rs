@@ -2,6 +2,7 @@
 //! form, anything that cannot be done exits 1 with one clear line.
 
 mod door;
+mod giftcards;
 mod ledger;
 mod listen;
 mod merchants;
@@ -64,6 +65,9 @@ enum Command {
     /// Looks after webhooks.
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
+    /// Issues gift cards and looks after them.
+    #[command(subcommand)]
+    Giftcards(giftcards::GiftCardsCommand),
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +176,7 @@ pub fn main() -> ExitCode {
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
         Command::Webhooks(command) => webhooks::run(&command),
+        Command::Giftcards(command) => giftcards::run(&command),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,
