@@ -76,6 +76,8 @@ pub struct Site {
     pub numipay: numipay::Options,
     /// Settings of the iGivePay dialect.
     pub igivepay: igivepay::Options,
+    /// How often gift cards may be guessed.
+    pub guesses: domain::guess::Rules,
 }
 
 impl Site {
@@ -101,6 +103,7 @@ impl Site {
             numipay: numipay::Options::default(),
             // Whoever serves pages gives it a key; without one no page opens.
             igivepay: igivepay::Options::new(Secret::new(String::new())),
+            guesses: domain::guess::Rules::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
 
+pub mod gift_cards;
 pub mod vipps;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,9 @@ pub struct Config {
     /// Settings of the iGivePay dialect.
     #[serde(default)]
     pub igivepay: IGivePay,
+    /// How often gift cards may be guessed.
+    #[serde(default)]
+    pub gift_cards: gift_cards::GiftCards,
     /// Settings of the Numipay dialect.
     #[serde(default)]
     pub numipay: Numipay,
@@ -89,6 +93,10 @@ pub struct IGivePay {
     pub most: Option<String>,
     /// Cards in one call, 1 to 50.
     pub cards: Option<usize>,
+    /// Characters of a `reference`.
+    pub reference_max: Option<usize>,
+    /// Characters of an address.
+    pub url_max: Option<usize>,
     /// Where payers go when a hosted payment names no address.
     pub return_url: Option<String>,
 }
@@ -221,6 +229,7 @@ impl Config {
         self.vipps.rules()?;
         self.policy()?;
         self.igivepay_options(Secret::new(String::new()))?;
+        self.gift_cards.rules()?;
         self.numipay_options()?;
         self.routes()?;
         self.delivery().map(|_| ())
@@ -286,6 +295,8 @@ impl Config {
             }
             options.cards_max = cards;
         }
+        options.reference_max = given.reference_max.unwrap_or(options.reference_max);
+        options.url_max = given.url_max.unwrap_or(options.url_max);
         options.return_url.clone_from(&given.return_url);
         Ok(options)
     }

@@ -3,6 +3,7 @@
 
 mod door;
 mod greeting;
+mod giftcards;
 mod ledger;
 mod listen;
 mod merchants;
@@ -66,6 +67,9 @@ enum Command {
     /// Looks after webhooks.
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
+    /// Issues gift cards and looks after them.
+    #[command(subcommand)]
+    Giftcards(giftcards::GiftCardsCommand),
 }
 
 #[derive(Debug, Args)]
@@ -174,6 +178,7 @@ pub fn main() -> ExitCode {
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
         Command::Webhooks(command) => webhooks::run(&command),
+        Command::Giftcards(command) => giftcards::run(&command),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,

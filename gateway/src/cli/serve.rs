@@ -51,6 +51,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
             reservations: config.vipps.rules().map_err(Problem::Usage)?,
             numipay: config.numipay_options().map_err(Problem::Usage)?,
             igivepay: config.igivepay_options(token_key).map_err(Problem::Usage)?,
+            guesses: config.gift_cards.rules().map_err(Problem::Usage)?,
         },
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod bills;
+pub mod card_batches;
 pub mod cashier;
 pub mod covering;
 pub mod deliveries;
@@ -11,6 +12,7 @@ pub mod endpoints;
 pub mod gift_cards;
 pub mod guesses;
 pub mod ledger;
+pub mod liability;
 pub mod merchants;
 mod outbox;
 pub mod payments;

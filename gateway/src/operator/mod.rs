@@ -7,6 +7,7 @@
 mod answers;
 pub mod deliveries;
 pub mod endpoints;
+pub mod giftcards;
 pub mod trigger;
 
 use std::fs;
@@ -71,5 +72,16 @@ fn routes() -> Router<Arc<App>> {
         .route("/endpoints/{id}/rotate", post(endpoints::rotate))
         .route("/endpoints/{id}/test", post(endpoints::test))
         .route("/endpoints/{id}/resend", post(endpoints::resend_range))
+        .route("/giftcards/numbers", post(giftcards::numbers))
+        .route("/giftcards/issue", post(giftcards::issue))
+        .route("/giftcards/find", post(giftcards::find))
+        .route("/giftcards/change", post(giftcards::change))
+        .route("/giftcards/replace", post(giftcards::replace))
+        .route("/giftcards/transfer", post(giftcards::transfer))
+        .route("/giftcards/report", get(giftcards::report))
+        .route(
+            "/giftcards/programme",
+            get(giftcards::programme).post(giftcards::change_programme),
+        )
         .route("/trigger", get(trigger::list).post(trigger::call))
 }

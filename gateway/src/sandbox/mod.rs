@@ -288,7 +288,7 @@ async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(),
             everywhere: true,
             ..Programme::default()
         };
-        operations::gift_cards::put_programme(app, caller, programme).await?;
+        operations::gift_cards::put_programme(app, caller, programme, "sandbox").await?;
     }
     Ok(())
 }
