@@ -7,6 +7,8 @@
 mod answers;
 pub mod deliveries;
 pub mod endpoints;
+pub mod payouts;
+pub mod providers;
 pub mod trigger;
 
 use std::fs;
@@ -71,5 +73,13 @@ fn routes() -> Router<Arc<App>> {
         .route("/endpoints/{id}/rotate", post(endpoints::rotate))
         .route("/endpoints/{id}/test", post(endpoints::test))
         .route("/endpoints/{id}/resend", post(endpoints::resend_range))
+        .route("/payouts", get(payouts::list))
+        .route("/payouts/{name}", get(payouts::show))
+        .route("/payouts/{name}/approve", post(payouts::approve))
+        .route("/payouts/{name}/reject", post(payouts::reject))
+        .route("/settings", get(providers::show).post(providers::put))
+        .route("/providers/{id}/{deed}", post(providers::switch))
+        .route("/keys", get(providers::list_keys).post(providers::new_key))
+        .route("/keys/{name}/end", post(providers::end_key))
         .route("/trigger", post(trigger::call))
 }
