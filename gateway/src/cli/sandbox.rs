@@ -156,7 +156,8 @@ Numipay: a deposit on the cashier; open the \"url\" of the answer:
 
   curl -sS {base}{hosted} \\
     -H 'X-Api-Key: {numipay}' -H 'Content-Type: application/json' \\
-    -d '{{\"request\":{{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\"currency\":\"EUR\",\"amount\":\"200.00\"}}}}'
+    -d '{{\"request\":{{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\
+\"currency\":\"EUR\",\"amount\":\"200.00\"}}}}'
 
 {igivepay}
 Stop with Ctrl-C; the next start finds everything again.

@@ -112,8 +112,9 @@ pub async fn issue(app: &App, of: &Caller, orders: Vec<Order>) -> Result<Vec<Iss
                     at: at.branch(&format!("gift card {number}")),
                     hashing: &hashing,
                     programme: &programme,
+                    of: &of,
                 };
-                issued.push(press.issue(tx, &of, order)?);
+                issued.push(press.issue(tx, order)?);
             }
             Ok(issued)
         })
@@ -125,17 +126,18 @@ struct Press<'a> {
     at: Moment,
     hashing: &'a Hashing,
     programme: &'a Programme,
+    of: &'a Caller,
 }
 
 impl Press<'_> {
-    fn issue(&self, tx: &mut Tx<'_>, of: &Caller, order: &Order) -> Result<Issued, Failure> {
+    fn issue(&self, tx: &mut Tx<'_>, order: &Order) -> Result<Issued, Failure> {
         let validity = match &order.last_day {
             Some(day) => validity::until(self.programme, day),
             None => validity::usual(self.programme, self.at.now),
         };
         let validity = validity.map_err(Refusal::Unreadable)?;
         if let Some(entry) = &order.entry {
-            return match self.insert(tx, of, order, &validity, entry)? {
+            return match self.insert(tx, order, &validity, entry)? {
                 Some(card) => Ok(Issued {
                     card,
                     entry: entry.clone(),
@@ -145,7 +147,7 @@ impl Press<'_> {
         }
         for number in 0..NUMBERS_TRIED {
             let entry = self.programme.make(&self.at, &number.to_string());
-            if let Some(card) = self.insert(tx, of, order, &validity, &entry)? {
+            if let Some(card) = self.insert(tx, order, &validity, &entry)? {
                 return Ok(Issued { card, entry });
             }
         }
@@ -156,15 +158,14 @@ impl Press<'_> {
     fn insert(
         &self,
         tx: &mut Tx<'_>,
-        of: &Caller,
         order: &Order,
         validity: &Validity,
         entry: &CardEntry,
     ) -> Result<Option<GiftCard>, Failure> {
         let head = CardHead {
             id: CardId::mint(&self.at, "gift card"),
-            merchant: of.merchant.id.clone(),
-            mode: of.mode,
+            merchant: self.of.merchant.id.clone(),
+            mode: self.of.mode,
             last5: entry.last5(),
             vendors: order.vendors.clone(),
             created: self.at.now,
@@ -309,13 +310,14 @@ pub async fn replace(app: &App, old: &CardId, note: Note) -> Result<Issued, Fail
                 at: at.branch("replacement"),
                 hashing: &hashing,
                 programme: &programme,
+                of: &of,
             };
             let order = Order {
                 last_day: Some(old.validity.last_day.clone()),
                 vendors: old.head.vendors.clone(),
                 ..Order::of(Money::zero(old.balance().currency()), note.clone())
             };
-            let new = press.issue(tx, &of, &order)?;
+            let new = press.issue(tx, &order)?;
             let (out, into) = old.move_to(new.card, at.now, note.clone())?;
             save(tx, at.now, &out)?;
             save(tx, at.now, &into)?;
