@@ -127,6 +127,8 @@ pub struct Numipay {
     pub phone_max: Option<usize>,
     /// Days between the first and the last day of a list.
     pub list_days: Option<u32>,
+    /// Calls of a merchant in a minute, in one mode; none by default, which is no limit.
+    pub calls_per_minute: Option<u32>,
 }
 
 /// `[webhooks.<scheme>]`.
@@ -334,6 +336,7 @@ impl Config {
             name_max: own.name_max.unwrap_or(usual.name_max),
             phone_max: own.phone_max.unwrap_or(usual.phone_max),
             list_days: own.list_days.unwrap_or(usual.list_days),
+            calls_per_minute: own.calls_per_minute.unwrap_or(usual.calls_per_minute),
         })
     }
 

@@ -4,9 +4,12 @@
 mod door;
 mod greeting;
 mod giftcards;
+mod keys;
 mod ledger;
 mod listen;
 mod merchants;
+mod payouts;
+mod providers;
 mod sandbox;
 mod serve;
 mod start;
@@ -31,6 +34,7 @@ First steps:
   florin listen --forward-to http://localhost:3000/hook
                                        events live, handed on to your own receiver
   florin trigger bill.paid             makes it happen
+  florin payouts list                  what waits for your approval
 
 In production:
   openssl rand -hex 32 > master.key && chmod 600 master.key
@@ -64,6 +68,15 @@ enum Command {
     /// Looks after merchants and their keys.
     #[command(subcommand)]
     Merchants(MerchantsCommand),
+    /// Lists, approves and rejects payouts.
+    #[command(subcommand)]
+    Payouts(payouts::PayoutsCommand),
+    /// Looks after the ways a merchant takes and sends money, and their rules.
+    #[command(subcommand)]
+    Providers(providers::ProvidersCommand),
+    /// Makes, lists and ends API keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Looks after webhooks.
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
@@ -135,7 +148,7 @@ struct VerifyArgs {
 
 #[derive(Debug, Subcommand)]
 enum MerchantsCommand {
-    /// Adds a merchant and prints its HitPay key and salt, this once.
+    /// Adds a merchant and prints its credentials for every API, this once.
     Add(AddArgs),
     /// Lists the merchants.
     List(ConfigArgs),
@@ -177,6 +190,9 @@ pub fn main() -> ExitCode {
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(&args),
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
+        Command::Payouts(command) => payouts::run(&command),
+        Command::Providers(command) => providers::run(&command),
+        Command::Keys(command) => keys::run(&command),
         Command::Webhooks(command) => webhooks::run(&command),
         Command::Giftcards(command) => giftcards::run(&command),
     };

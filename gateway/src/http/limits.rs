@@ -1,5 +1,5 @@
-//! Limits of rate that a contract puts on one object: so many calls of a kind per minute and
-//! reference. Only well-formed calls of a known caller count, repeated ones too.
+//! Limits of rate: so many calls of a kind per minute and object where a contract says so, and so
+//! many of a merchant where the operator does. Only well-formed calls of a known caller count, repeated ones too.
 //!
 //! Each process counts for itself; several nodes together allow as many times more. Memory is
 //! bounded by time: what was not called for two minutes is forgotten without being looked for.
@@ -61,15 +61,21 @@ impl Limits {
 
 /// Lets a call through, or says when to come back.
 pub fn admit(app: &App, caller: &Caller, call: &Call) -> Result<(), Refusal> {
-    let Call::Reservation(call) = call else {
-        return Ok(());
+    let (merchant, mode) = (&caller.merchant.id, caller.mode.as_str());
+    let (most, name) = match call {
+        Call::Reservation(call) => {
+            let name = format!("{merchant}/{mode}/{}/{}", call.name(), call.reference());
+            (most(&app.site.reservations.limits, call), name)
+        }
+        Call::Transaction(_) => {
+            let name = format!("{merchant}/{mode}/transactions");
+            (app.site.numipay.calls_per_minute, name)
+        }
+        _ => return Ok(()),
     };
-    let most = most(&app.site.reservations.limits, call);
     if most == 0 {
         return Ok(());
     }
-    let (merchant, mode) = (&caller.merchant.id, caller.mode.as_str());
-    let name = format!("{merchant}/{mode}/{}/{}", call.name(), call.reference());
     app.limits.count(name, most, app.clock.now())
 }
 

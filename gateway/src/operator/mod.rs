@@ -8,6 +8,8 @@ mod answers;
 pub mod deliveries;
 pub mod endpoints;
 pub mod giftcards;
+pub mod payouts;
+pub mod providers;
 pub mod trigger;
 
 use std::fs;
@@ -83,5 +85,13 @@ fn routes() -> Router<Arc<App>> {
             "/giftcards/programme",
             get(giftcards::programme).post(giftcards::change_programme),
         )
+        .route("/payouts", get(payouts::list))
+        .route("/payouts/{name}", get(payouts::show))
+        .route("/payouts/{name}/approve", post(payouts::approve))
+        .route("/payouts/{name}/reject", post(payouts::reject))
+        .route("/settings", get(providers::show).post(providers::put))
+        .route("/providers/{id}/{deed}", post(providers::switch))
+        .route("/keys", get(providers::list_keys).post(providers::new_key))
+        .route("/keys/{name}/end", post(providers::end_key))
         .route("/trigger", get(trigger::list).post(trigger::call))
 }
