@@ -31,7 +31,7 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         )));
     }
     let app = serve::app(&config)?;
-    let (merchant, key, salt, numipay, vipps) = start::runtime()?.block_on(async {
+    let (merchant, key, salt, numipay, vipps, igive) = start::runtime()?.block_on(async {
         let merchant = merchants::add(&app, name, currency, mode)
             .await
             .map_err(failed)?;
@@ -49,12 +49,15 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         let vipps = accounts::create(&app, &dialects::vipps::Vipps, &caller)
             .await
             .map_err(failed)?;
-        Ok((merchant, key, salt, numipay, vipps))
+        let igive = merchants::new_client(&app, "igivepay", &caller).await;
+        let igive = igive.map_err(failed)?;
+        Ok((merchant, key, salt, numipay, vipps, igive))
     })?;
     app.store.close();
     say(&format!(
         "{} ({}), {} mode\n  HitPay key   {}\n  HitPay salt  {}\n  Numipay API key              {}\n  \
-         Numipay signature password   {}\n{}\nThey are not shown again.",
+         Numipay signature password   {}\n{}\n  iGivePay x-client-id           {}\n  \
+         iGivePay x-client-secret       {}\nThey are not shown again.",
         merchant.name,
         merchant.slug,
         mode.as_str(),
@@ -62,7 +65,9 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         salt.expose(),
         numipay.0.expose(),
         numipay.1.expose(),
-        vipps_lines(&vipps)
+        vipps_lines(&vipps),
+        igive.0,
+        igive.1.expose()
     ));
     if mode == Mode::Live {
         say("Note: there is no upstream provider yet; live payment requests cannot be paid.");

@@ -8,6 +8,7 @@
 
 mod cards;
 mod deposits;
+mod gifts;
 mod lists;
 mod operators;
 mod payouts;
