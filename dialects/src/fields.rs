@@ -67,7 +67,7 @@ impl Value {
 /// Members of an object in the order in which they first came. At most
 /// [`FIELDS_MAX`](domain::limits::FIELDS_MAX) of them, so looking through them is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members(Vec<(String, Value)>);
+pub struct Members(Vec<(String, Value)>, bool);
 
 impl Members {
     /// The value of this name.
@@ -89,9 +89,17 @@ impl Members {
     /// Sets a member; the last value of a name wins.
     pub fn set(&mut self, name: String, value: Value) {
         match self.get_mut(&name) {
-            Some(place) => *place = value,
+            Some(place) => {
+                *place = value;
+                self.1 = true;
+            }
             None => self.0.push((name, value)),
         }
+    }
+
+    /// Was a name given twice?
+    pub fn has_repeated(&self) -> bool {
+        self.1
     }
 
     /// The members in order.

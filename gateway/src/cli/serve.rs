@@ -44,7 +44,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
             hitpay: config.hitpay_options(),
-            vipps: config.vipps.options(),
+            vipps: config.vipps.options().map_err(Problem::Usage)?,
             reservations: config.vipps.rules().map_err(Problem::Usage)?,
             numipay: config.numipay_options().map_err(Problem::Usage)?,
             igivepay: config.igivepay_options(token_key).map_err(Problem::Usage)?,
