@@ -64,6 +64,8 @@ pub struct App {
     pub endpoint_secrets: Mutex<BTreeMap<String, KnownSecrets>>,
     /// Webhooks under way in this process, and who may take new ones.
     pub sending: Sending,
+    /// When endpoints that fail were last looked at.
+    pub judged: Mutex<Option<Timestamp>>,
     stopping: AtomicBool,
 }
 
@@ -121,6 +123,7 @@ impl App {
             lease,
             endpoint_secrets: Mutex::default(),
             sending: Sending::default(),
+            judged: Mutex::default(),
             stopping: AtomicBool::new(false),
         }
     }

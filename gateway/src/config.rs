@@ -229,6 +229,7 @@ impl Config {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
         self.vipps.rules()?;
+        self.vipps.options()?;
         self.policy()?;
         self.igivepay_options(Secret::new(String::new()))?;
         self.gift_cards.rules()?;

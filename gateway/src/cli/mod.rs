@@ -2,8 +2,8 @@
 //! form, anything that cannot be done exits 1 with one clear line.
 
 mod door;
-mod greeting;
 mod giftcards;
+mod greeting;
 mod keys;
 mod ledger;
 mod listen;

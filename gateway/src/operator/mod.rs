@@ -71,6 +71,7 @@ fn routes() -> Router<Arc<App>> {
         .route("/endpoints/{id}/pause", post(endpoints::pause))
         .route("/endpoints/{id}/resume", post(endpoints::resume))
         .route("/endpoints/{id}/remove", post(endpoints::remove))
+        .route("/endpoints/{id}/restore", post(endpoints::restore))
         .route("/endpoints/{id}/rotate", post(endpoints::rotate))
         .route("/endpoints/{id}/test", post(endpoints::test))
         .route("/endpoints/{id}/resend", post(endpoints::resend_range))

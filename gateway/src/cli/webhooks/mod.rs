@@ -178,6 +178,15 @@ async fn show(args: &ShowArgs) -> Result<(), Problem> {
         text(&answer, "about"),
         text(&answer, "created_at"),
     );
+    if let Some(names) = answer.get("psp_references") {
+        shown.push_str(&format!(
+            "  reference               {}\n  pspReference in answers  {}\n  \
+             pspReference in this one {}\n",
+            text(&answer, "reference"),
+            text(names, "payment"),
+            text(names, "event"),
+        ));
+    }
     for attempt in rows(&answer, "attempts") {
         shown.push_str(&attempt_text(attempt));
     }
