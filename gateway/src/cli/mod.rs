@@ -1,13 +1,16 @@
 //! The commands of `florin`. What they print is for people; bad options exit 2 with the accepted
 //! form, anything that cannot be done exits 1 with one clear line.
 
+mod backup;
 mod door;
 mod ledger;
 mod listen;
 mod merchants;
+mod progress;
 mod sandbox;
 mod serve;
 mod start;
+mod store;
 mod webhooks;
 
 use std::io::Write;
@@ -32,6 +35,7 @@ First steps:
 In production:
   openssl rand -hex 32 > master.key && chmod 600 master.key
   florin serve --config florin.toml    see README.md for the file
+  florin backup --to shop.backup       one checked file, while the gateway runs
   florin merchants add --config florin.toml --name \"My Shop\" --currency SGD --mode test
 
 Every option of `sandbox` can be given in the environment: FLORIN_LISTEN, FLORIN_DATA, …";
@@ -64,6 +68,13 @@ enum Command {
     /// Looks after webhooks.
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
+    /// Copies the embedded database to one checked file, also while the gateway runs.
+    Backup(backup::BackupArgs),
+    /// Puts a backup where there is no database yet, after checking it.
+    Restore(backup::RestoreArgs),
+    /// Moves between databases.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +183,9 @@ pub fn main() -> ExitCode {
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
         Command::Webhooks(command) => webhooks::run(&command),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Restore(args) => backup::restore(&args),
+        Command::Store(command) => store::run(&command),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,
@@ -195,9 +209,11 @@ fn cannot(error: impl std::fmt::Display) -> Problem {
 }
 
 /// A failure of an operation, for an operator.
-fn failed(failure: store::Failure) -> Problem {
+fn failed(failure: ::store::Failure) -> Problem {
     match failure {
-        store::Failure::Refused(refusal) => Problem::Cannot(format!("refused: {}", refusal.name())),
-        store::Failure::Fault(fault) => Problem::Cannot(fault.to_string()),
+        ::store::Failure::Refused(refusal) => {
+            Problem::Cannot(format!("refused: {}", refusal.name()))
+        }
+        ::store::Failure::Fault(fault) => Problem::Cannot(fault.to_string()),
     }
 }
