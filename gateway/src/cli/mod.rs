@@ -10,6 +10,7 @@ mod sandbox;
 mod serve;
 mod start;
 mod trigger;
+mod visible;
 mod webhooks;
 
 use std::io::Write;
