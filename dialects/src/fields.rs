@@ -67,9 +67,10 @@ impl Value {
 }
 
 /// Members of an object in the order in which they first came. At most
-/// [`FIELDS_MAX`](domain::limits::FIELDS_MAX) of them, so looking through them is cheap.
+/// [`FIELDS_MAX`](domain::limits::FIELDS_MAX) of them, so looking through them is cheap. They may
+/// hold a card, so they are wiped when dropped, also those of a body that turns out to be broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members(Vec<(String, Value)>);
+pub struct Members(Vec<(String, Value)>, bool);
 
 impl Members {
     /// The value of this name.
@@ -91,9 +92,18 @@ impl Members {
     /// Sets a member; the last value of a name wins.
     pub fn set(&mut self, name: String, value: Value) {
         match self.get_mut(&name) {
-            Some(place) => *place = value,
+            Some(place) => {
+                place.wipe();
+                *place = value;
+                self.1 = true;
+            }
             None => self.0.push((name, value)),
         }
+    }
+
+    /// Was a name given twice?
+    pub fn has_repeated(&self) -> bool {
+        self.1
     }
 
     /// The members in order.
@@ -106,7 +116,7 @@ impl Members {
         self.0.len()
     }
 
-    /// Wipes every text in place: they may have held a card.
+    /// Wipes every text in place.
     pub fn wipe(&mut self) {
         for (_, value) in &mut self.0 {
             value.wipe();
@@ -116,6 +126,12 @@ impl Members {
     /// Are there none?
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 

@@ -17,11 +17,30 @@ use crate::operations::{deliveries, endpoints};
 use crate::sandbox::simulate::rfc3339;
 use crate::schemes::Scheme;
 
-/// `GET /endpoints`.
-pub async fn list(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Answer {
+/// Removed endpoints in a list.
+const REMOVED_MAX: u32 = 50;
+
+/// Which endpoints.
+#[derive(Debug, Deserialize)]
+pub struct Which {
+    #[serde(default)]
+    removed: bool,
+}
+
+/// `GET /endpoints`; with `removed=true` those that were removed, the last one first.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    Query(which): Query<Which>,
+) -> Answer {
     let caller = of.caller(&app).await?;
-    let found = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
-    let rows: Vec<_> = found.iter().map(endpoint).collect();
+    let found = if which.removed {
+        endpoints::removed(&app, &caller, REMOVED_MAX).await?
+    } else {
+        endpoints::list(&app, &caller.merchant.id, caller.mode).await?
+    };
+    let row = |one: &Endpoint| with_doubles(one, endpoints::doubles(one, &found));
+    let rows: Vec<_> = found.iter().map(row).collect();
     Ok(Json(json!({"endpoints": rows})))
 }
 
@@ -33,7 +52,9 @@ pub async fn show(
 ) -> Answer {
     let caller = of.caller(&app).await?;
     let id = endpoint_id(&id)?;
-    let mut shown = endpoint(&endpoints::show(&app, &caller, &id).await?);
+    let one = endpoints::show(&app, &caller, &id).await?;
+    let known = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
+    let mut shown = with_doubles(&one, endpoints::doubles(&one, &known));
     let history: Vec<_> = endpoints::history(&app, &caller, &id)
         .await?
         .into_iter()
@@ -52,6 +73,14 @@ pub async fn show(
     Ok(Json(shown))
 }
 
+fn with_doubles(one: &Endpoint, doubles: u32) -> Value {
+    let mut row = endpoint(one);
+    if let Value::Object(members) = &mut row {
+        members.insert("doubles".to_owned(), doubles.into());
+    }
+    row
+}
+
 fn endpoint(endpoint: &Endpoint) -> Value {
     let (state, since, why) = match endpoint.state {
         EndpointState::Active => ("active", None, None),
@@ -60,6 +89,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
     };
     json!({
         "id": endpoint.head.id.as_str(),
+        "dialect_id": endpoint.head.wire.as_str(),
         "scheme": endpoint.head.scheme,
         "url": endpoint.url,
         "events": match &endpoint.topics {
@@ -116,7 +146,7 @@ pub async fn register(
         extras: Map::new(),
     };
     let view = endpoints::register(&app, scheme, &who(&caller), ask).await?;
-    let mut shown = endpoint(&view.endpoint);
+    let mut shown = with_doubles(&view.endpoint, view.doubles);
     if let (Value::Object(members), Some(secret)) = (&mut shown, &view.secret) {
         members.insert("secret".to_owned(), secret.expose().into());
     }
@@ -179,6 +209,17 @@ pub async fn remove(
     let caller = of.caller(&app).await?;
     let removed = endpoints::remove(&app, &who(&caller), &endpoint_id(&id)?).await?;
     Ok(Json(endpoint(&removed)))
+}
+
+/// `POST /endpoints/{id}/restore`.
+pub async fn restore(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let restored = endpoints::restore(&app, &who(&caller), &endpoint_id(&id)?).await?;
+    Ok(Json(endpoint(&restored)))
 }
 
 /// `POST /endpoints/{id}/rotate`.

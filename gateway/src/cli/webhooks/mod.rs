@@ -179,6 +179,15 @@ async fn show(args: &ShowArgs) -> Result<(), Problem> {
         text(&answer, "about"),
         text(&answer, "created_at"),
     );
+    if let Some(names) = answer.get("psp_references") {
+        shown.push_str(&format!(
+            "  reference               {}\n  pspReference in answers  {}\n  \
+             pspReference in this one {}\n",
+            text(&answer, "reference"),
+            text(names, "payment"),
+            text(names, "event"),
+        ));
+    }
     for attempt in rows(&answer, "attempts") {
         shown.push_str(&attempt_text(attempt));
     }
@@ -242,7 +251,7 @@ async fn resend(args: &ResendArgs) -> Result<(), Problem> {
 }
 
 /// A list in an answer.
-fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
+pub(super) fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
     answer
         .get(name)
         .and_then(Value::as_array)
@@ -250,10 +259,11 @@ fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// A text in an answer, or a dash.
-fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+pub(super) fn text<'a>(row: &'a Value, name: &str) -> &'a str {
     row.get(name).and_then(Value::as_str).unwrap_or("-")
 }
 
-fn pretty(value: &Value) -> String {
+/// JSON for people.
+pub(super) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
