@@ -728,7 +728,7 @@ fn an_endpoint_that_is_gone_is_paused_and_loses_nothing() {
         assert!(genuine(&head, &body, &secret));
     }
     let history = lab.does(&["webhooks", "endpoints", "show", &gone]);
-    let lines: Vec<_> = history.lines().skip(2).collect();
+    let lines: Vec<_> = history.lines().skip(3).collect();
     assert_eq!(lines.len(), 3, "{history}");
     for (line, (what, by)) in lines.iter().zip([
         ("endpoint.registered", "operator"),
