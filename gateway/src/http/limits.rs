@@ -1,5 +1,6 @@
 //! Limits of rate: so many calls of a kind per minute and object where a contract says so, and so
-//! many of a merchant where the operator does. Only well-formed calls of a known caller count, repeated ones too.
+//! many of a merchant where the operator does. Only well-formed calls of a known caller count,
+//! repeated ones too.
 //!
 //! Each process counts for itself; several nodes together allow as many times more. Memory is
 //! bounded by time: what was not called for two minutes is forgotten without being looked for.
