@@ -15,7 +15,7 @@ use domain::call::Incoming;
 use domain::delivery::{DeliveryRules, WhenDead};
 use domain::payout::Stages;
 use domain::{
-    BillView, Credential, Event, Mode, Refusal, Reply, Secret, Seed, Span, Timestamp, WireId,
+    BillView, Call, Credential, Event, Mode, Refusal, Reply, Secret, Seed, Span, Timestamp, WireId,
 };
 use http::Response;
 use http::request::Parts;
@@ -156,6 +156,14 @@ impl Dialect for Numipay {
             headers: vec![(SIGNATURE_HEADER.to_owned(), signature)],
             body: signing.body.to_owned(),
         })
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        webhooks::TOPICS
+    }
+
+    fn calls_per_minute(&self, site: &Site, _call: &Call) -> u32 {
+        site.numipay.calls_per_minute
     }
 
     fn delivery(&self) -> DeliveryRules {

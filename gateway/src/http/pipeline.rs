@@ -150,7 +150,8 @@ async fn answer(
     if let (Call::Transaction(_), Some(Peer(peer))) = (&incoming.call, head.extensions.get()) {
         providers::admit(app, &caller, peer.ip()).await?;
     }
-    limits::admit(app, &caller, &incoming.call)?;
+    limits::admit(app, dialect, &caller, &incoming.call)?;
+    note(dialect, head, &incoming.call);
     if let (Some(shared), Call::Transaction(TransactionCall::List(from, until))) =
         (shared, &incoming.call)
     {
@@ -159,6 +160,32 @@ async fn answer(
     }
     let reply = operations::execute(app, dialect, &caller, incoming).await?;
     Ok(dialect.encode(&app.site, head, &reply).map(Body::from))
+}
+
+/// What helps to find out later who called how.
+fn note(dialect: &dyn Dialect, head: &Parts, call: &Call) {
+    let notes = dialect.notes(head, call);
+    if notes == dialects::Notes::default() {
+        return;
+    }
+    let request = head.extensions.get::<RequestId>().map(|id| id.0.as_str());
+    let (dialect, call) = (dialect.profile().name, call.name());
+    if !notes.ignored.is_empty() {
+        let fields = notes.ignored.join(", ");
+        tracing::warn!(
+            request,
+            dialect,
+            call,
+            fields,
+            "unknown fields were ignored"
+        );
+    }
+    if let Some(deprecated) = notes.deprecated {
+        tracing::warn!(request, dialect, call, deprecated, "deprecated");
+    }
+    if let Some(software) = notes.software {
+        tracing::debug!(request, dialect, call, software, "called by");
+    }
 }
 
 /// Reads a body up to a limit, within the time a client may take to send it.

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod approvals;
 pub mod bills;
+pub mod card_batches;
 pub mod cashier;
 pub mod covering;
 pub mod deliveries;
@@ -13,6 +14,7 @@ pub mod gift_cards;
 pub mod guesses;
 pub mod keys;
 pub mod ledger;
+pub mod liability;
 pub mod merchants;
 mod outbox;
 pub mod payments;

@@ -1,6 +1,7 @@
 //! The sandbox: one demo merchant with known credentials, a simulator to drive, a demo shop to
 //! look at. None of it exists under `florin serve`.
 
+mod answers;
 pub mod cards;
 pub mod clock;
 pub mod deliveries;
@@ -289,7 +290,7 @@ async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(),
             everywhere: true,
             ..Programme::default()
         };
-        operations::gift_cards::put_programme(app, caller, programme).await?;
+        operations::gift_cards::put_programme(app, caller, programme, "sandbox").await?;
     }
     Ok(())
 }
