@@ -48,7 +48,9 @@ const NORWEGIAN: [i64; 2] = [197, 202];
 pub fn wallet(amount: Money) -> Result<(), Cause> {
     let (minor, currency) = (amount.minor(), amount.currency().code());
     let here = currency == "NOK" || !NORWEGIAN.contains(&minor);
-    let refused = WALLET.iter().find(|(special, ..)| here && *special == minor);
+    let refused = WALLET
+        .iter()
+        .find(|(special, ..)| here && *special == minor);
     match refused {
         Some((_, code, text)) => Err(Cause::new(code, text)),
         None => Ok(()),

@@ -5,10 +5,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod described;
 mod field;
 mod hooks;
 mod payments;
 mod phone;
 mod races;
+mod registrations;
+mod settings;
 mod shop;
 mod tokens;
