@@ -5,11 +5,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod binary;
 mod described;
 mod field;
 mod hooks;
 mod payments;
 mod phone;
+#[path = "../process/mod.rs"]
+mod process;
 mod races;
 mod registrations;
 mod settings;
