@@ -18,11 +18,14 @@ pub mod form;
 pub mod hitpay;
 pub mod igivepay;
 pub mod json;
+pub mod nearest;
 pub mod numipay;
 pub mod sign;
 pub mod standard;
 pub mod verify;
 pub mod vipps;
+
+use std::sync::Arc;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
@@ -61,6 +64,8 @@ pub struct Site {
     pub public_url: String,
     /// May webhooks and return addresses be plain http or lie on this machine? Only in test mode.
     pub insecure_targets: bool,
+    /// Where else webhooks may go: what the operator has listed.
+    pub listed_targets: Listed,
     /// Settings of the HitPay dialect.
     pub hitpay: hitpay::Options,
     /// Settings of the Vipps MobilePay dialect.
@@ -71,22 +76,65 @@ pub struct Site {
     pub numipay: numipay::Options,
     /// Settings of the iGivePay dialect.
     pub igivepay: igivepay::Options,
+    /// How often gift cards may be guessed.
+    pub guesses: domain::guess::Rules,
 }
 
 impl Site {
+    /// What the address of a webhook must be.
+    pub fn webhook(&self, max: usize) -> fields::UrlRule<'_> {
+        fields::UrlRule {
+            max,
+            insecure: self.insecure_targets,
+            listed: Some(&self.listed_targets),
+        }
+    }
+
     /// A sandbox at this address: every setting as it is by default, and targets on this machine
     /// allowed.
     pub fn sandbox(public_url: &str) -> Self {
         Self {
             public_url: public_url.to_owned(),
             insecure_targets: true,
+            listed_targets: Listed::default(),
             hitpay: hitpay::Options::default(),
             vipps: vipps::Options::default(),
             reservations: domain::reservation::Rules::default(),
             numipay: numipay::Options::default(),
             // Whoever serves pages gives it a key; without one no page opens.
             igivepay: igivepay::Options::new(Secret::new(String::new())),
+            guesses: domain::guess::Rules::default(),
         }
+    }
+}
+
+/// The operator's list of targets, as a question about an address: may webhooks go there although
+/// it is no public https address?
+#[derive(Clone)]
+pub struct Listed(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl Listed {
+    /// A list that is asked by this function.
+    pub fn new(asked: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(asked))
+    }
+
+    /// May webhooks go to this address?
+    pub fn permits(&self, url: &str) -> bool {
+        (self.0)(url)
+    }
+}
+
+/// Nothing is listed.
+impl Default for Listed {
+    fn default() -> Self {
+        Self::new(|_| false)
+    }
+}
+
+impl std::fmt::Debug for Listed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listed")
     }
 }
 
@@ -234,6 +282,12 @@ pub trait Dialect: Sync {
     /// Does the account's own secret sign what goes to registered endpoints as well?
     fn signs_with_account(&self) -> bool {
         false
+    }
+
+    /// The topics that a registered endpoint can ask for; none if the dialect sends its webhooks
+    /// to the address of each payment alone.
+    fn topics(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// How long each stage of a payout may take.

@@ -184,6 +184,10 @@ impl Dialect for Vipps {
 
     /// 88 characters. The documentation's samples are shorter; clients with short columns should
     /// fail in their tests, not in production.
+    fn topics(&self) -> &'static [&'static str] {
+        topics::ALL
+    }
+
     fn endpoint_secret(&self, chance: &[u8; 64]) -> Secret {
         Secret::new(base64::encode(chance))
     }
@@ -217,9 +221,10 @@ impl Dialect for Vipps {
     }
 
     fn notes(&self, head: &Parts, call: &Call) -> Notes {
-        let ignored = match call {
-            Call::Reservation(ReservationCall::Create(ask, _)) => terms::ignored(ask),
-            _ => Vec::new(),
+        let ignored = if let Call::Reservation(ReservationCall::Create(ask, _)) = call {
+            terms::ignored(ask)
+        } else {
+            Vec::new()
         };
         Notes {
             ignored,

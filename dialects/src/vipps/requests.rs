@@ -14,7 +14,7 @@ use super::credentials;
 use super::paths::{self, Api, Route};
 use super::terms::{self, is_reference};
 use super::topics;
-use crate::fields::{self, Fault, Fields, UrlRule, Value};
+use crate::fields::{self, Fault, Fields, Value};
 use crate::{Site, json};
 
 /// Characters of an idempotency key.
@@ -106,14 +106,7 @@ fn register(site: &Site, head: &Parts, body: &[u8]) -> Result<Call, Refusal> {
     let members = json::parse(body)?;
     let mut fields = Fields::new(&members, registration_wording);
     missing(&mut fields, "url");
-    let insecure = site.insecure_targets;
-    let url = fields.url(
-        "url",
-        UrlRule {
-            max: URL_MAX,
-            insecure,
-        },
-    );
+    let url = fields.url("url", site.webhook(URL_MAX));
     let mut events: Vec<String> = fields.list("events").unwrap_or_default();
     if events.is_empty() && fields.is_sound() || fields.get("events").is_none() {
         fields.fault("events", Fault::Missing);

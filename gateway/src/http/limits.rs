@@ -1,5 +1,6 @@
-//! Limits of rate that a contract puts on one object: so many calls of a kind per minute and
-//! object. Only well-formed calls of a known caller count, repeated ones too.
+//! Limits of rate: so many calls of a kind per minute and object where a contract says so, and of
+//! a merchant where the operator does. Only well-formed calls of a known caller count, repeated
+//! ones too.
 //!
 //! Each process counts for itself; several nodes together allow as many times more. Memory is
 //! bounded by time: what was not called for two minutes is forgotten without being looked for.
@@ -71,10 +72,12 @@ pub fn admit(
         return Ok(());
     }
     let (merchant, mode) = (&caller.merchant.id, caller.mode.as_str());
-    let (dialect, kind) = (dialect.profile().name, call.name());
-    let object = match call {
-        Call::Reservation(call) => call.reference(),
-        _ => "",
+    let dialect = dialect.profile().name;
+    let (kind, object) = match call {
+        Call::Reservation(known) => (call.name(), known.reference()),
+        // All that a merchant asks about transactions counts together.
+        Call::Transaction(_) => ("transactions", ""),
+        _ => (call.name(), ""),
     };
     let name = format!("{merchant}/{mode}/{dialect}/{kind}/{object}");
     app.limits.count(name, most, app.clock.now())

@@ -21,9 +21,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::auth::authenticate;
 use super::limits;
+use super::server::Peer;
 use super::stream;
 use crate::app::App;
-use crate::operations::{self, Failure};
+use crate::operations::{self, Failure, providers};
 
 /// The header that carries the request id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -146,6 +147,9 @@ async fn answer(
     }
     let caller = authenticate(app, dialect, &credential?).await?;
     let incoming = incoming?;
+    if let (Call::Transaction(_), Some(Peer(peer))) = (&incoming.call, head.extensions.get()) {
+        providers::admit(app, &caller, peer.ip()).await?;
+    }
     limits::admit(app, dialect, &caller, &incoming.call)?;
     note(dialect, head, &incoming.call);
     if let (Some(shared), Call::Transaction(TransactionCall::List(from, until))) =

@@ -16,6 +16,29 @@ use crate::app::App;
 /// How many of an object's deliveries a list shows.
 const SHOWN: u32 = 500;
 
+/// Headers whose values may open something.
+const MASKED: [&str; 5] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+    "x-api-key",
+];
+
+/// The headers of an attempt as they are shown: as they were, but for what opens something
+/// elsewhere, such as a session's cookie or an `Authorization` that is no signature.
+pub fn headers(stored: &str) -> Vec<(String, String)> {
+    // Written by us as JSON; should a row be damaged, the rest is still worth showing.
+    let mut pairs: Vec<(String, String)> = serde_json::from_str(stored).unwrap_or_default();
+    for (name, value) in &mut pairs {
+        let signature = value.starts_with("HMAC-SHA256");
+        if MASKED.contains(&name.to_ascii_lowercase().as_str()) && !signature {
+            "••••••••".clone_into(value);
+        }
+    }
+    pairs
+}
+
 /// A delivery with all its attempts.
 #[derive(Clone, Debug)]
 pub struct Seen {

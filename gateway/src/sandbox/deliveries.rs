@@ -177,16 +177,14 @@ fn demo(app: &App) -> Result<&Demo, Failure> {
 
 impl From<Try> for AttemptRow {
     fn from(attempt: Try) -> Self {
-        // Written by us as JSON; should a row be damaged, the rest is still worth showing.
-        let headers = |text: &str| serde_json::from_str(text).unwrap_or_default();
         Self {
             at: attempt.at,
             status: attempt.status,
             latency_ms: attempt.took_ms,
             error: attempt.error,
-            request_headers: headers(&attempt.request_headers),
+            request_headers: deliveries::headers(&attempt.request_headers),
             request_body: attempt.request_body,
-            response_headers: headers(&attempt.response_headers),
+            response_headers: deliveries::headers(&attempt.response_headers),
             response_body: attempt.response_body,
         }
     }

@@ -11,7 +11,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::simulate::{BODY_MAX, admitted, failed, refused, rfc3339};
+use super::answers::{failed, refused};
+use super::simulate::{BODY_MAX, admitted, rfc3339};
 use crate::app::App;
 use crate::http::pipeline;
 use crate::operations::phones::{self, Rule};

@@ -42,7 +42,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     state: Option<String>,
     /// How many, up to 200.
-    #[arg(long, default_value = "50")]
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
     /// Only those before this one (`dlv_…`): the next page.
     #[arg(long)]
@@ -250,7 +250,7 @@ async fn resend(args: &ResendArgs) -> Result<(), Problem> {
 }
 
 /// A list in an answer.
-fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
+pub(super) fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
     answer
         .get(name)
         .and_then(Value::as_array)
@@ -258,10 +258,11 @@ fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// A text in an answer, or a dash.
-fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+pub(super) fn text<'a>(row: &'a Value, name: &str) -> &'a str {
     row.get(name).and_then(Value::as_str).unwrap_or("-")
 }
 
-fn pretty(value: &Value) -> String {
+/// JSON for people.
+pub(super) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
