@@ -168,3 +168,6 @@ pub const CARD_BATCH_MAX: usize = 100_000;
 
 /// Gift cards issued in one transaction of a batch.
 pub const CARDS_PER_WRITE: usize = 200;
+
+/// Characters of the reason that an operator gives for what is done to a gift card.
+pub const REASON_MAX: usize = 200;

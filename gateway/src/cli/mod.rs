@@ -3,14 +3,26 @@
 
 mod backup;
 mod door;
+mod giftcards;
+mod greeting;
+mod keys;
 mod ledger;
 mod listen;
 mod merchants;
+<<<<<<< HEAD
 mod progress;
 mod sandbox;
 mod serve;
 mod start;
 mod store;
+=======
+mod payouts;
+mod providers;
+mod sandbox;
+mod serve;
+mod start;
+mod trigger;
+>>>>>>> main
 mod webhooks;
 
 use std::io::Write;
@@ -31,6 +43,7 @@ First steps:
   florin listen --forward-to http://localhost:3000/hook
                                        events live, handed on to your own receiver
   florin trigger bill.paid             makes it happen
+  florin payouts list                  what waits for your approval
 
 In production:
   openssl rand -hex 32 > master.key && chmod 600 master.key
@@ -58,16 +71,26 @@ enum Command {
     /// Shows events live and hands them on, signed, to an address of yours.
     Listen(listen::ListenArgs),
     /// Makes an event really happen in a running sandbox, through the simulator.
-    Trigger(listen::TriggerArgs),
+    Trigger(trigger::TriggerArgs),
     /// Looks after the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
     /// Looks after merchants and their keys.
     #[command(subcommand)]
     Merchants(MerchantsCommand),
+    /// Lists, approves and rejects payouts.
+    #[command(subcommand)]
+    Payouts(payouts::PayoutsCommand),
+    /// Looks after the ways a merchant takes and sends money, and their rules.
+    #[command(subcommand)]
+    Providers(providers::ProvidersCommand),
+    /// Makes, lists and ends API keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Looks after webhooks.
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
+<<<<<<< HEAD
     /// Copies the embedded database to one checked file, also while the gateway runs.
     Backup(backup::BackupArgs),
     /// Puts a backup where there is no database yet, after checking it.
@@ -75,6 +98,11 @@ enum Command {
     /// Moves between databases.
     #[command(subcommand)]
     Store(store::StoreCommand),
+=======
+    /// Issues gift cards and looks after them.
+    #[command(subcommand)]
+    Giftcards(giftcards::GiftCardsCommand),
+>>>>>>> main
 }
 
 #[derive(Debug, Args)]
@@ -140,7 +168,7 @@ struct VerifyArgs {
 
 #[derive(Debug, Subcommand)]
 enum MerchantsCommand {
-    /// Adds a merchant and prints its HitPay key and salt, this once.
+    /// Adds a merchant and prints its credentials for every API, this once.
     Add(AddArgs),
     /// Lists the merchants.
     List(ConfigArgs),
@@ -178,14 +206,21 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Listen(args) => listen::listen(&args),
-        Command::Trigger(args) => listen::trigger(&args),
+        Command::Trigger(args) => trigger::run(&args),
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(&args),
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
+        Command::Payouts(command) => payouts::run(&command),
+        Command::Providers(command) => providers::run(&command),
+        Command::Keys(command) => keys::run(&command),
         Command::Webhooks(command) => webhooks::run(&command),
+<<<<<<< HEAD
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Store(command) => store::run(&command),
+=======
+        Command::Giftcards(command) => giftcards::run(&command),
+>>>>>>> main
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,

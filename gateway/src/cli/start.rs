@@ -1,6 +1,7 @@
 //! What `sandbox` and `serve` have in common: folder, database, listening, running, stopping.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,7 +25,10 @@ pub fn database(data: &Path) -> PathBuf {
 
 /// Makes the data folder if it is missing.
 pub fn folder(data: &Path) -> Result<(), Problem> {
-    fs::create_dir_all(data)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
         .map_err(|error| Problem::Cannot(format!("cannot make {}: {error}", data.display())))
 }
 

@@ -45,13 +45,18 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 /// Everything that is due but webhooks: expired bills, reservations past their deadline, payouts,
+<<<<<<< HEAD
 /// attempts without an answer, gift cards whose time is over, what is kept no longer.
+=======
+/// attempts without an answer, endpoints that fail, gift cards whose time is over, old keys.
+>>>>>>> main
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}
     while reservations::release_due(app).await? == SWEEP_MAX as usize {}
     while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
     payments::resolve_asked(app).await?;
+    endpoints::judge_failing(app).await?;
     while endpoints::empty_removed(app).await? {}
     while covering::free_old(app).await? == SWEEP_MAX as usize {}
     while gift_cards::expire_due(app).await? >= SWEEP_MAX as usize {}
@@ -80,7 +85,8 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
         })
         .await?;
     let delivery = webhooks::next_due(app, after).await?;
-    Ok(own.into_iter().chain([delivery]).flatten().min())
+    let judgement = endpoints::next_judgement(app, after).await?;
+    Ok(own.into_iter().chain([delivery, judgement]).flatten().min())
 }
 
 /// Before the first request: if this process is the only one on its database, whatever a dead
