@@ -65,15 +65,12 @@ pub struct App {
     pub endpoint_secrets: Mutex<BTreeMap<String, KnownSecrets>>,
     /// Webhooks under way in this process, and who may take new ones.
     pub sending: Sending,
-<<<<<<< HEAD
     /// How long what is over is kept.
     pub kept: Kept,
     /// How far the removal of what is kept no longer has come.
     pub pass: Pass,
-=======
     /// When endpoints that fail were last looked at.
     pub judged: Mutex<Option<Timestamp>>,
->>>>>>> main
     stopping: AtomicBool,
 }
 
@@ -131,12 +128,9 @@ impl App {
             lease,
             endpoint_secrets: Mutex::default(),
             sending: Sending::default(),
-<<<<<<< HEAD
             kept: Kept::default(),
             pass: Pass::default(),
-=======
             judged: Mutex::default(),
->>>>>>> main
             stopping: AtomicBool::new(false),
         }
     }

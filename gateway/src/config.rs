@@ -1,10 +1,7 @@
 //! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
 
-<<<<<<< HEAD
-pub mod retention;
-=======
 pub mod gift_cards;
->>>>>>> main
+pub mod retention;
 pub mod vipps;
 
 use std::collections::BTreeMap;

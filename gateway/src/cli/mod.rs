@@ -9,20 +9,14 @@ mod keys;
 mod ledger;
 mod listen;
 mod merchants;
-<<<<<<< HEAD
-mod progress;
-mod sandbox;
-mod serve;
-mod start;
-mod store;
-=======
 mod payouts;
+mod progress;
 mod providers;
 mod sandbox;
 mod serve;
 mod start;
+mod store;
 mod trigger;
->>>>>>> main
 mod webhooks;
 
 use std::io::Write;
@@ -90,7 +84,6 @@ enum Command {
     /// Looks after webhooks.
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
-<<<<<<< HEAD
     /// Copies the embedded database to one checked file, also while the gateway runs.
     Backup(backup::BackupArgs),
     /// Puts a backup where there is no database yet, after checking it.
@@ -98,11 +91,9 @@ enum Command {
     /// Moves between databases.
     #[command(subcommand)]
     Store(store::StoreCommand),
-=======
     /// Issues gift cards and looks after them.
     #[command(subcommand)]
     Giftcards(giftcards::GiftCardsCommand),
->>>>>>> main
 }
 
 #[derive(Debug, Args)]
@@ -214,13 +205,10 @@ pub fn main() -> ExitCode {
         Command::Providers(command) => providers::run(&command),
         Command::Keys(command) => keys::run(&command),
         Command::Webhooks(command) => webhooks::run(&command),
-<<<<<<< HEAD
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Store(command) => store::run(&command),
-=======
         Command::Giftcards(command) => giftcards::run(&command),
->>>>>>> main
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,
