@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use domain::{FieldProblem, Refusal};
 
+use crate::Listed;
+
 /// A value as the client wrote it; a number is the text of its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -65,9 +67,10 @@ impl Value {
 }
 
 /// Members of an object in the order in which they first came. At most
-/// [`FIELDS_MAX`](domain::limits::FIELDS_MAX) of them, so looking through them is cheap.
+/// [`FIELDS_MAX`](domain::limits::FIELDS_MAX) of them, so looking through them is cheap. They may
+/// hold a card, so they are wiped when dropped, also those of a body that turns out to be broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members(Vec<(String, Value)>);
+pub struct Members(Vec<(String, Value)>, bool);
 
 impl Members {
     /// The value of this name.
@@ -89,9 +92,18 @@ impl Members {
     /// Sets a member; the last value of a name wins.
     pub fn set(&mut self, name: String, value: Value) {
         match self.get_mut(&name) {
-            Some(place) => *place = value,
+            Some(place) => {
+                place.wipe();
+                *place = value;
+                self.1 = true;
+            }
             None => self.0.push((name, value)),
         }
+    }
+
+    /// Was a name given twice?
+    pub fn has_repeated(&self) -> bool {
+        self.1
     }
 
     /// The members in order.
@@ -104,7 +116,7 @@ impl Members {
         self.0.len()
     }
 
-    /// Wipes every text in place: they may have held a card.
+    /// Wipes every text in place.
     pub fn wipe(&mut self) {
         for (_, value) in &mut self.0 {
             value.wipe();
@@ -114,6 +126,12 @@ impl Members {
     /// Are there none?
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 
@@ -151,11 +169,13 @@ pub type Wording = fn(field: &str, fault: Fault) -> String;
 
 /// What an address must be.
 #[derive(Clone, Copy, Debug)]
-pub struct UrlRule {
+pub struct UrlRule<'a> {
     /// Characters at most.
     pub max: usize,
     /// May it be plain http, or lie on this machine or in a private network?
     pub insecure: bool,
+    /// Where else it may lie.
+    pub listed: Option<&'a Listed>,
 }
 
 /// Reads fields of one object and collects what is wrong.
@@ -320,10 +340,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A web address, given back as the client wrote it.
-    pub fn url(&mut self, name: &str, rule: UrlRule) -> Option<String> {
+    pub fn url(&mut self, name: &str, rule: UrlRule<'_>) -> Option<String> {
         let text = self.text(name, rule.max)?;
+        let listed = || rule.listed.is_some_and(|listed| listed.permits(&text));
         match check_url(&text, rule.insecure) {
             Ok(()) => Some(text),
+            Err(Fault::NotPublic) if listed() => Some(text),
             Err(fault) => {
                 self.fault(name, fault);
                 None

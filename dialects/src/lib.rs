@@ -18,15 +18,18 @@ pub mod form;
 pub mod hitpay;
 pub mod igivepay;
 pub mod json;
+pub mod nearest;
 pub mod numipay;
 pub mod sign;
 pub mod standard;
 pub mod verify;
 pub mod vipps;
 
+use std::sync::Arc;
+
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
-use domain::{Credential, Event, Refusal, Reply, Secret, Seed, Timestamp, WireId};
+use domain::{Call, Credential, Event, Refusal, Reply, Secret, Seed, Timestamp, WireId};
 use http::Response;
 use http::request::Parts;
 
@@ -61,6 +64,8 @@ pub struct Site {
     pub public_url: String,
     /// May webhooks and return addresses be plain http or lie on this machine? Only in test mode.
     pub insecure_targets: bool,
+    /// Where else webhooks may go: what the operator has listed.
+    pub listed_targets: Listed,
     /// Settings of the HitPay dialect.
     pub hitpay: hitpay::Options,
     /// Settings of the Vipps MobilePay dialect.
@@ -71,23 +76,77 @@ pub struct Site {
     pub numipay: numipay::Options,
     /// Settings of the iGivePay dialect.
     pub igivepay: igivepay::Options,
+    /// How often gift cards may be guessed.
+    pub guesses: domain::guess::Rules,
 }
 
 impl Site {
+    /// What the address of a webhook must be.
+    pub fn webhook(&self, max: usize) -> fields::UrlRule<'_> {
+        fields::UrlRule {
+            max,
+            insecure: self.insecure_targets,
+            listed: Some(&self.listed_targets),
+        }
+    }
+
     /// A sandbox at this address: every setting as it is by default, and targets on this machine
     /// allowed.
     pub fn sandbox(public_url: &str) -> Self {
         Self {
             public_url: public_url.to_owned(),
             insecure_targets: true,
+            listed_targets: Listed::default(),
             hitpay: hitpay::Options::default(),
             vipps: vipps::Options::default(),
             reservations: domain::reservation::Rules::default(),
             numipay: numipay::Options::default(),
             // Whoever serves pages gives it a key; without one no page opens.
             igivepay: igivepay::Options::new(Secret::new(String::new())),
+            guesses: domain::guess::Rules::default(),
         }
     }
+}
+
+/// The operator's list of targets, as a question about an address: may webhooks go there although
+/// it is no public https address?
+#[derive(Clone)]
+pub struct Listed(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl Listed {
+    /// A list that is asked by this function.
+    pub fn new(asked: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(asked))
+    }
+
+    /// May webhooks go to this address?
+    pub fn permits(&self, url: &str) -> bool {
+        (self.0)(url)
+    }
+}
+
+/// Nothing is listed.
+impl Default for Listed {
+    fn default() -> Self {
+        Self::new(|_| false)
+    }
+}
+
+impl std::fmt::Debug for Listed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listed")
+    }
+}
+
+/// What a request says of itself, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The software that calls, by its own words.
+    pub software: Option<String>,
+    /// Something that works and should not be used any more.
+    pub deprecated: Option<&'static str>,
+    /// Names of fields that mean nothing.
+    pub ignored: Vec<String>,
 }
 
 /// What one kind of id names.
@@ -225,6 +284,12 @@ pub trait Dialect: Sync {
         false
     }
 
+    /// The topics that a registered endpoint can ask for; none if the dialect sends its webhooks
+    /// to the address of each payment alone.
+    fn topics(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// How long each stage of a payout may take.
     fn payout_stages(&self, _site: &Site) -> domain::payout::Stages {
         let day = domain::Span::from_minutes(24 * 60);
@@ -233,6 +298,17 @@ pub trait Dialect: Sync {
             approval: day,
             rail: domain::Span::from_seconds(2),
         }
+    }
+
+    /// How many calls like this one a merchant may make in a minute about the same object; zero is
+    /// no limit.
+    fn calls_per_minute(&self, _site: &Site, _call: &Call) -> u32 {
+        0
+    }
+
+    /// What the log should say of a call beside what it did.
+    fn notes(&self, _head: &Parts, _call: &Call) -> Notes {
+        Notes::default()
     }
 
     /// When deliveries are retried, before configuration changes it.

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use zeroize::Zeroizing;
+
 use crate::secret::Secret;
 
 /// What may be stored and shown of a card: brand, first six, last four, expiry.
@@ -86,7 +88,7 @@ impl Card {
             Some(_) => {}
         }
         let code = code.trim();
-        let wanted = if digits.as_deref().is_some_and(|d| brand(d) == "amex") {
+        let wanted = if digits.as_ref().is_some_and(|d| brand(d) == "amex") {
             4
         } else {
             3
@@ -97,8 +99,8 @@ impl Card {
             problems.push(CardProblem::CodeInvalid);
         }
         match (digits, until) {
-            (Some(digits), Some(until)) if problems.is_empty() => Ok(Self {
-                number: Secret::new(digits),
+            (Some(mut digits), Some(until)) if problems.is_empty() => Ok(Self {
+                number: Secret::new(std::mem::take(&mut *digits)),
                 code: Secret::new(code.to_owned()),
                 month: until.month,
                 year: until.year,
@@ -157,12 +159,15 @@ impl Card {
     }
 }
 
-/// The digits of a typed number: blanks and hyphens are dropped, anything else is no number.
-fn digits_of(text: &str) -> Option<String> {
-    let kept: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{a0}'))
-        .collect();
+/// The digits of a typed number: blanks and hyphens are dropped, anything else is no number. What
+/// is read is wiped wherever it ends, also when it is refused; it is never moved while it grows,
+/// which would leave a copy behind.
+fn digits_of(text: &str) -> Option<Zeroizing<String>> {
+    let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+    kept.extend(
+        text.chars()
+            .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{a0}')),
+    );
     kept.bytes().all(|b| b.is_ascii_digit()).then_some(kept)
 }
 

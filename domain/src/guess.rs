@@ -29,41 +29,6 @@ impl Scope {
             Self::Address => "address",
         }
     }
-
-    /// The rule of its meters.
-    pub fn rule(self) -> Rule {
-        match self {
-            // Five tries in a thousand codes; a hundred hours would be needed for half of them,
-            // and the card is blocked on the first day.
-            Self::Card => Rule {
-                most: 5,
-                within: Span::from_minutes(24 * 60),
-                lock: Span::from_minutes(15),
-                in_a_day: Some(20),
-            },
-            // A payer mistypes a few times; a payment lives an hour.
-            Self::Payment => Rule {
-                most: 10,
-                within: Span::from_minutes(24 * 60),
-                lock: Span::from_minutes(60),
-                in_a_day: None,
-            },
-            // A chain of shops mistypes now and then in each of them.
-            Self::Client => Rule {
-                most: 200,
-                within: Span::from_minutes(10),
-                lock: Span::from_minutes(10),
-                in_a_day: None,
-            },
-            // Behind one address there may be an office, not a crowd of guessers.
-            Self::Address => Rule {
-                most: 20,
-                within: Span::from_minutes(15),
-                lock: Span::from_minutes(15),
-                in_a_day: None,
-            },
-        }
-    }
 }
 
 /// When a meter locks.
@@ -77,6 +42,56 @@ pub struct Rule {
     pub lock: Span,
     /// Wrong tries in a day that mean somebody is guessing: the card is blocked.
     pub in_a_day: Option<u32>,
+}
+
+/// The rules of all meters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Of one number.
+    pub card: Rule,
+    /// Of one payment.
+    pub payment: Rule,
+    /// Of one client.
+    pub client: Rule,
+    /// Of one address.
+    pub address: Rule,
+}
+
+impl Rules {
+    /// The rule of a scope's meters.
+    pub fn of(&self, scope: Scope) -> &Rule {
+        match scope {
+            Scope::Card => &self.card,
+            Scope::Payment => &self.payment,
+            Scope::Client => &self.client,
+            Scope::Address => &self.address,
+        }
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let rule = |most, within, lock| Rule {
+            most,
+            within: Span::from_minutes(within),
+            lock: Span::from_minutes(lock),
+            in_a_day: None,
+        };
+        Self {
+            // Five tries in a thousand codes; a hundred hours would be needed for half of them,
+            // and the card is blocked on the first day.
+            card: Rule {
+                in_a_day: Some(20),
+                ..rule(5, 24 * 60, 15)
+            },
+            // A payer mistypes a few times; a payment lives an hour.
+            payment: rule(10, 24 * 60, 60),
+            // A chain of shops mistypes now and then in each of them.
+            client: rule(200, 10, 10),
+            // Behind one address there may be an office, not a crowd of guessers.
+            address: rule(20, 15, 15),
+        }
+    }
 }
 
 /// Wrong tries so far.

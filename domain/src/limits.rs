@@ -71,8 +71,11 @@ pub const DECLINES_MAX: u32 = 20;
 /// How long a declined try counts.
 pub const DECLINES_WINDOW: Span = Span::from_minutes(60);
 
-/// How long the answer to an idempotency key is kept.
+/// How long the answer to an idempotency key is kept, unless the operator says otherwise.
 pub const IDEMPOTENCY_KEPT: Span = Span::from_minutes(30 * 24 * 60);
+
+/// How long webhooks that are over are kept, unless the operator says otherwise.
+pub const DELIVERIES_KEPT: Span = Span::from_minutes(90 * 24 * 60);
 
 /// Rows that one pass of a worker takes at most, so that no transaction grows without bound.
 pub const SWEEP_MAX: u32 = 500;
@@ -165,3 +168,6 @@ pub const CARD_BATCH_MAX: usize = 100_000;
 
 /// Gift cards issued in one transaction of a batch.
 pub const CARDS_PER_WRITE: usize = 200;
+
+/// Characters of the reason that an operator gives for what is done to a gift card.
+pub const REASON_MAX: usize = 200;

@@ -319,8 +319,8 @@ impl Payment {
         Ok(self.decide(now, state, journal, Fact::PaymentAuthorized))
     }
 
-    /// Reserved money goes to the merchant, whole or in part: held → merchant, or → redeemed when it
-    /// came from a gift card.
+    /// Reserved money goes to the merchant, whole or in part: held → merchant, or → redeemed when
+    /// it came from a gift card.
     pub fn capture(self, now: Timestamp, amount: Money) -> Result<Decision, Refusal> {
         let (at, mut sums) = self.sums()?;
         enough(amount, sums.held())?;

@@ -210,6 +210,11 @@ pub struct PaymentSettings {
     pub alone_up_to: Vec<Bounds>,
     /// Where browsers go when a call names no address.
     pub return_url: Option<String>,
+    /// Networks from which calls may come (`203.0.113.0/24`, or one address); none named means
+    /// from anywhere. The address is that of the connection.
+    pub allowed_addresses: Vec<String>,
+    /// Networks from which no call may come; they count before those that are allowed.
+    pub blocked_addresses: Vec<String>,
     /// The providers, in the order in which they are offered without rules.
     pub providers: Vec<Provider>,
     /// The rules. With none, every provider that suits is offered.
@@ -223,6 +228,8 @@ impl Default for PaymentSettings {
             payout_user_step: true,
             alone_up_to: Vec::new(),
             return_url: None,
+            allowed_addresses: Vec::new(),
+            blocked_addresses: Vec::new(),
             providers: Vec::new(),
             rules: Vec::new(),
         }

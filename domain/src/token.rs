@@ -51,10 +51,14 @@ pub enum Flaw {
     NumberMissing,
     /// An account number that does not belong to the rest.
     NumberWrong,
+    /// A key whose time is over.
+    KeyExpired,
+    /// A right credential from an address that it may not be used from.
+    Address,
 }
 
 impl Flaw {
-    /// All of them.
+    /// All that a credential of several parts can have; the other two are of keys alone.
     pub const ALL: [Self; 8] = [
         Self::KeyMissing,
         Self::KeyWrong,

@@ -68,7 +68,12 @@ pub enum TransactionCall {
         by: String,
     },
     /// Turn a payout down.
-    RejectPayout(String),
+    RejectPayout {
+        /// Ours or the merchant's id.
+        id: String,
+        /// Who turns it down.
+        by: String,
+    },
     /// Let a payout go.
     ApprovePayout {
         /// Ours or the merchant's id.
@@ -88,7 +93,7 @@ impl TransactionCall {
         match self {
             Self::Deposit { .. } => "deposit",
             Self::Withdraw { .. } => "withdraw",
-            Self::RejectPayout(_) => "reject_payout",
+            Self::RejectPayout { .. } => "reject_payout",
             Self::ApprovePayout { .. } => "approve_payout",
             Self::Show(_) => "show_transaction",
             Self::List(..) => "list_transactions",

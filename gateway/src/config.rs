@@ -1,5 +1,7 @@
 //! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
 
+pub mod gift_cards;
+pub mod retention;
 pub mod vipps;
 
 use std::collections::BTreeMap;
@@ -56,12 +58,18 @@ pub struct Config {
     /// Settings of the iGivePay dialect.
     #[serde(default)]
     pub igivepay: IGivePay,
+    /// How often gift cards may be guessed.
+    #[serde(default)]
+    pub gift_cards: gift_cards::GiftCards,
     /// Settings of the Numipay dialect.
     #[serde(default)]
     pub numipay: Numipay,
     /// Other paths for operations: `numipay_hosted = ["/gateway/v1/payments/hosted", "/pay"]`.
     #[serde(default)]
     pub routes: BTreeMap<String, Vec<String>>,
+    /// How long what is over is kept.
+    #[serde(default)]
+    pub retention: retention::Retention,
     /// Delivery rules by scheme: a dialect's name, or `standard`.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
@@ -89,6 +97,10 @@ pub struct IGivePay {
     pub most: Option<String>,
     /// Cards in one call, 1 to 50.
     pub cards: Option<usize>,
+    /// Characters of a `reference`.
+    pub reference_max: Option<usize>,
+    /// Characters of an address.
+    pub url_max: Option<usize>,
     /// Where payers go when a hosted payment names no address.
     pub return_url: Option<String>,
 }
@@ -119,6 +131,8 @@ pub struct Numipay {
     pub phone_max: Option<usize>,
     /// Days between the first and the last day of a list.
     pub list_days: Option<u32>,
+    /// Calls of a merchant in a minute, in one mode; none by default, which is no limit.
+    pub calls_per_minute: Option<u32>,
 }
 
 /// `[webhooks.<scheme>]`.
@@ -219,10 +233,13 @@ impl Config {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
         self.vipps.rules()?;
+        self.vipps.options()?;
         self.policy()?;
         self.igivepay_options(Secret::new(String::new()))?;
+        self.gift_cards.rules()?;
         self.numipay_options()?;
         self.routes()?;
+        self.retention.kept()?;
         self.delivery().map(|_| ())
     }
 
@@ -286,6 +303,8 @@ impl Config {
             }
             options.cards_max = cards;
         }
+        options.reference_max = given.reference_max.unwrap_or(options.reference_max);
+        options.url_max = given.url_max.unwrap_or(options.url_max);
         options.return_url.clone_from(&given.return_url);
         Ok(options)
     }
@@ -323,6 +342,7 @@ impl Config {
             name_max: own.name_max.unwrap_or(usual.name_max),
             phone_max: own.phone_max.unwrap_or(usual.phone_max),
             list_days: own.list_days.unwrap_or(usual.list_days),
+            calls_per_minute: own.calls_per_minute.unwrap_or(usual.calls_per_minute),
         })
     }
 

@@ -5,7 +5,7 @@
 
 use dialects::{Dialect, Kind, Outgoing, Signing, Unsignable, WebhookBody, standard};
 use domain::delivery::DeliveryRules;
-use domain::{About, Endpoint, Event, Moment, Secret, WireId};
+use domain::{About, Endpoint, Event, Fact, Moment, Secret, WireId};
 
 /// A scheme.
 #[derive(Clone, Copy)]
@@ -59,6 +59,15 @@ impl Scheme {
         match self {
             Self::Dialect(dialect) => dialect.profile().name,
             Self::Standard => standard::NAME,
+        }
+    }
+
+    /// The topics that a registered endpoint can ask for; none if the scheme has no registered
+    /// endpoints.
+    pub fn topics(self) -> Vec<&'static str> {
+        match self {
+            Self::Dialect(dialect) => dialect.topics().to_vec(),
+            Self::Standard => Fact::ALL.map(Fact::as_str).to_vec(),
         }
     }
 

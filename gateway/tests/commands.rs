@@ -201,22 +201,68 @@ fn credentials_stay_until_their_file_is_deleted() {
     );
 }
 
+/// A gateway in production with one merchant.
+struct Production {
+    gateway: Gateway,
+    folder: tempfile::TempDir,
+}
+
+const MASTER: &str = "abababababababababababababababababababababababababababababababab";
+
+impl Production {
+    /// The configuration file with these settings beside the usual ones, and the port in it.
+    fn configured(folder: &Path, more: &str) -> (std::path::PathBuf, u16) {
+        let config = folder.join("florin.toml");
+        let data = folder.join("data");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        let settings = format!(
+            "listen = \"127.0.0.1:{port}\"\npublic_url = \"https://pay.example.com\"\n\
+             data = {:?}\nlog_level = \"error\"\n{more}",
+            text(&data)
+        );
+        std::fs::write(&config, settings).unwrap();
+        (config, port)
+    }
+
+    fn start(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, port) = Self::configured(folder.path(), more);
+        let add = [
+            "merchants",
+            "add",
+            "--config",
+            text(&config),
+            "--name",
+            "My Shop",
+        ];
+        let added = florin().args(add).env("FLORIN_MASTER_KEY", MASTER).output();
+        let added = added.unwrap();
+        let printed = String::from_utf8(added.stdout.clone()).unwrap();
+        let key = printed
+            .split_whitespace()
+            .find(|word| word.starts_with("test_"));
+        let key = key.unwrap_or_else(|| panic!("{printed} {}", said(&added)));
+        let child = florin()
+            .args(["serve", "--config", text(&config)])
+            .env("FLORIN_MASTER_KEY", MASTER)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let gateway = Gateway {
+            child,
+            address: ([127, 0, 0, 1], port).into(),
+            key: key.to_owned(),
+            ready: Default::default(),
+        };
+        Self { gateway, folder }
+    }
+}
+
 #[test]
 fn production_has_no_sandbox() {
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("florin.toml");
-    let data = folder.path().join("data");
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let settings = format!(
-        "listen = \"127.0.0.1:{port}\"\npublic_url = \"https://pay.example.com\"\n\
-         data = {:?}\nlog_level = \"error\"\n",
-        text(&data)
-    );
-    std::fs::write(&config, settings).unwrap();
+    let (config, _) = Production::configured(folder.path(), "");
     let no_key = run(&["serve", "--config", text(&config)]);
     assert_eq!(no_key.status.code(), Some(2));
     assert!(
@@ -224,38 +270,8 @@ fn production_has_no_sandbox() {
         "{}",
         said(&no_key)
     );
-    let master = "ab".repeat(32);
-    let added = florin()
-        .args([
-            "merchants",
-            "add",
-            "--config",
-            text(&config),
-            "--name",
-            "My Shop",
-        ])
-        .env("FLORIN_MASTER_KEY", &master)
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(added.stdout.clone()).unwrap();
-    let key = printed
-        .split_whitespace()
-        .find(|word| word.starts_with("test_"));
-    let key = key.unwrap_or_else(|| panic!("{printed} {}", said(&added)));
-    let child = florin()
-        .args(["serve", "--config", text(&config)])
-        .env("FLORIN_MASTER_KEY", &master)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let address = ([127, 0, 0, 1], port).into();
-    let gateway = Gateway {
-        child,
-        address,
-        key: key.to_owned(),
-        ready: Default::default(),
-    };
-    let mut client = connected(&gateway);
+    let production = Production::start("");
+    let mut client = connected(&production.gateway);
     for path in [
         "/",
         "/sandbox/ledger",
@@ -273,6 +289,53 @@ fn production_has_no_sandbox() {
         "{}",
         refused.body
     );
+    let data = production.folder.path().join("data");
+    let trigger = run(&["trigger", "bill.paid", "--data", text(&data)]);
+    assert_eq!(trigger.status.code(), Some(2));
+    assert!(
+        said(&trigger).contains("Only a sandbox"),
+        "{}",
+        said(&trigger)
+    );
+}
+
+/// What the operator lists is taken when a payment or an endpoint is made, not only when
+/// something is sent there.
+#[test]
+fn targets_that_the_operator_lists_are_taken_at_once() {
+    let listed = "allow_targets = [\"10.20.0.0/16\", \"hooks.internal\"]\n";
+    let production = Production::start(listed);
+    let mut client = connected(&production.gateway);
+    let data = production.folder.path().join("data");
+    for (url, taken) in [
+        ("https://shop.example/hook", true),
+        ("http://10.20.3.4/hook", true),
+        ("https://10.20.3.4:8443/hook", true),
+        ("http://hooks.internal:3000/hook", true),
+        ("http://shop.example/hook", false),
+        ("http://10.21.0.1/hook", false),
+        ("https://10.21.0.1/hook", false),
+        ("http://other.internal/hook", false),
+        ("http://127.0.0.1/hook", false),
+        ("https://localhost/hook", false),
+        ("http://169.254.169.254/hook", false),
+    ] {
+        let encoded = url.replace(':', "%3A").replace('/', "%2F");
+        let form = format!("{BILL}&webhook={encoded}");
+        let answer = client.post("/v1/payment-requests", FORM, &form).unwrap();
+        let wanted = if taken { 201 } else { 422 };
+        assert_eq!(answer.status, wanted, "{url}: {}", answer.body);
+        let add = ["webhooks", "endpoints", "add", url, "--data", text(&data)];
+        let added = run(&add);
+        let wanted = if taken { 0 } else { 2 };
+        assert_eq!(added.status.code(), Some(wanted), "{url}: {}", said(&added));
+        let names = said(&added).contains("refused by the rule");
+        assert!(taken || names, "{}", said(&added));
+    }
+    // The browser is sent elsewhere; the list is about what we ask ourselves.
+    let back = format!("{BILL}&redirect_url=http%3A%2F%2F10.20.3.4%2Fback");
+    let answer = client.post("/v1/payment-requests", FORM, &back).unwrap();
+    assert_eq!(answer.status, 422, "{}", answer.body);
 }
 
 /// A client of a gateway that is just starting.

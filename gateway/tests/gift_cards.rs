@@ -434,7 +434,7 @@ async fn splitting(lab: &Lab) {
         rest_by: vec!["card".to_owned()],
         ..Programme::default()
     };
-    gift_cards::put_programme(&lab.app, &lab.caller, programme)
+    gift_cards::put_programme(&lab.app, &lab.caller, programme, "test")
         .await
         .unwrap();
 }

@@ -74,7 +74,8 @@ impl Lab {
     fn paid(&mut self) -> (String, String) {
         let hook = self.hook.url("hook").replace(':', "%3A");
         let form = format!(
-            "amount=10.50&currency=SGD&payment_methods%5B%5D=card&reference_number=R-1&webhook={hook}"
+            "amount=10.50&currency=SGD&payment_methods%5B%5D=card&reference_number=R-1\
+             &webhook={hook}"
         );
         let made = self
             .client
@@ -279,95 +280,45 @@ fn genuine(head: &str, body: &str, secret: &str) -> bool {
     verify(Scheme::Standard, &delivery, &secret, None).valid
 }
 
+/// What is typed, the exit code, what the answer says.
+const WRONG: &str = "\
+webhooks show 1 | 2 | 1 is no delivery (dlv_…)
+webhooks show a\u{a0}b | 2 | is no delivery (dlv_…)
+webhooks show ../endpoints | 2 | no delivery (dlv_…)
+webhooks skip ?x=1 | 2 | no delivery (dlv_…)
+webhooks show NO_DELIVERY | 1 | NO_DELIVERY
+webhooks resend NO_DELIVERY | 1 | NO_DELIVERY
+webhooks skip NO_DELIVERY | 1 | NO_DELIVERY
+webhooks resend | 2 | --endpoint
+webhooks resend --endpoint NO_ENDPOINT | 2 | --from
+webhooks list --state lost | 2 | pending, delivered, failed or paused
+webhooks list --endpoint x | 2 | no endpoint (end_…)
+webhooks list --before x | 2 | no delivery (dlv_…)
+webhooks list --payment nobody's | 1 | No payment is called nobody's.
+webhooks list --merchant no-shop | 2 | demo-shop
+webhooks list --mode maybe | 2 | test or live
+webhooks endpoints pause x | 2 | no endpoint (end_…)
+webhooks endpoints pause NO_ENDPOINT | 1 | NO_ENDPOINT
+webhooks endpoints add ftp://x/ | 2 | url
+webhooks endpoints add nonsense | 2 | url
+webhooks endpoints add http://127.0.0.1/ --scheme morse | 2 | standard
+trigger bill.eaten | 2 | bill.paid
+listen --forward-to localhost:3000 | 2 | http://localhost:3000/hook";
+
 #[test]
 fn wrong_words_are_answered_with_the_right_ones() {
     let lab = Lab::new();
     let nobody = format!("dlv_{}", "0".repeat(32));
     let no_endpoint = format!("end_{}", "0".repeat(32));
-    for (args, code, says) in [
-        (vec!["webhooks", "show", "1"], 2, "1 is no delivery (dlv_…)"),
-        (
-            vec!["webhooks", "show", "a b"],
-            2,
-            "a b is no delivery (dlv_…)",
-        ),
-        (
-            vec!["webhooks", "show", "../endpoints"],
-            2,
-            "no delivery (dlv_…)",
-        ),
-        (vec!["webhooks", "skip", "?x=1"], 2, "no delivery (dlv_…)"),
-        (vec!["webhooks", "show", &nobody], 1, &nobody),
-        (vec!["webhooks", "resend", &nobody], 1, &nobody),
-        (vec!["webhooks", "skip", &nobody], 1, &nobody),
-        (vec!["webhooks", "resend"], 2, "--endpoint"),
-        (
-            vec!["webhooks", "resend", "--endpoint", &no_endpoint],
-            2,
-            "--from",
-        ),
-        (
-            vec!["webhooks", "list", "--state", "lost"],
-            2,
-            "pending, delivered, failed or paused",
-        ),
-        (
-            vec!["webhooks", "list", "--endpoint", "x"],
-            2,
-            "no endpoint (end_…)",
-        ),
-        (
-            vec!["webhooks", "list", "--before", "x"],
-            2,
-            "no delivery (dlv_…)",
-        ),
-        (
-            vec!["webhooks", "list", "--payment", "nobody's"],
-            1,
-            "No payment is called nobody's.",
-        ),
-        (
-            vec!["webhooks", "list", "--merchant", "no-shop"],
-            2,
-            "demo-shop",
-        ),
-        (
-            vec!["webhooks", "list", "--mode", "maybe"],
-            2,
-            "test or live",
-        ),
-        (
-            vec!["webhooks", "endpoints", "pause", "x"],
-            2,
-            "no endpoint (end_…)",
-        ),
-        (
-            vec!["webhooks", "endpoints", "pause", &no_endpoint],
-            1,
-            &no_endpoint,
-        ),
-        (vec!["webhooks", "endpoints", "add", "ftp://x/"], 2, "url"),
-        (vec!["webhooks", "endpoints", "add", "nonsense"], 2, "url"),
-        (
-            vec![
-                "webhooks",
-                "endpoints",
-                "add",
-                "http://127.0.0.1/",
-                "--scheme",
-                "morse",
-            ],
-            2,
-            "standard",
-        ),
-        (vec!["trigger", "bill.eaten"], 2, "bill.paid"),
-        (
-            vec!["listen", "--forward-to", "localhost:3000"],
-            2,
-            "http://localhost:3000/hook",
-        ),
-    ] {
-        lab.refuses(&args, code, says);
+    for row in WRONG.lines() {
+        let row = row
+            .replace("NO_DELIVERY", &nobody)
+            .replace("NO_ENDPOINT", &no_endpoint);
+        let [args, code, says] = row.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{row}");
+        };
+        let args: Vec<_> = args.split(' ').collect();
+        lab.refuses(&args, code.parse().unwrap(), says);
     }
     let (id, _) = lab.add(&lab.hook.url("x"), &[]);
     let range = |from: &'static str, until: &'static str| {
@@ -566,47 +517,164 @@ fn a_killed_listen_is_cleaned_up_by_the_next_one() {
     lab.does(&["webhooks", "endpoints", "remove", &other]);
 }
 
-/// The words behind "these can:" in what an unknown event is answered with.
-fn triggers(lab: &Lab) -> Vec<String> {
-    let output = lab.command(&["trigger", "nothing"]);
-    let said = said(&output);
-    let list = said.split("these can: ").nth(1).unwrap();
-    list.split(", ")
-        .map(|name| name.trim().to_owned())
+/// What can be triggered: dialects and events.
+fn triggers(lab: &Lab) -> Vec<(String, String)> {
+    let listed = lab.json(&["trigger", "--list"]);
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    let rows = listed["events"].as_array().unwrap().iter();
+    rows.map(|row| (text(row, "dialect"), text(row, "event")))
         .collect()
 }
+
+/// Dialects that send their webhooks to the address of a payment.
+const ADDRESSED: [&str; 3] = ["hitpay", "numipay", "igivepay"];
 
 #[test]
 fn every_event_that_can_be_triggered_happens() {
     let lab = Lab::new();
     lab.add(&lab.hook.url("all"), &[]);
-    let names = triggers(&lab);
-    assert!(names.len() >= 10, "{names:?}");
-    for name in &names {
-        let said = lab.does(&["trigger", name]);
-        let id = said.split(" happened to ").nth(1).unwrap();
-        let id = id.split(' ').next().unwrap();
-        let told = match name.as_str() {
-            "payment_request.completed" => "bill.paid",
-            "payment_request.failed" => "bill.failed",
-            name => name,
-        };
-        let of = lab.hook.wait(&format!("\"{told}\""), 1);
-        let started = gateway::clock::stopwatch();
-        loop {
-            let of = lab.hook.got();
-            let wanted = format!("\"{told}\"");
-            if of
-                .iter()
-                .any(|(_, body)| body.contains(&wanted) && body.contains(id))
-            {
-                break;
-            }
-            let spent = gateway::clock::stopwatch().saturating_sub(started);
-            assert!(spent.as_secs() < 20, "{name}");
-            std::thread::yield_now();
+    let vipps = lab.hook.url("vipps");
+    lab.does(&["webhooks", "endpoints", "add", &vipps, "--scheme", "vipps"]);
+    let to = lab.hook.url("own");
+    let known = triggers(&lab);
+    for (dialect, least) in [
+        ("hitpay", 9),
+        ("vipps", 14),
+        ("numipay", 15),
+        ("igivepay", 7),
+        ("standard", 4),
+    ] {
+        let count = known.iter().filter(|(of, _)| of == dialect).count();
+        assert!(count >= least, "{count} of {dialect}");
+    }
+    for (dialect, event) in &known {
+        let mut args = vec!["trigger", event, "--dialect", dialect];
+        if ADDRESSED.contains(&dialect.as_str()) {
+            args.extend(["--webhook", &to]);
         }
-        assert!(!of.is_empty());
+        let answer = lab.json(&args);
+        let name = answer["payment"].as_str().unwrap();
+        assert!(!name.is_empty(), "{answer}");
+        let of: Vec<_> = answer["deliveries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["event"].as_str().unwrap())
+            .collect();
+        assert!(of.contains(&event.as_str()), "{dialect} {event}: {answer}");
+    }
+    // They are sent, too: what was made last arrives at both.
+    let paid = lab.json(&["trigger", "payment.processed", "--webhook", &to]);
+    let id = paid["payment"].as_str().unwrap();
+    lab.hook.wait(&format!("\"paymentId\":\"{id}\""), 1);
+    lab.hook.wait(&format!("\"dialect_id\":\"{id}\""), 3);
+    let left = lab.json(&["webhooks", "endpoints", "list"]);
+    assert_eq!(left["endpoints"].as_array().unwrap().len(), 2, "{left}");
+}
+
+#[test]
+fn a_payout_that_was_triggered_is_found_by_its_names() {
+    let lab = Lab::new();
+    lab.add(&lab.hook.url("all"), &["--events", "payout.*"]);
+    let paid = lab.json(&["trigger", "payout.paid"]);
+    for name in ["payment", "reference"] {
+        let name = paid[name].as_str().unwrap();
+        let of = lab.json(&["webhooks", "list", "--payment", name]);
+        let rows = of["deliveries"].as_array().unwrap();
+        let events: Vec<_> = rows
+            .iter()
+            .map(|row| row["event"].as_str().unwrap())
+            .collect();
+        assert!(events.contains(&"payout.paid"), "{of}");
+        let about = rows[0]["about"].as_str().unwrap();
+        let same = lab.json(&["webhooks", "list", "--payment", about]);
+        assert_eq!(same["deliveries"].as_array().unwrap().len(), rows.len());
+    }
+}
+
+#[test]
+fn what_cannot_be_triggered_names_what_can() {
+    let lab = Lab::new();
+    for (args, says) in [
+        (
+            &["bill.pay"][..],
+            "did you mean bill.paid? these can: bill.changed, ",
+        ),
+        (
+            &["epayments.payment.capture.v1"],
+            "did you mean epayments.payment.captured.v1?",
+        ),
+        (
+            &["transaction.succesful"],
+            "did you mean transaction.successful?",
+        ),
+        (&["nonsense"], "nonsense cannot be triggered; these can: "),
+        (
+            &["payout.paid", "--dialect", "vipps"],
+            "payout.paid cannot be triggered through vipps; ",
+        ),
+        (
+            &["bill.paid", "--dialect", "morse"],
+            "dialect is hitpay, vipps",
+        ),
+        (
+            &["payment.authorized", "--webhook", "http://127.0.0.1:1/"],
+            "florin webhooks endpoints add http://127.0.0.1:1/ --scheme vipps",
+        ),
+        (&["bill.paid", "--webhook", "nonsense"], "webhook"),
+        (&[], "<EVENT>"),
+        (&["bill.paid", "--list"], "cannot be used with"),
+    ] {
+        lab.refuses(&[&["trigger"], args].concat(), 2, says);
+    }
+    let said = lab.does(&["trigger", "bill.paid"]);
+    assert!(said.contains("No webhook goes out"), "{said}");
+    let table = lab.does(&["trigger", "--list"]);
+    for line in [
+        "vipps:",
+        "  epayments.payment.terminated.v1",
+        "  payment.processed",
+    ] {
+        assert!(table.lines().any(|one| one == line), "{line}: {table}");
+    }
+}
+
+#[test]
+fn endpoints_ask_only_for_what_comes() {
+    let lab = Lab::new();
+    let url = lab.hook.url("x");
+    for (args, says) in [
+        (
+            &["--events", "bill.paid,bill.payed"][..],
+            "standard has no bill.payed; did you mean bill.paid? These come: ",
+        ),
+        (&["--events", "payments.*"], "standard has no payments.*"),
+        (
+            &["--scheme", "vipps", "--events", "bill.paid"],
+            "vipps has no bill.paid; ",
+        ),
+        (&["--scheme", "igivepay"], "to the address of each payment"),
+    ] {
+        let args = [&["webhooks", "endpoints", "add", &url], args].concat();
+        lab.refuses(&args, 2, says);
+    }
+    lab.refuses(
+        &["listen", "--events", "bill.payed"],
+        2,
+        "did you mean bill.paid?",
+    );
+    for args in [
+        &[
+            "--scheme",
+            "vipps",
+            "--events",
+            "epayments.payment.captured.v1",
+        ][..],
+        &["--scheme", "numipay", "--events", "transaction.*"],
+        &["--events", "*"],
+    ] {
+        let said = lab.does(&[&["webhooks", "endpoints", "add", &url], args].concat());
+        assert!(said.contains("secret"), "{said}");
     }
 }
 

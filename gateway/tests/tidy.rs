@@ -170,7 +170,7 @@ fn rules_about_one_manifest_can_fail() {
     all_shown(
         manifests::store_has_no_runtime,
         r#"
-        store/Cargo.toml | [dependencies]\ntokio = ["rt"] | [dependencies]\ntokio = ["sync"]
+        store/Cargo.toml | [dependencies]\ntokio = ["full"] | [dependencies]\ntokio = ["sync"]
         store/src/tx.rs | tokio::spawn(f); | use tokio::sync::oneshot;
         "#,
     );
@@ -389,7 +389,7 @@ fn rules_about_sizes_can_fail() {
     )));
     assert_eq!(rust::sizes(&File::sample(path, &row[3..])).len(), 1);
 
-    let large = [File::sample("store/src/sqlite.rs", &"a();\n".repeat(801))];
+    let large = [File::sample("store/src/sqlite.rs", &"a();\n".repeat(3_501))];
     assert_eq!(rust::adapters_are_small(&large).len(), 1);
     let hint = "let q = \"SELECT 1 /*pg for update */\";\n";
     let hints = |n: usize| [File::sample("store/src/tables/x.rs", &hint.repeat(n))];

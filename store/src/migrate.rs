@@ -45,6 +45,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0005_gift_cards",
         sql: include_str!("../migrations/0005_gift_cards.sql"),
     },
+    Migration {
+        version: 6,
+        name: "0006_operators",
+        sql: include_str!("../migrations/0006_operators.sql"),
+    },
 ];
 
 impl Migration {

@@ -1,6 +1,7 @@
 //! Tests of the typed readers.
 
 use super::*;
+use crate::Listed;
 
 fn wording(field: &str, fault: Fault) -> String {
     format!("{field}: {fault:?}")
@@ -167,6 +168,7 @@ fn addresses_anywhere() {
         let rule = UrlRule {
             max: 60,
             insecure: true,
+            listed: None,
         };
         read(&format!("\"{text}\""), |f| f.url("f", rule))
     };
@@ -210,6 +212,7 @@ fn addresses_in_live_mode() {
         let rule = UrlRule {
             max: 60,
             insecure: false,
+            listed: None,
         };
         read(&format!("\"{text}\""), |f| f.url("f", rule)).map(|_| ())
     };
@@ -321,4 +324,29 @@ fn numbers_within_bounds() {
             "{value}"
         );
     }
+}
+
+#[test]
+fn addresses_that_the_operator_lists() {
+    let listed = Listed::new(|url| url.starts_with("http://10.20."));
+    let url = |text: &str| {
+        let rule = UrlRule {
+            max: 60,
+            insecure: false,
+            listed: Some(&listed),
+        };
+        read(&format!("\"{text}\""), |f| f.url("f", rule)).map(|_| ())
+    };
+    assert_eq!(url("http://10.20.0.1/hook"), Ok(()));
+    assert_eq!(url("https://shop.example/"), Ok(()));
+    for text in [
+        "http://10.21.0.1/",
+        "http://shop.example/",
+        "https://localhost/",
+    ] {
+        assert_eq!(url(text), Err("NotPublic".to_owned()), "{text}");
+    }
+    // A list permits places, not forms.
+    assert_eq!(url("http://10.20.0.1/a b"), Err("NotUrl".to_owned()));
+    assert_eq!(url("http://10.20.@x/"), Err("NotUrl".to_owned()));
 }

@@ -107,15 +107,10 @@ pub fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusa
         UrlRule {
             max: REDIRECT_MAX,
             insecure,
+            listed: None,
         },
     );
-    let notify_url = fields.url(
-        "webhook",
-        UrlRule {
-            max: options.webhook_max,
-            insecure,
-        },
-    );
+    let notify_url = fields.url("webhook", site.webhook(options.webhook_max));
     let repeatable = fields.flag("allow_repeated_payments").unwrap_or(false);
     let expires = expires(&mut fields, now);
     let extras = extras(&mut fields, methods.iter().any(|code| code == WIFI_READER));

@@ -138,12 +138,7 @@ fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusal> {
         fields.fault("reference", Fault::Missing);
     }
     let return_url = return_url(&mut fields, site, access);
-    let insecure = site.insecure_targets;
-    let rule = UrlRule {
-        max: options.url_max,
-        insecure,
-    };
-    let notify_url = fields.url("webhookUrl", rule);
+    let notify_url = fields.url("webhookUrl", site.webhook(options.url_max));
     let vendor = vendor(&mut fields);
     let word = match access {
         Access::Hosted => "hosted",
@@ -244,6 +239,7 @@ fn return_url(fields: &mut Fields<'_>, site: &Site, access: Access) -> Option<St
     let rule = UrlRule {
         max: options.url_max,
         insecure: true,
+        listed: None,
     };
     let given = fields.url(name, rule);
     if fields.get(name).is_some() || access != Access::Hosted {

@@ -14,7 +14,9 @@ pub mod webhooks;
 use domain::call::Incoming;
 use domain::delivery::{DeliveryRules, WhenDead};
 use domain::payout::Stages;
-use domain::{BillView, Credential, Event, Refusal, Reply, Secret, Seed, Span, Timestamp, WireId};
+use domain::{
+    BillView, Call, Credential, Event, Mode, Refusal, Reply, Secret, Seed, Span, Timestamp, WireId,
+};
 use http::Response;
 use http::request::Parts;
 
@@ -60,6 +62,8 @@ pub struct Options {
     pub phone_max: usize,
     /// Days between the first and the last day of a list.
     pub list_days: u32,
+    /// Calls of a merchant in a minute, in one mode; zero is no limit.
+    pub calls_per_minute: u32,
 }
 
 impl Default for Options {
@@ -79,8 +83,30 @@ impl Default for Options {
             name_max: 64,
             phone_max: 32,
             list_days: 7,
+            calls_per_minute: 0,
         }
     }
+}
+
+/// What a key begins with, so that nobody mistakes one mode's for the other's.
+pub fn key_prefix(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Test => "np_dev_",
+        Mode::Live => "np_live_",
+    }
+}
+
+/// A signature password in the shape of the reference document's example: mode, company, and
+/// `chance`, of which at least 32 characters are kept.
+pub fn signature_password(mode: Mode, company: &str, chance: &str) -> String {
+    let company: String = company
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .take(11)
+        .collect();
+    let chance: String = chance.chars().take(32).collect();
+    format!("spg_{}_{company}{chance}", mode.as_str())
 }
 
 /// The dialect.
@@ -130,6 +156,14 @@ impl Dialect for Numipay {
             headers: vec![(SIGNATURE_HEADER.to_owned(), signature)],
             body: signing.body.to_owned(),
         })
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        webhooks::TOPICS
+    }
+
+    fn calls_per_minute(&self, site: &Site, _call: &Call) -> u32 {
+        site.numipay.calls_per_minute
     }
 
     fn delivery(&self) -> DeliveryRules {

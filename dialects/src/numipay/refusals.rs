@@ -1,6 +1,6 @@
 //! From a refusal to the wire: `{"code", "message"}`, and `errors` beside them for fields.
 
-use domain::{FieldProblem, Refusal, Span};
+use domain::{FieldProblem, Flaw, Refusal, Span};
 use http::header::{ALLOW, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
@@ -16,9 +16,11 @@ mod code {
     pub const ERROR: u16 = 1025;
     pub const KEY_MISSING: u16 = 1026;
     pub const KEY_NOT_FOUND: u16 = 1027;
+    pub const KEY_EXPIRED: u16 = 1028;
     pub const NO_TRANSACTION: u16 = 1039;
     pub const CANNOT_CHANGE: u16 = 1076;
     pub const TRACKING_ID_MISSING: u16 = 1089;
+    pub const ADDRESS_BLOCKED: u16 = 1295;
 }
 
 #[derive(Serialize)]
@@ -99,6 +101,14 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
         Refusal::TooSlow => plain(
             StatusCode::REQUEST_TIMEOUT,
             "The request took too long to arrive. Send it again.",
+        ),
+        Refusal::Credential(Flaw::KeyExpired) => (
+            StatusCode::UNAUTHORIZED,
+            Problem::new(code::KEY_EXPIRED, "API Key has expired"),
+        ),
+        Refusal::Credential(Flaw::Address) => (
+            StatusCode::FORBIDDEN,
+            Problem::new(code::ADDRESS_BLOCKED, "Your IP is blocked"),
         ),
         Refusal::Unauthenticated | Refusal::Credential(_) => unauthenticated(head),
         Refusal::NotAllowed(text) => not_allowed(head, text),

@@ -30,7 +30,10 @@ pub fn decode(site: &Site, now: Timestamp, head: &Parts, body: &[u8]) -> Result<
         Route::Withdraw => envelope(head, body, |request| {
             terms::withdrawal(&site.numipay, site, request, maker(head))
         })?,
-        Route::Reject => TransactionCall::RejectPayout(named(head, body)?),
+        Route::Reject => TransactionCall::RejectPayout {
+            id: named(head, body)?,
+            by: maker(head),
+        },
         Route::Approve => TransactionCall::ApprovePayout {
             id: named(head, body)?,
             by: maker(head),
@@ -117,22 +120,20 @@ fn object(head: &Parts, body: &[u8]) -> Result<Members, Refusal> {
     }
 }
 
-/// Reads what is in the envelope, and wipes it: it may hold a card.
+/// Reads what is in the envelope. It may hold a card, and is wiped where it ends.
 fn envelope(
     head: &Parts,
     body: &[u8],
     read: impl FnOnce(&Members) -> Result<TransactionCall, Refusal>,
 ) -> Result<TransactionCall, Refusal> {
-    let mut members = object(head, body)?;
-    let result = match members.get("request") {
+    let members = object(head, body)?;
+    match members.get("request") {
         Some(Value::Object(request)) => read(request),
         None | Some(Value::Null) => problem("request", Fault::Missing),
         Some(Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_)) => {
             problem("request", Fault::NotObject)
         }
-    };
-    members.wipe();
-    result
+    }
 }
 
 fn problem<T>(field: &str, fault: Fault) -> Result<T, Refusal> {

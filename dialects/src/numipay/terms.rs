@@ -160,6 +160,7 @@ fn common(fields: &mut Fields<'_>, options: &Options, site: &Site, server: bool)
     let browser = UrlRule {
         max: options.url_max,
         insecure: true,
+        listed: None,
     };
     let return_url = fields.url("return_url", browser);
     let notify_url = notify_url(fields, options, site);
@@ -306,14 +307,10 @@ fn ip(fields: &mut Fields<'_>, required: bool) -> Option<String> {
 
 /// `notification_url`, or one of its two other names.
 fn notify_url(fields: &mut Fields<'_>, options: &Options, site: &Site) -> Option<String> {
-    let rule = UrlRule {
-        max: options.url_max,
-        insecure: site.insecure_targets,
-    };
     let name = ["notification_url", "webhook_url", "callback_url"]
         .into_iter()
         .find(|name| fields.get(name).is_some())?;
-    fields.url(name, rule)
+    fields.url(name, site.webhook(options.url_max))
 }
 
 fn customer(

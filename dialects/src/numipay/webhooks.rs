@@ -11,6 +11,14 @@ use serde_json::{Map, Value as Json};
 use super::replies::{Seven, word};
 use crate::{Target, WebhookBody};
 
+/// What a registered endpoint can ask for: one topic for each status.
+pub const TOPICS: &[&str] = &[
+    "transaction.pending",
+    "transaction.successful",
+    "transaction.rejected",
+    "transaction.expired",
+];
+
 /// The webhook that an event gives: one at creation and one at each change of the status.
 pub fn bodies(event: &Event) -> Vec<WebhookBody> {
     match event.fact {

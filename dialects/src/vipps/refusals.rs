@@ -21,14 +21,15 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         let in_front = |message| problem::in_front(StatusCode::UNAUTHORIZED, message);
         let shaped = match flaw {
             Flaw::KeyMissing => Some(in_front(KEY_MISSING)),
-            Flaw::KeyWrong => Some(in_front(KEY_WRONG)),
+            Flaw::KeyWrong | Flaw::KeyExpired => Some(in_front(KEY_WRONG)),
             Flaw::Client if is_token(head) => Some(problem::identity(head)),
             Flaw::Client
             | Flaw::TokenMissing
             | Flaw::TokenWrong
             | Flaw::TokenExpired
             | Flaw::NumberMissing
-            | Flaw::NumberWrong => None,
+            | Flaw::NumberWrong
+            | Flaw::Address => None,
         };
         return shaped.unwrap_or_else(|| worded(head, refusal).answer(head));
     }
@@ -126,7 +127,11 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
 fn flaw(flaw: Flaw) -> Problem {
     let (status, detail) = match flaw {
         Flaw::KeyMissing => (StatusCode::UNAUTHORIZED, KEY_MISSING),
-        Flaw::KeyWrong => (StatusCode::UNAUTHORIZED, KEY_WRONG),
+        Flaw::KeyWrong | Flaw::KeyExpired => (StatusCode::UNAUTHORIZED, KEY_WRONG),
+        Flaw::Address => (
+            StatusCode::FORBIDDEN,
+            "These keys may not be used from this address.",
+        ),
         Flaw::Client => (
             StatusCode::UNAUTHORIZED,
             "The client_id or client_secret is wrong.",

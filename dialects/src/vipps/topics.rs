@@ -2,6 +2,8 @@
 
 use domain::StepKind;
 
+use crate::nearest::nearest;
+
 /// Every name that the published documentation has.
 pub const ALL: &[&str] = &[
     "epayments.payment.created.v1",
@@ -59,7 +61,10 @@ pub fn unsupported(names: &[String]) -> Option<String> {
     if unknown.is_empty() {
         return None;
     }
-    let mut meant: Vec<&str> = unknown.iter().filter_map(|name| nearest(name)).collect();
+    let mut meant: Vec<&str> = unknown
+        .iter()
+        .filter_map(|name| nearest(name, ALL.iter().copied()))
+        .collect();
     meant.dedup();
     let shown: Vec<String> = unknown.iter().map(|name| shortened(name)).collect();
     let listed = format!("Unsupported values: {}", shown.join(", "));
@@ -72,41 +77,6 @@ pub fn unsupported(names: &[String]) -> Option<String> {
 
 fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
-}
-
-/// The name that differs least, if it is near enough to be a slip.
-fn nearest(name: &str) -> Option<&'static str> {
-    if name.len() > 100 {
-        return None;
-    }
-    let name = name.to_ascii_lowercase();
-    let distances = ALL.iter().map(|known| (distance(&name, known), *known));
-    distances
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= 8)
-        .map(|(_, known)| known)
-}
-
-/// How many letters must be added, left out or changed.
-fn distance(one: &str, two: &str) -> usize {
-    let mut row: Vec<usize> = (0..=two.len()).collect();
-    for (i, a) in one.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        for (place, b) in row.iter_mut().skip(1).zip(two.bytes()) {
-            let changed = diagonal.saturating_add(usize::from(a != b));
-            diagonal = *place;
-            let least = changed
-                .min(left.saturating_add(1))
-                .min(diagonal.saturating_add(1));
-            *place = least;
-            left = least;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i.saturating_add(1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -133,13 +103,5 @@ mod tests {
             asked(&["nothing", "like it"]).unwrap(),
             "Unsupported values: nothing, like it"
         );
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
-        assert_eq!(distance("same", "same"), 0);
     }
 }

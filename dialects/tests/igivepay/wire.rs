@@ -170,7 +170,8 @@ proptest! {
             "[{}\\[\\]\":,a-c0-9.eE+-]{0,120}".prop_map(String::into_bytes),
             concat!(
                 "\\{\"(paymentTotal|cards|redirectUrl|accessMode|vendorId)\":",
-                "(-?[0-9.eE]{1,9}|\"\\PC{0,20}\"|\\[.{0,9}\\]|\\[\\{\"cardNumber\":.{0,25}\\}\\])\\}",
+                "(-?[0-9.eE]{1,9}|\"\\PC{0,20}\"|\\[.{0,9}\\]|",
+                "\\[\\{\"cardNumber\":.{0,25}\\}\\])\\}",
             )
             .prop_map(String::into_bytes),
         ],

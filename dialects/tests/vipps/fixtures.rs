@@ -118,10 +118,10 @@ pub fn ended(how: Ended) -> PaymentState {
 /// One step of every kind, and a try that was declined.
 pub fn steps() -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut add = |kind, amount, key: Option<&str>, failure| {
+    let mut add = |kind, amount, key: Option<&str>, failure: Option<_>| {
         let number = u32::try_from(steps.len()).unwrap() + 1;
         let id = format!("740e7483-c083-4b95-9246-a37299ad53b{number:x}");
-        let made = failure == None && kind == StepKind::Authorized;
+        let made = failure.is_none() && kind == StepKind::Authorized;
         steps.push(Step {
             number,
             kind,
@@ -200,7 +200,11 @@ fn registrations() -> Vec<(&'static str, &'static str, Reply)> {
         version: 1,
     };
     let secret = Some(Secret::new("A".repeat(86) + "=="));
-    let view = EndpointView { endpoint, secret };
+    let view = EndpointView {
+        endpoint,
+        secret,
+        doubles: 0,
+    };
     vec![
         (
             "registered",

@@ -24,8 +24,8 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Problem> {
         ));
     }
     say(&format!(
-        "{} transfers in unbroken order, {} payments compared with them",
-        verified.transfers, verified.payments
+        "{} transfers in unbroken order, {} payments and {} gift cards compared with them",
+        verified.transfers, verified.payments, verified.gift_cards
     ));
     if verified.problems.is_empty() {
         say("The ledger is whole.");

@@ -1,4 +1,4 @@
-//! `florin listen` and `florin trigger`: events live, and a way to make them happen.
+//! `florin listen`: events live, handed on to an address of yours.
 //!
 //! `listen` registers an endpoint of its own, an address of this process, shows what arrives
 //! there, and hands each request on unchanged, signature and all. What the other side answers is
@@ -40,15 +40,6 @@ pub(super) struct ListenArgs {
     /// Prints each event as one line of JSON.
     #[arg(long)]
     print_json: bool,
-    #[command(flatten)]
-    door: DoorArgs,
-}
-
-/// Options of `trigger`.
-#[derive(Debug, Args)]
-pub(super) struct TriggerArgs {
-    /// The event, for example `bill.paid`; an unknown one lists what there is.
-    event: String,
     #[command(flatten)]
     door: DoorArgs,
 }
@@ -200,20 +191,4 @@ fn eprint(text: &str) {
     use std::io::Write;
     // Nobody may be listening there.
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Makes an event happen.
-pub(super) fn trigger(args: &TriggerArgs) -> Result<(), Problem> {
-    start::runtime()?.block_on(async {
-        let body = json!({"event": args.event});
-        let answer = Door::new(&args.door).post("/trigger", Some(body)).await?;
-        let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or("-");
-        say(&format!(
-            "{} happened to {} ({}).",
-            text("event"),
-            text("payment"),
-            text("reference")
-        ));
-        Ok(())
-    })
 }

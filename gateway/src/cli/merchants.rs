@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
-use domain::{Caller, Currency, Mode};
+use domain::{Caller, Currency, Mode, Secret};
 
 use super::{AddArgs, ConfigArgs, Problem, failed, say, serve, start};
+use crate::app::App;
 use crate::config::Config;
+use crate::operations::endpoints::Who;
+use crate::operations::keys::{self, Wanted};
 use crate::operations::{accounts, merchants};
 
 /// The longest name that fits the pages.
@@ -28,7 +31,7 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         )));
     }
     let app = serve::app(&config)?;
-    let (merchant, key, salt, vipps) = start::runtime()?.block_on(async {
+    let (merchant, key, salt, numipay, vipps) = start::runtime()?.block_on(async {
         let merchant = merchants::add(&app, name, currency, mode)
             .await
             .map_err(failed)?;
@@ -42,25 +45,50 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         let salt = merchants::new_salt(&app, "hitpay", &caller)
             .await
             .map_err(failed)?;
+        let numipay = numipay(&app, &caller).await.map_err(failed)?;
         let vipps = accounts::create(&app, &dialects::vipps::Vipps, &caller)
             .await
             .map_err(failed)?;
-        Ok((merchant, key, salt, vipps))
+        Ok((merchant, key, salt, numipay, vipps))
     })?;
     app.store.close();
     say(&format!(
-        "{} ({}), {} mode\n  HitPay key   {}\n  HitPay salt  {}\n{}\nThey are not shown again.",
+        "{} ({}), {} mode\n  HitPay key   {}\n  HitPay salt  {}\n  Numipay API key              {}\n  \
+         Numipay signature password   {}\n{}\nThey are not shown again.",
         merchant.name,
         merchant.slug,
         mode.as_str(),
         key.expose(),
         salt.expose(),
+        numipay.0.expose(),
+        numipay.1.expose(),
         vipps_lines(&vipps)
     ));
     if mode == Mode::Live {
         say("Note: there is no upstream provider yet; live payment requests cannot be paid.");
     }
     Ok(())
+}
+
+/// Numipay's API key and signature password.
+async fn numipay(app: &App, caller: &Caller) -> Result<(Secret, Secret), store::Failure> {
+    let (name, mode) = (dialects::numipay::NAME, caller.mode);
+    let who = Who {
+        caller,
+        actor: "operator",
+    };
+    let wanted = Wanted {
+        dialect: name.to_owned(),
+        prefix: dialects::numipay::key_prefix(mode).to_owned(),
+        label: None,
+        expires: None,
+    };
+    let key = keys::make(app, &who, wanted).await?;
+    let (company, chance) = (&caller.merchant.slug, app.entropy.token());
+    let password = dialects::numipay::signature_password(mode, company, &chance);
+    let password = Secret::new(password);
+    merchants::put_salt(app, name, caller, &password).await?;
+    Ok((key, password))
 }
 
 /// The credentials of an account, a line each.

@@ -1,13 +1,22 @@
 //! The commands of `florin`. What they print is for people; bad options exit 2 with the accepted
 //! form, anything that cannot be done exits 1 with one clear line.
 
+mod backup;
 mod door;
+mod giftcards;
+mod greeting;
+mod keys;
 mod ledger;
 mod listen;
 mod merchants;
+mod payouts;
+mod progress;
+mod providers;
 mod sandbox;
 mod serve;
 mod start;
+mod store;
+mod trigger;
 mod webhooks;
 
 use std::io::Write;
@@ -28,10 +37,12 @@ First steps:
   florin listen --forward-to http://localhost:3000/hook
                                        events live, handed on to your own receiver
   florin trigger bill.paid             makes it happen
+  florin payouts list                  what waits for your approval
 
 In production:
   openssl rand -hex 32 > master.key && chmod 600 master.key
   florin serve --config florin.toml    see README.md for the file
+  florin backup --to shop.backup       one checked file, while the gateway runs
   florin merchants add --config florin.toml --name \"My Shop\" --currency SGD --mode test
 
 Every option of `sandbox` can be given in the environment: FLORIN_LISTEN, FLORIN_DATA, …";
@@ -54,16 +65,35 @@ enum Command {
     /// Shows events live and hands them on, signed, to an address of yours.
     Listen(listen::ListenArgs),
     /// Makes an event really happen in a running sandbox, through the simulator.
-    Trigger(listen::TriggerArgs),
+    Trigger(trigger::TriggerArgs),
     /// Looks after the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
     /// Looks after merchants and their keys.
     #[command(subcommand)]
     Merchants(MerchantsCommand),
+    /// Lists, approves and rejects payouts.
+    #[command(subcommand)]
+    Payouts(payouts::PayoutsCommand),
+    /// Looks after the ways a merchant takes and sends money, and their rules.
+    #[command(subcommand)]
+    Providers(providers::ProvidersCommand),
+    /// Makes, lists and ends API keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Looks after webhooks.
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
+    /// Issues gift cards and looks after them.
+    #[command(subcommand)]
+    Giftcards(giftcards::GiftCardsCommand),
+    /// Copies the embedded database to one checked file, also while the gateway runs.
+    Backup(backup::BackupArgs),
+    /// Puts a backup where there is no database yet, after checking it.
+    Restore(backup::RestoreArgs),
+    /// Moves between databases.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
 }
 
 #[derive(Debug, Args)]
@@ -129,7 +159,7 @@ struct VerifyArgs {
 
 #[derive(Debug, Subcommand)]
 enum MerchantsCommand {
-    /// Adds a merchant and prints its HitPay key and salt, this once.
+    /// Adds a merchant and prints its credentials for every API, this once.
     Add(AddArgs),
     /// Lists the merchants.
     List(ConfigArgs),
@@ -167,11 +197,18 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Listen(args) => listen::listen(&args),
-        Command::Trigger(args) => listen::trigger(&args),
+        Command::Trigger(args) => trigger::run(&args),
         Command::Ledger(LedgerCommand::Verify(args)) => ledger::verify(&args),
         Command::Merchants(MerchantsCommand::Add(args)) => merchants::add(&args),
         Command::Merchants(MerchantsCommand::List(args)) => merchants::list(&args),
+        Command::Payouts(command) => payouts::run(&command),
+        Command::Providers(command) => providers::run(&command),
+        Command::Keys(command) => keys::run(&command),
         Command::Webhooks(command) => webhooks::run(&command),
+        Command::Giftcards(command) => giftcards::run(&command),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Restore(args) => backup::restore(&args),
+        Command::Store(command) => store::run(&command),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,
@@ -195,9 +232,11 @@ fn cannot(error: impl std::fmt::Display) -> Problem {
 }
 
 /// A failure of an operation, for an operator.
-fn failed(failure: store::Failure) -> Problem {
+fn failed(failure: ::store::Failure) -> Problem {
     match failure {
-        store::Failure::Refused(refusal) => Problem::Cannot(format!("refused: {}", refusal.name())),
-        store::Failure::Fault(fault) => Problem::Cannot(fault.to_string()),
+        ::store::Failure::Refused(refusal) => {
+            Problem::Cannot(format!("refused: {}", refusal.name()))
+        }
+        ::store::Failure::Fault(fault) => Problem::Cannot(fault.to_string()),
     }
 }

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use domain::Secret;
 use domain::delivery::DeliveryRules;
 
+use super::greeting::greeting;
 use super::{Problem, SandboxArgs, cannot, failed, say, start};
 use crate::app::{App, Parts};
-use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::outbound::{Outbound, Policy};
-use crate::sandbox::{self, Credentials};
+use crate::sandbox;
 use crate::schemes::Scheme;
 use crate::vault::Vault;
 use crate::{config, logs};
@@ -108,111 +108,4 @@ fn master_key(data: &Path, entropy: &Entropy) -> Result<Secret, Problem> {
         .and_then(|()| file.sync_all())
         .map_err(failed)?;
     Ok(Secret::new(key))
-}
-
-/// What a newcomer reads first.
-fn greeting(credentials: &Credentials, data: &Path, fresh: bool, clock: &Clock) -> String {
-    let base = &credentials.base_url;
-    let key = &credentials.hitpay.api_key;
-    let made = if fresh {
-        "new credentials for Demo Shop"
-    } else {
-        "credentials as before"
-    };
-    let data = data.display();
-    let now = sandbox::simulate::rfc3339(clock.now());
-    let ahead = match sandbox::clock::ahead(clock) {
-        None => "move it with POST /sandbox/clock".to_owned(),
-        Some(ahead) => format!("{ahead} ahead of the system's"),
-    };
-    format!(
-        "\
-Florin sandbox: everything in test mode, no real money.
-
-  Try a payment      {base}/
-  API documents      {base}/docs
-  Webhook deliveries {base}/sandbox/deliveries
-  Health, metrics    {base}/health/ready  {base}/metrics
-  Clock              {now} ({ahead})
-  Data               {data} ({made} in {data}/sandbox.json)
-
-  HitPay             key  {key}
-                     salt {salt}
-  Vipps MobilePay    client_id  {client}
-                     key        {subscription}
-                     MSN        {msn}
-                     phone      {base}/sandbox/phone
-  Numipay            key  {numipay}
-                     signature password {password}
-
-Make a payment request, then open the \"url\" of the answer and pay with 4242 4242 4242 4242:
-
-  curl -sS {base}/v1/payment-requests \\
-    -H 'X-BUSINESS-API-KEY: {key}' \\
-    -d amount=25.00 -d currency=SGD -d purpose='A pot of tea' -d 'payment_methods[]=card'
-
-{vipps}
-Numipay: a deposit on the cashier; open the \"url\" of the answer:
-
-  curl -sS {base}{hosted} \\
-    -H 'X-Api-Key: {numipay}' -H 'Content-Type: application/json' \\
-    -d '{{\"request\":{{\"user_id\":\"123\",\"tracking_id\":\"first-1\",\"currency\":\"EUR\",\"amount\":\"200.00\"}}}}'
-
-{igivepay}
-Stop with Ctrl-C; the next start finds everything again.
-",
-        salt = credentials.hitpay.salt,
-        client = credentials.vipps.client_id,
-        subscription = credentials.vipps.subscription_key,
-        msn = credentials.vipps.merchant_serial_number,
-        vipps = vipps_commands(credentials),
-        numipay = credentials.numipay.api_key,
-        password = credentials.numipay.signature_password,
-        hosted = "/gateway/v1/payments/hosted",
-        igivepay = igivepay(credentials),
-    )
-}
-
-/// A first call of iGivePay.
-fn igivepay(credentials: &Credentials) -> String {
-    let (base, client) = (&credentials.base_url, &credentials.igivepay);
-    format!(
-        "\
-Pay with gift cards: make one at {base}/card-gen, then open the \"url\" of the answer:
-
-  curl -sS {base}/api/v1/payments \\
-    -H 'x-client-id: {id}' \\
-    -H 'x-client-secret: {secret}' \\
-    -d '{{\"paymentTotal\":499,\"reference\":\"order-1001\",\"redirectUrl\":\"{base}/\"}}'
-",
-        id = client.client_id,
-        secret = client.client_secret,
-    )
-}
-
-/// A first payment with Vipps MobilePay, to be pasted as it stands.
-fn vipps_commands(credentials: &Credentials) -> String {
-    let base = &credentials.base_url;
-    let vipps = &credentials.vipps;
-    format!(
-        r#"The same with Vipps MobilePay: get a token, then ask for 49.00 NOK on a phone:
-
-  TOKEN=$(curl -sS -X POST {base}/accesstoken/get \
-    -H 'client_id: {client}' -H 'client_secret: {secret}' \
-    -H 'Ocp-Apim-Subscription-Key: {key}' | sed 's/.*"access_token":"//;s/".*//')
-
-  curl -sS {base}/epayment/v1/payments -H "Authorization: Bearer $TOKEN" \
-    -H 'Ocp-Apim-Subscription-Key: {key}' -H 'Merchant-Serial-Number: {msn}' \
-    -H "Idempotency-Key: $(date +%s%N)" -H 'Content-Type: application/json' \
-    -d '{{"amount":{{"currency":"NOK","value":4900}},"paymentMethod":{{"type":"WALLET"}},
-         "customer":{{"phoneNumber":"4791234567"}},"userFlow":"PUSH_MESSAGE",
-         "reference":"tea-'$(date +%s%N)'","paymentDescription":"A pot of tea"}}'
-
-Approve it at {base}/sandbox/phone/4791234567
-"#,
-        client = vipps.client_id,
-        secret = vipps.client_secret,
-        key = vipps.subscription_key,
-        msn = vipps.merchant_serial_number,
-    )
 }

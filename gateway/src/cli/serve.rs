@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::entropy::Entropy;
 use crate::logs;
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, check_url};
 use crate::vault::Vault;
 
 pub(super) fn run(args: &ConfigArgs) -> Result<(), Problem> {
@@ -32,26 +32,31 @@ pub(super) fn run(args: &ConfigArgs) -> Result<(), Problem> {
 pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let key = config.master_key().map_err(Problem::Usage)?;
     let vault = Vault::new(&key).map_err(Problem::Usage)?;
+    let policy = config.policy().map_err(Problem::Usage)?;
+    let listed = policy.clone();
     let token_key = vault.token_key("igivepay pages");
     start::folder(&config.data)?;
     let mut app = App::new(Parts {
         store: start::open(&config.data, config.database.as_deref())?,
         clock: Clock::System,
         entropy: Entropy::System,
-        outbound: Outbound::new(config.policy().map_err(Problem::Usage)?),
+        outbound: Outbound::new(policy),
         vault,
         site: dialects::Site {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
+            listed_targets: dialects::Listed::new(move |url| check_url(url, &listed).is_ok()),
             hitpay: config.hitpay_options(),
-            vipps: config.vipps.options(),
+            vipps: config.vipps.options().map_err(Problem::Usage)?,
             reservations: config.vipps.rules().map_err(Problem::Usage)?,
             numipay: config.numipay_options().map_err(Problem::Usage)?,
             igivepay: config.igivepay_options(token_key).map_err(Problem::Usage)?,
+            guesses: config.gift_cards.rules().map_err(Problem::Usage)?,
         },
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,
     });
     app.routes = config.routes().map_err(Problem::Usage)?;
+    app.kept = config.retention.kept().map_err(Problem::Usage)?;
     Ok(app)
 }

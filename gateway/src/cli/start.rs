@@ -1,6 +1,7 @@
 //! What `sandbox` and `serve` have in common: folder, database, listening, running, stopping.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,13 +19,16 @@ use crate::{clock, http, operator, workers};
 const DATABASE: &str = "florin.db";
 
 /// Where the database of a data folder is.
-fn database(data: &Path) -> PathBuf {
+pub fn database(data: &Path) -> PathBuf {
     data.join(DATABASE)
 }
 
 /// Makes the data folder if it is missing.
 pub fn folder(data: &Path) -> Result<(), Problem> {
-    fs::create_dir_all(data)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
         .map_err(|error| Problem::Cannot(format!("cannot make {}: {error}", data.display())))
 }
 
@@ -46,7 +50,8 @@ pub fn open_read_only(data: &Path, url: Option<&str>) -> Result<Store, Problem> 
     opened.map_err(unusable)
 }
 
-fn options() -> Options {
+/// How databases are opened in production.
+pub fn options() -> Options {
     Options {
         run_twice: false,
         stopwatch: clock::stopwatch,
@@ -55,7 +60,8 @@ fn options() -> Options {
     }
 }
 
-fn unusable(error: OpenError) -> Problem {
+/// A database that cannot be used, for an operator.
+pub fn unusable(error: OpenError) -> Problem {
     match error {
         OpenError::Url(_) => Problem::Usage(error.to_string()),
         _ => cannot(error),

@@ -9,7 +9,7 @@ use domain::merchant::pair_digest;
 use domain::{AccountProof, Caller, Credential, Flaw, Proof, Refusal, Timestamp};
 
 use crate::app::App;
-use crate::operations::{Failure, accounts, tokens};
+use crate::operations::{Failure, accounts, keys, tokens};
 
 /// A dialect and the digest of one of its keys.
 type Key = (&'static str, String);
@@ -18,22 +18,25 @@ type Key = (&'static str, String);
 /// as [`KEY_CACHE`] on another node; on this one revoking empties the cache.
 #[derive(Debug, Default)]
 pub struct KeyCache {
-    known: Mutex<HashMap<Key, (Caller, Timestamp)>>,
+    known: Mutex<HashMap<Key, (Holder, Timestamp)>>,
 }
 
+/// Who holds a key, and when it ends by itself.
+type Holder = (Caller, Option<Timestamp>);
+
 impl KeyCache {
-    fn get(&self, dialect: &'static str, digest: &str, now: Timestamp) -> Option<Caller> {
+    fn get(&self, dialect: &'static str, digest: &str, now: Timestamp) -> Option<Holder> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (caller, since) = known.get(&(dialect, digest.to_owned()))?;
-        (now < since.plus(KEY_CACHE)).then(|| caller.clone())
+        let (holder, since) = known.get(&(dialect, digest.to_owned()))?;
+        (now < since.plus(KEY_CACHE)).then(|| holder.clone())
     }
 
-    fn put(&self, dialect: &'static str, digest: String, caller: Caller, now: Timestamp) {
+    fn put(&self, dialect: &'static str, digest: String, holder: Holder, now: Timestamp) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEY_CACHE_MAX {
             known.clear();
         }
-        known.insert((dialect, digest), (caller, now));
+        known.insert((dialect, digest), (holder, now));
     }
 
     /// Forgets everything: a key was made or ended.
@@ -68,21 +71,30 @@ pub async fn authenticate(
 }
 
 /// Who has an active key with this digest; asked on every request, so it is remembered for a
-/// short while.
+/// short while. A key whose time is over is refused as such.
 async fn by_digest(
     app: &App,
     name: &'static str,
     digest: String,
 ) -> Result<Option<Caller>, Failure> {
     let now = app.clock.now();
-    if let Some(caller) = app.keys.get(name, &digest, now) {
-        return Ok(Some(caller));
+    let holder = match app.keys.get(name, &digest, now) {
+        Some(holder) => Some(holder),
+        None => {
+            let found = keys::holder(app, name, &digest).await?;
+            if let Some(holder) = &found {
+                app.keys.put(name, digest, holder.clone(), now);
+            }
+            found
+        }
+    };
+    match holder {
+        Some((_, Some(end))) if end <= now => {
+            Err(Failure::Refused(Refusal::Credential(Flaw::KeyExpired)))
+        }
+        Some((caller, _)) => Ok(Some(caller)),
+        None => Ok(None),
     }
-    let found = accounts::by_digest(app, name, &digest).await?;
-    if let Some(caller) = &found {
-        app.keys.put(name, digest, caller.clone(), now);
-    }
-    Ok(found)
 }
 
 /// All parts must be right and belong to one merchant and mode. The subscription key is looked at
@@ -130,13 +142,13 @@ async fn by_number(
     caller: &Caller,
 ) -> Result<bool, Failure> {
     let (label, now) = (format!("number:{number}"), app.clock.now());
-    if let Some(known) = app.keys.get(name, &label, now) {
+    if let Some((known, _)) = app.keys.get(name, &label, now) {
         return Ok(known == *caller);
     }
     let own = accounts::number_of(app, name, caller).await?;
     let is_own = own.as_deref() == Some(number);
     if is_own {
-        app.keys.put(name, label, caller.clone(), now);
+        app.keys.put(name, label, (caller.clone(), None), now);
     }
     Ok(is_own)
 }

@@ -21,9 +21,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::auth::authenticate;
 use super::limits;
+use super::server::Peer;
 use super::stream;
 use crate::app::App;
-use crate::operations::{self, Failure};
+use crate::operations::{self, Failure, providers};
 
 /// The header that carries the request id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -146,7 +147,11 @@ async fn answer(
     }
     let caller = authenticate(app, dialect, &credential?).await?;
     let incoming = incoming?;
-    limits::admit(app, &caller, &incoming.call)?;
+    if let (Call::Transaction(_), Some(Peer(peer))) = (&incoming.call, head.extensions.get()) {
+        providers::admit(app, &caller, peer.ip()).await?;
+    }
+    limits::admit(app, dialect, &caller, &incoming.call)?;
+    note(dialect, head, &incoming.call);
     if let (Some(shared), Call::Transaction(TransactionCall::List(from, until))) =
         (shared, &incoming.call)
     {
@@ -155,6 +160,32 @@ async fn answer(
     }
     let reply = operations::execute(app, dialect, &caller, incoming).await?;
     Ok(dialect.encode(&app.site, head, &reply).map(Body::from))
+}
+
+/// What helps to find out later who called how.
+fn note(dialect: &dyn Dialect, head: &Parts, call: &Call) {
+    let notes = dialect.notes(head, call);
+    if notes == dialects::Notes::default() {
+        return;
+    }
+    let request = head.extensions.get::<RequestId>().map(|id| id.0.as_str());
+    let (dialect, call) = (dialect.profile().name, call.name());
+    if !notes.ignored.is_empty() {
+        let fields = notes.ignored.join(", ");
+        tracing::warn!(
+            request,
+            dialect,
+            call,
+            fields,
+            "unknown fields were ignored"
+        );
+    }
+    if let Some(deprecated) = notes.deprecated {
+        tracing::warn!(request, dialect, call, deprecated, "deprecated");
+    }
+    if let Some(software) = notes.software {
+        tracing::debug!(request, dialect, call, software, "called by");
+    }
 }
 
 /// Reads a body up to a limit, within the time a client may take to send it.

@@ -116,20 +116,6 @@ pub async fn admit(
     Ok(())
 }
 
-/// Who has an active credential with this digest.
-pub async fn by_digest(
-    app: &App,
-    dialect: &'static str,
-    digest: &str,
-) -> Result<Option<Caller>, Failure> {
-    let digest = digest.to_owned();
-    app.store
-        .read("account_by_digest", move |tx| {
-            Ok(merchants::by_key(tx, &digest, dialect)?)
-        })
-        .await
-}
-
 /// The number of a caller's account.
 pub async fn number_of(
     app: &App,

@@ -63,7 +63,7 @@ pub async fn cover(
     app.store
         .read("gift_card_cover", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
-            Ok(cover_in(tx, &bill)?)
+            cover_in(tx, &bill)
         })
         .await
 }

@@ -2,9 +2,11 @@
 
 use domain::endpoint::Pause;
 use domain::limits::SWEEP_MAX;
-use domain::{Caller, DeliveryId, EndpointState, Moment, Object, Refusal, Timestamp};
+use domain::{
+    BillId, Caller, DeliveryId, EndpointState, Moment, Object, Refusal, Timestamp, WireId,
+};
 use store::tables::deliveries::{self as table, Delivery, Filter, Range, Try, why};
-use store::tables::{audit, endpoints};
+use store::tables::{audit, endpoints, payments, reservations};
 use store::{Failure, Tx};
 
 use super::endpoints::Who;
@@ -13,6 +15,29 @@ use crate::app::App;
 
 /// How many of an object's deliveries a list shows.
 const SHOWN: u32 = 500;
+
+/// Headers whose values may open something.
+const MASKED: [&str; 5] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+    "x-api-key",
+];
+
+/// The headers of an attempt as they are shown: as they were, but for what opens something
+/// elsewhere, such as a session's cookie or an `Authorization` that is no signature.
+pub fn headers(stored: &str) -> Vec<(String, String)> {
+    // Written by us as JSON; should a row be damaged, the rest is still worth showing.
+    let mut pairs: Vec<(String, String)> = serde_json::from_str(stored).unwrap_or_default();
+    for (name, value) in &mut pairs {
+        let signature = value.starts_with("HMAC-SHA256");
+        if MASKED.contains(&name.to_ascii_lowercase().as_str()) && !signature {
+            "••••••••".clone_into(value);
+        }
+    }
+    pairs
+}
 
 /// A delivery with all its attempts.
 #[derive(Clone, Debug)]
@@ -23,6 +48,20 @@ pub struct Seen {
     pub attempts: Vec<Try>,
     /// Why it is where it is.
     pub standing: Standing,
+    /// What the reservation that it is about is called, if it is about one.
+    pub names: Option<Names>,
+}
+
+/// The names of a reservation, side by side: the one in answers and the one in a webhook differ by
+/// design, which puzzles whoever compares them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The merchant's reference.
+    pub reference: String,
+    /// The payment, as every answer calls it.
+    pub payment: WireId,
+    /// The step, as this webhook calls it.
+    pub step: Option<WireId>,
 }
 
 impl Seen {
@@ -165,11 +204,33 @@ pub fn standing(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Standing, Failur
 fn seen(tx: &mut Tx<'_>, delivery: Delivery) -> Result<Seen, Failure> {
     let attempts = table::attempts(tx, &delivery.new.id)?;
     let standing = standing(tx, &delivery)?;
+    let names = names(tx, &delivery)?;
     Ok(Seen {
         delivery,
         attempts,
         standing,
+        names,
     })
+}
+
+fn names(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Option<Names>, Failure> {
+    let Ok(bill) = BillId::parse(&delivery.new.about) else {
+        return Ok(None);
+    };
+    let Some(row) = reservations::of_bill(tx, &bill)? else {
+        return Ok(None);
+    };
+    let Some(payment) = payments::by_id(tx, &row.payment)? else {
+        return Ok(None);
+    };
+    // The body is the only place where a delivery says which step it announces.
+    let steps = reservations::steps(tx, &row.payment)?;
+    let told = |wire: &WireId| delivery.new.body.contains(wire.as_str());
+    Ok(Some(Names {
+        reference: row.reference,
+        payment: payment.head.wire,
+        step: steps.into_iter().map(|step| step.wire).find(told),
+    }))
 }
 
 fn of_caller(tx: &mut Tx<'_>, caller: &Caller, id: &DeliveryId) -> Result<Delivery, Failure> {

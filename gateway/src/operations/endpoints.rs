@@ -2,6 +2,8 @@
 //!
 //! Every change is an event and, if a person made it, an audit entry, in the same transaction.
 
+mod failing;
+
 use std::sync::PoisonError;
 
 use domain::call::EndpointView;
@@ -18,6 +20,8 @@ use super::outbox::announce;
 use super::refused;
 use crate::app::{App, KnownSecrets};
 use crate::schemes::Scheme;
+
+pub use failing::{judge_failing, next_judgement, removed, restore};
 
 /// Does what a dialect's client asks for.
 pub async fn execute(
@@ -94,18 +98,28 @@ pub async fn register(
     let endpoint = Endpoint::register(&at, who.caller, scheme.name(), wire, ask.clone());
     let sealed = seal(app, &endpoint, &secret)?;
     let (made, actor) = (endpoint.clone(), who.actor.to_owned());
-    app.store
+    let doubles = app
+        .store
         .write("register_endpoint", move |tx| {
-            room(tx, &made, &ask)?;
+            let doubles = room(tx, &made, &ask)?;
             table::insert(tx, &made)?;
             table::put_secret(tx, &made.head.id, &sealed, at.now, at.now)?;
             let details = made.url.clone();
-            note(tx, &at, &made, Fact::EndpointRegistered, (&actor, &details))
+            note(tx, &at, &made, Fact::EndpointRegistered, (&actor, &details))?;
+            Ok(doubles)
         })
         .await?;
+    if doubles > 0 {
+        tracing::warn!(
+            endpoint = %endpoint.head.id,
+            doubles,
+            "other endpoints at this address get some of the same events"
+        );
+    }
     Ok(EndpointView {
         endpoint,
         secret: Some(secret),
+        doubles,
     })
 }
 
@@ -118,10 +132,11 @@ fn check(app: &App, ask: &EndpointAsk) -> Result<(), Refusal> {
     Err(Refusal::Invalid(vec![FieldProblem { field, message }]))
 }
 
-/// Is there room for one more endpoint, of its topics too?
-fn room(tx: &mut Tx<'_>, new: &Endpoint, ask: &EndpointAsk) -> Result<(), Failure> {
+/// Is there room for one more endpoint, of its topics too? How many would get the same as it.
+fn room(tx: &mut Tx<'_>, new: &Endpoint, ask: &EndpointAsk) -> Result<u32, Failure> {
     let head = &new.head;
     let known = table::of_merchant(tx, &head.merchant, head.mode)?;
+    let doubles = doubles(new, &known);
     let same: Vec<_> = known
         .iter()
         .filter(|endpoint| endpoint.head.scheme == head.scheme)
@@ -130,16 +145,25 @@ fn room(tx: &mut Tx<'_>, new: &Endpoint, ask: &EndpointAsk) -> Result<(), Failur
     if full(same.len(), ENDPOINTS_MAX) {
         return refused(Refusal::TooManyEndpoints(ENDPOINTS_MAX));
     }
-    let (Some(most), Topics::Some(topics)) = (ask.per_topic_max, &ask.topics) else {
-        return Ok(());
+    let (Some(most), Topics::Some(topics)) = (&ask.per_topic_max, &ask.topics) else {
+        return Ok(doubles);
     };
     for topic in topics {
-        let count = same.iter().filter(|known| known.topics.wants(topic));
+        let (count, most) = (
+            same.iter().filter(|known| known.topics.wants(topic)),
+            most.of(topic),
+        );
         if full(count.count(), most) {
             return refused(Refusal::TooManyEndpoints(most));
         }
     }
-    Ok(())
+    Ok(doubles)
+}
+
+/// How many others get some of what an endpoint gets, at the same address.
+pub fn doubles(endpoint: &Endpoint, known: &[Endpoint]) -> u32 {
+    let count = known.iter().filter(|known| endpoint.doubles(known)).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The endpoints of a merchant in one mode, of every scheme, oldest first.
@@ -183,8 +207,12 @@ fn of_caller(tx: &mut Tx<'_>, caller: &Caller, id: &EndpointId) -> Result<Endpoi
 }
 
 fn is_of(endpoint: &Endpoint, caller: &Caller) -> bool {
+    belongs(endpoint, caller) && !endpoint.is_removed()
+}
+
+fn belongs(endpoint: &Endpoint, caller: &Caller) -> bool {
     let head = &endpoint.head;
-    head.merchant == caller.merchant.id && head.mode == caller.mode && !endpoint.is_removed()
+    head.merchant == caller.merchant.id && head.mode == caller.mode
 }
 
 fn not_found(id: &str) -> Refusal {
@@ -195,7 +223,11 @@ async fn view(app: &App, endpoint: Endpoint) -> Result<EndpointView, Failure> {
     let head = &endpoint.head;
     let secret = secrets(app, (&head.merchant, head.mode, &head.id)).await?;
     let secret = secret.into_iter().next();
-    Ok(EndpointView { endpoint, secret })
+    Ok(EndpointView {
+        endpoint,
+        secret,
+        doubles: 0,
+    })
 }
 
 /// Changes an endpoint's address, topics, label and extras.

@@ -4,14 +4,14 @@
 //! of a card is saved with its money and its line of history in one transaction.
 
 use domain::call::{CardBalance, CardLine};
-use domain::gift_card::{Activity, CardHead, CardState, NewCard, Note, Place, Sign, Validity};
+use domain::gift_card::{Activity, CardHead, NewCard, Note, Place, Sign, Validity};
 use domain::limits::{ACTIVITIES_SHOWN_MAX, RENEWED_DAYS, SWEEP_MAX};
 use domain::{
-    Bill, Caller, CardDecision, CardEntry, CardId, Decision, GiftCard, MerchantId, Mode, Moment,
-    Money, Programme, Refusal, Reply, Secret, Timestamp,
+    Bill, Caller, CardDecision, CardEntry, CardId, Decision, FieldProblem, GiftCard, MerchantId,
+    Mode, Moment, Money, Programme, Refusal, Reply, Secret, Timestamp,
 };
 use store::tables::gift_cards as table;
-use store::tables::{guesses, ledger, payments};
+use store::tables::{audit, guesses, ledger, payments};
 use store::{Failure, Fault, Tx};
 
 use super::guesses::{self as guessing, Watch};
@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::vault::Hashing;
 
 /// How many numbers are tried before the scheme counts as full.
-const NUMBERS_TRIED: u32 = 50;
+pub(super) const NUMBERS_TRIED: u32 = 50;
 
 /// A card to be issued.
 #[derive(Clone, Debug)]
@@ -85,19 +85,51 @@ pub async fn programme(app: &App, of: &Caller) -> Result<Option<Programme>, Fail
         .await
 }
 
-/// Sets how a merchant runs its gift cards from now on.
-pub async fn put_programme(app: &App, of: &Caller, programme: Programme) -> Result<(), Failure> {
-    let of = of.clone();
+/// Sets how a merchant runs its gift cards from now on. What is wrong with it is told in a
+/// sentence.
+pub async fn put_programme(
+    app: &App,
+    of: &Caller,
+    programme: Programme,
+    actor: &str,
+) -> Result<(), Failure> {
+    let zone = validity::zone(&programme.zone).map(|_| ());
+    if let Err(message) = programme.check().map_err(|e| e.to_string()).and(zone) {
+        let field = "programme".to_owned();
+        return refused(Refusal::Invalid(vec![FieldProblem { field, message }]));
+    }
+    let (at, of, actor) = (app.moment(), of.clone(), actor.to_owned());
     app.store
         .write("put_gift_programme", move |tx| {
-            Ok(table::put_programme(
-                tx,
-                &of.merchant.id,
-                of.mode,
-                &programme,
-            )?)
+            let owner = (&of.merchant.id, of.mode);
+            table::put_programme(tx, owner.0, owner.1, &programme)?;
+            let entry = audit::Entry {
+                at: at.now,
+                actor: actor.clone(),
+                action: "gift_programme.changed".to_owned(),
+                about: of.merchant.id.to_string(),
+                details: format!("{programme:?}"),
+            };
+            Ok(audit::insert(tx, &at, owner, &entry)?)
         })
         .await
+}
+
+/// Writes down what somebody, or a rule in their place, did to a card.
+pub(super) fn audited(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    card: &GiftCard,
+    (action, note): (&str, &Note),
+) -> Result<(), Fault> {
+    let entry = audit::Entry {
+        at: at.now,
+        actor: note.by.clone(),
+        action: action.to_owned(),
+        about: card.head.id.to_string(),
+        details: note.reason.clone(),
+    };
+    audit::insert(tx, at, (&card.head.merchant, card.head.mode), &entry)
 }
 
 /// Issues cards, all of them or none.
@@ -112,8 +144,9 @@ pub async fn issue(app: &App, of: &Caller, orders: Vec<Order>) -> Result<Vec<Iss
                     at: at.branch(&format!("gift card {number}")),
                     hashing: &hashing,
                     programme: &programme,
+                    of: &of,
                 };
-                issued.push(press.issue(tx, &of, order)?);
+                issued.push(press.issue(tx, order)?);
             }
             Ok(issued)
         })
@@ -121,21 +154,18 @@ pub async fn issue(app: &App, of: &Caller, orders: Vec<Order>) -> Result<Vec<Iss
 }
 
 /// What makes cards.
-struct Press<'a> {
-    at: Moment,
-    hashing: &'a Hashing,
-    programme: &'a Programme,
+pub(super) struct Press<'a> {
+    pub(super) at: Moment,
+    pub(super) hashing: &'a Hashing,
+    pub(super) programme: &'a Programme,
+    pub(super) of: &'a Caller,
 }
 
 impl Press<'_> {
-    fn issue(&self, tx: &mut Tx<'_>, of: &Caller, order: &Order) -> Result<Issued, Failure> {
-        let validity = match &order.last_day {
-            Some(day) => validity::until(self.programme, day),
-            None => validity::usual(self.programme, self.at.now),
-        };
-        let validity = validity.map_err(Refusal::Unreadable)?;
+    fn issue(&self, tx: &mut Tx<'_>, order: &Order) -> Result<Issued, Failure> {
+        let validity = self.validity(order).map_err(Refusal::Unreadable)?;
         if let Some(entry) = &order.entry {
-            return match self.insert(tx, of, order, &validity, entry)? {
+            return match self.insert(tx, order, &validity, entry)? {
                 Some(card) => Ok(Issued {
                     card,
                     entry: entry.clone(),
@@ -145,7 +175,7 @@ impl Press<'_> {
         }
         for number in 0..NUMBERS_TRIED {
             let entry = self.programme.make(&self.at, &number.to_string());
-            if let Some(card) = self.insert(tx, of, order, &validity, &entry)? {
+            if let Some(card) = self.insert(tx, order, &validity, &entry)? {
                 return Ok(Issued { card, entry });
             }
         }
@@ -153,18 +183,17 @@ impl Press<'_> {
     }
 
     /// Saves a card; none if its number is taken.
-    fn insert(
+    pub(super) fn insert(
         &self,
         tx: &mut Tx<'_>,
-        of: &Caller,
         order: &Order,
         validity: &Validity,
         entry: &CardEntry,
     ) -> Result<Option<GiftCard>, Failure> {
         let head = CardHead {
             id: CardId::mint(&self.at, "gift card"),
-            merchant: of.merchant.id.clone(),
-            mode: of.mode,
+            merchant: self.of.merchant.id.clone(),
+            mode: self.of.mode,
             last5: entry.last5(),
             vendors: order.vendors.clone(),
             created: self.at.now,
@@ -276,17 +305,19 @@ pub async fn change(
     change: Change,
     note: Note,
 ) -> Result<GiftCard, Failure> {
-    let (now, id) = (app.clock.now(), card.clone());
+    let (at, id) = (app.moment(), card.clone());
     app.store
         .write("change_gift_card", move |tx| {
-            let (card, note) = (self::card(tx, &id)?, note.clone());
-            let decision = match &change {
-                Change::Activate => card.activate(now, note),
-                Change::Block => card.block(now, note),
-                Change::Unblock => card.unblock(now, note),
-                Change::TopUp(amount) => card.top_up(*amount, now, note),
-            }?;
+            let (card, now, own) = (self::card(tx, &id)?, at.now, note.clone());
+            let (action, decision) = match &change {
+                Change::Activate => ("gift_card.activated", card.activate(now, own)),
+                Change::Block => ("gift_card.blocked", card.block(now, own)),
+                Change::Unblock => ("gift_card.unblocked", card.unblock(now, own)),
+                Change::TopUp(amount) => ("gift_card.topped_up", card.top_up(*amount, now, own)),
+            };
+            let decision = decision?;
             save(tx, now, &decision)?;
+            audited(tx, &at, &decision.card, (action, &note))?;
             Ok(decision.card)
         })
         .await
@@ -309,16 +340,18 @@ pub async fn replace(app: &App, old: &CardId, note: Note) -> Result<Issued, Fail
                 at: at.branch("replacement"),
                 hashing: &hashing,
                 programme: &programme,
+                of: &of,
             };
             let order = Order {
                 last_day: Some(old.validity.last_day.clone()),
                 vendors: old.head.vendors.clone(),
                 ..Order::of(Money::zero(old.balance().currency()), note.clone())
             };
-            let new = press.issue(tx, &of, &order)?;
+            let new = press.issue(tx, &order)?;
             let (out, into) = old.move_to(new.card, at.now, note.clone())?;
             save(tx, at.now, &out)?;
             save(tx, at.now, &into)?;
+            audited(tx, &at, &out.card, ("gift_card.replaced", &note))?;
             Ok(Issued {
                 card: into.card,
                 entry: new.entry,
@@ -334,13 +367,14 @@ pub async fn transfer(
     to: &CardId,
     note: Note,
 ) -> Result<GiftCard, Failure> {
-    let (now, from, to) = (app.clock.now(), from.clone(), to.clone());
+    let (at, from, to) = (app.moment(), from.clone(), to.clone());
     app.store
         .write("transfer_gift_card", move |tx| {
             let (old, other) = (card(tx, &from)?, card(tx, &to)?);
-            let (out, into) = old.move_to(other, now, note.clone())?;
-            save(tx, now, &out)?;
-            save(tx, now, &into)?;
+            let (out, into) = old.move_to(other, at.now, note.clone())?;
+            save(tx, at.now, &out)?;
+            save(tx, at.now, &into)?;
+            audited(tx, &at, &out.card, ("gift_card.transferred", &note))?;
             Ok(into.card)
         })
         .await
@@ -452,12 +486,4 @@ fn balance_in(
         amount: Some(card.available()),
         lines: lines.collect(),
     }))
-}
-
-/// Is this a state in which what is on a card is still owed?
-pub fn is_owed(state: CardState) -> bool {
-    match state {
-        CardState::Inactive | CardState::Active | CardState::Blocked => true,
-        CardState::Expired | CardState::Closed => false,
-    }
 }

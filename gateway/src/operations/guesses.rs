@@ -5,12 +5,13 @@
 //! so that restarts and other nodes do not forget it; a locked meter answers before anything else.
 
 use domain::gift_card::{CardState, Note};
-use domain::guess::Scope;
+use domain::guess::{Rules, Scope};
 use domain::{CardEntry, CardRefusal, GiftCard, Mode, Moment, Refusal, Secret};
 use store::tables::gift_cards::{self, Hashes};
 use store::tables::guesses;
 use store::{Failure, Fault, Tx};
 
+use super::gift_cards::audited;
 use crate::app::App;
 use crate::vault::Hashing;
 
@@ -25,7 +26,10 @@ pub struct Visitor {
 
 /// What a wrong try counts for, besides the number itself.
 #[derive(Clone, Debug)]
-pub(super) struct Watch(Vec<(Scope, String)>);
+pub(super) struct Watch {
+    keys: Vec<(Scope, String)>,
+    rules: Rules,
+}
 
 impl Watch {
     /// For a try at a payment. In the sandbox neither client nor loopback address is limited: load
@@ -39,13 +43,17 @@ impl Watch {
             .address
             .filter(|address| !(app.sandbox && address.is_loopback()));
         keys.extend(address.map(|address| (Scope::Address, address.to_string())));
-        Self(keys)
+        let rules = app.site.guesses;
+        Self { keys, rules }
     }
 
     /// For a question about a card outside any payment.
     pub(super) fn of_client(app: &App, client: &str) -> Self {
         let client = (!app.sandbox).then(|| (Scope::Client, client.to_owned()));
-        Self(client.into_iter().collect())
+        Self {
+            keys: client.into_iter().collect(),
+            rules: app.site.guesses,
+        }
     }
 }
 
@@ -105,7 +113,7 @@ pub(super) fn check(
     watch: &Watch,
 ) -> Result<Result<GiftCard, Refusal>, Failure> {
     let of_card = (Scope::Card, tried.number.clone());
-    let keys: Vec<_> = std::iter::once(&of_card).chain(&watch.0).collect();
+    let keys: Vec<_> = std::iter::once(&of_card).chain(&watch.keys).collect();
     let mut wait = None;
     for (scope, key) in &keys {
         if let Err(more) = guesses::get(tx, *scope, key, at.now)?.admit(at.now) {
@@ -129,7 +137,7 @@ pub(super) fn check(
             Ok(Ok(kept.card))
         }
         kept => {
-            let all_day = count(tx, at, &keys)?;
+            let all_day = count(tx, at, &keys, &watch.rules)?;
             if let Some(kept) = kept.filter(|_| all_day) {
                 block(tx, at, kept.card)?;
             }
@@ -139,11 +147,16 @@ pub(super) fn check(
 }
 
 /// Counts a wrong try. Says whether the number has been tried all day.
-fn count(tx: &mut Tx<'_>, at: &Moment, keys: &[&(Scope, String)]) -> Result<bool, Fault> {
+fn count(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    keys: &[&(Scope, String)],
+    rules: &Rules,
+) -> Result<bool, Fault> {
     let mut all_day = false;
     for (scope, key) in keys {
         let meter = guesses::get(tx, *scope, key, at.now)?;
-        let (meter, day) = meter.wrong(at.now, &scope.rule());
+        let (meter, day) = meter.wrong(at.now, rules.of(*scope));
         guesses::put(tx, *scope, key, &meter)?;
         all_day |= day && *scope == Scope::Card;
     }
@@ -152,13 +165,13 @@ fn count(tx: &mut Tx<'_>, at: &Moment, keys: &[&(Scope, String)]) -> Result<bool
 
 /// Counts a wrong try outside any payment.
 pub(super) fn count_client(tx: &mut Tx<'_>, at: &Moment, watch: &Watch) -> Result<(), Fault> {
-    let keys: Vec<_> = watch.0.iter().collect();
-    count(tx, at, &keys).map(|_| ())
+    let keys: Vec<_> = watch.keys.iter().collect();
+    count(tx, at, &keys, &watch.rules).map(|_| ())
 }
 
 /// Is one of the meters locked?
 pub(super) fn admit(tx: &mut Tx<'_>, at: &Moment, watch: &Watch) -> Result<(), Failure> {
-    for (scope, key) in &watch.0 {
+    for (scope, key) in &watch.keys {
         if let Err(wait) = guesses::get(tx, *scope, key, at.now)?.admit(at.now) {
             return Err(Refusal::TooManyCalls(wait).into());
         }
@@ -171,6 +184,12 @@ fn block(tx: &mut Tx<'_>, at: &Moment, card: GiftCard) -> Result<(), Failure> {
         return Ok(());
     }
     let note = Note::new("limits", "its code was guessed at too often in one day");
-    let decision = card.block(at.now, note)?;
-    Ok(gift_cards::update(tx, &decision)?)
+    let decision = card.block(at.now, note.clone())?;
+    gift_cards::update(tx, &decision)?;
+    Ok(audited(
+        tx,
+        at,
+        &decision.card,
+        ("gift_card.blocked", &note),
+    )?)
 }

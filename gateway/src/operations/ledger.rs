@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::ledger::{ChainHash, CurrencyTotals, Reason};
-use domain::{Currency, Payment, PaymentState, Payout, PayoutState, Refusal};
+use domain::{Currency, Money, Payment, PaymentState, Payout, PayoutState, Refusal};
 use store::tables::ledger::{self, Balance, Link};
-use store::tables::{payments, payouts};
+use store::tables::{gift_cards, payments, payouts};
 use store::{Failure, Tx};
 
 use crate::app::App;
@@ -24,10 +24,11 @@ pub struct Summary {
 
 impl Summary {
     /// Do debits equal credits in every currency, do all balances of a currency sum to zero, and
-    /// is nothing below zero that may not be? (What is held or reserved.)
+    /// is nothing below zero that may not be? (What is held, reserved or on a card.)
     pub fn balanced(&self) -> bool {
-        let guarded =
-            |account: &str| account.starts_with("held:") || account.starts_with("payout:");
+        let guarded = |account: &str| {
+            (["held:", "payout:", "card:"].iter()).any(|kind| account.starts_with(kind))
+        };
         if self
             .accounts
             .iter()
@@ -55,6 +56,8 @@ pub struct Verified {
     pub payments: u64,
     /// Payouts compared with their transfers.
     pub payouts: u64,
+    /// Gift cards compared with their accounts.
+    pub gift_cards: u64,
     /// What is wrong, one sentence each; empty when all is well.
     pub problems: Vec<String>,
 }
@@ -92,9 +95,11 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Verified, Failure> {
     for lane in ledger::lanes(tx)? {
         verify_lane(tx, lane, &mut verified)?;
     }
-    if !summary_in(tx)?.balanced() {
+    let summary = summary_in(tx)?;
+    if !summary.balanced() {
         verified.problem("debits and credits differ".to_owned());
     }
+    let mut cards = OnCards::of(&summary);
     let mut last = String::new();
     loop {
         let page = payments::after(tx, &last, BATCH)?;
@@ -102,6 +107,7 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Verified, Failure> {
         last = end.head.id.to_string();
         for payment in &page {
             verified.payments += 1;
+            cards.note(payment);
             let links = ledger::of(tx, payment.head.id.as_str())?;
             if let Some(problem) = differs(payment, &links) {
                 verified.problem(problem);
@@ -109,8 +115,75 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Verified, Failure> {
         }
     }
     verify_payouts(tx, &mut verified)?;
+    verify_cards(tx, cards, &mut verified)?;
     verify_balances(tx, &mut verified)?;
     Ok(verified)
+}
+
+/// What the ledger and the payments say of gift cards, in minor units.
+struct OnCards {
+    /// Left and not held, by card.
+    left: BTreeMap<String, i64>,
+    /// Held, by card.
+    held: BTreeMap<String, i64>,
+}
+
+impl OnCards {
+    fn of(summary: &Summary) -> Self {
+        let cards = summary.accounts.iter().filter_map(|balance| {
+            let card = balance.account.strip_prefix("card:")?;
+            Some((card.to_owned(), balance.minor))
+        });
+        Self {
+            left: cards.collect(),
+            held: BTreeMap::new(),
+        }
+    }
+
+    fn note(&mut self, payment: &Payment) {
+        let (Some(part), PaymentState::Authorized { sums, .. }) =
+            (&payment.head.gift_card, payment.state())
+        else {
+            return;
+        };
+        let held = sums.held().map_or(0, Money::minor);
+        if held != 0 {
+            *self.held.entry(part.card.to_string()).or_default() += held;
+        }
+    }
+}
+
+/// Every gift card is worth what its account and the payments that hold something of it say.
+fn verify_cards(
+    tx: &mut Tx<'_>,
+    mut told: OnCards,
+    verified: &mut Verified,
+) -> Result<(), Failure> {
+    let mut last = String::new();
+    loop {
+        let page = gift_cards::after(tx, &last, BATCH)?;
+        let Some(end) = page.last() else { break };
+        last = end.head.id.to_string();
+        for card in &page {
+            verified.gift_cards += 1;
+            let id = card.head.id.as_str();
+            let (left, held) = (told.left.remove(id), told.held.remove(id));
+            let wanted = (left.unwrap_or(0), held.unwrap_or(0));
+            let found = (card.available().minor(), card.held().minor());
+            if found != wanted {
+                verified.problem(format!(
+                    "gift card {id}: available and held are {found:?} but the ledger says \
+                     {wanted:?}"
+                ));
+            }
+        }
+    }
+    for card in told.left.keys().chain(told.held.keys()) {
+        verified.problem(format!(
+            "gift card {card}: the ledger knows it, but it is gone"
+        ));
+    }
+    Ok(())
 }
 
 fn verify_payouts(tx: &mut Tx<'_>, verified: &mut Verified) -> Result<(), Failure> {

@@ -189,7 +189,8 @@ pub(super) fn forget_sealed(app: &App, name: &str, merchant: &MerchantId, mode: 
         .remove(&context(merchant, mode, name));
 }
 
-/// Who calls with the credential of this digest; asked on every request, so it is remembered for a short while.
+/// Who calls with the credential of this digest; asked on every request, so it is remembered for
+/// a short while.
 pub async fn by_key(
     app: &App,
     dialect: &'static str,

@@ -2,7 +2,9 @@
 //! saves, inside one named transaction. The APIs and the pages call nothing deeper.
 
 pub mod accounts;
+pub mod approvals;
 pub mod bills;
+pub mod card_batches;
 pub mod cashier;
 pub mod covering;
 pub mod deliveries;
@@ -10,7 +12,9 @@ pub mod deposits;
 pub mod endpoints;
 pub mod gift_cards;
 pub mod guesses;
+pub mod keys;
 pub mod ledger;
+pub mod liability;
 pub mod merchants;
 mod outbox;
 pub mod payments;

@@ -12,8 +12,8 @@ use domain::{
     AccountId, Caller, Direction, Moment, Money, Payout, PayoutId, PayoutState, Refusal, Timestamp,
 };
 use store::tables::ledger::{self, Purse};
-use store::tables::payouts;
 use store::tables::transactions::About;
+use store::tables::{audit, payouts};
 use store::{Failure, Fault, Tx};
 
 use super::providers::{allowed, settings_in};
@@ -146,13 +146,13 @@ fn request_in(
     Ok(Round::Answered(opened))
 }
 
-/// The merchant lets a payout go. `by` is who says so, for the two-person rule.
+/// The merchant lets a payout go: the one of this id, ours or the merchant's own, and who says so,
+/// for the two-person rule and the audit log.
 pub async fn approve(
     app: &App,
     dialect: &'static dyn Dialect,
     caller: &Caller,
-    id: &str,
-    by: &str,
+    (id, by): (&str, &str),
 ) -> Result<(), Failure> {
     let stages = dialect.payout_stages(&app.site);
     let (at, caller) = (app.moment(), caller.clone());
@@ -167,28 +167,48 @@ pub async fn approve(
                 rail: rails::for_mode(payout.head.mode)?,
             };
             let decision = payout.approve(at.now, &approval, stages)?;
+            note(tx, &at, &decision.payout, (&by, "payout.approved"))?;
             write_down(tx, &at, &decision)
         })
         .await?;
     Ok(())
 }
 
-/// The merchant turns a payout down.
+/// The merchant turns a payout down; see [`approve`].
 pub async fn cancel(
     app: &App,
     dialect: &'static dyn Dialect,
     caller: &Caller,
-    id: &str,
+    (id, by): (&str, &str),
 ) -> Result<(), Failure> {
-    let (at, caller, id) = (app.moment(), caller.clone(), id.to_owned());
+    let (at, caller) = (app.moment(), caller.clone());
+    let (id, by) = (id.to_owned(), by.to_owned());
     app.store
         .write("cancel_payout", move |tx| {
             let payout = of_caller(tx, &caller, dialect, &id)?;
             let decision = payout.cancel(at.now)?;
+            note(tx, &at, &decision.payout, (&by, "payout.rejected"))?;
             write_down(tx, &at, &decision)
         })
         .await?;
     Ok(())
+}
+
+/// Who let a payout go or turned it down is kept: the audit log.
+fn note(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    payout: &Payout,
+    (actor, action): (&str, &str),
+) -> Result<(), Fault> {
+    let entry = audit::Entry {
+        at: at.now,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        about: payout.head.id.to_string(),
+        details: format!("{}, requested by {}", payout.order.amount, payout.head.by),
+    };
+    audit::insert(tx, at, (&payout.head.merchant, payout.head.mode), &entry)
 }
 
 /// What somebody does to a payout beside its merchant.

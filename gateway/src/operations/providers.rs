@@ -1,12 +1,16 @@
 //! How a merchant takes and sends money: its providers, its provider rules, its permissions.
 
+use std::net::IpAddr;
+
 use domain::provider::Question;
-use domain::{FieldProblem, MerchantId, Mode, PaymentSettings, Refusal};
-use store::tables::settings;
+use domain::{Caller, FieldProblem, Flaw, MerchantId, Mode, Moment, PaymentSettings, Refusal};
+use store::tables::{audit, settings};
 use store::{Failure, Fault, Tx};
 
+use super::endpoints::Who;
 use super::refused;
 use crate::app::App;
+use crate::outbound::addresses::Subnet;
 
 /// The settings of a merchant in one mode: its own, or those of somebody who made none.
 pub async fn settings(
@@ -35,20 +39,114 @@ pub(super) fn settings_in(
 /// Saves settings in place of the earlier ones. What is wrong with them is told in a sentence.
 pub async fn put_settings(
     app: &App,
-    merchant: &MerchantId,
-    mode: Mode,
+    who: &Who<'_>,
     wanted: PaymentSettings,
 ) -> Result<(), Failure> {
-    if let Some(message) = wanted.problem() {
-        let field = "settings".to_owned();
-        return refused(Refusal::Invalid(vec![FieldProblem { field, message }]));
+    if let Some(message) = problem(&wanted) {
+        return invalid(message);
     }
-    let (merchant, now) = (merchant.clone(), app.clock.now());
+    let (caller, actor, at) = (who.caller.clone(), who.actor.to_owned(), app.moment());
     app.store
         .write("put_payment_settings", move |tx| {
-            Ok(settings::put(tx, &merchant, mode, &wanted, now)?)
+            Ok(save(tx, &at, (&caller, &actor), &wanted)?)
         })
         .await
+}
+
+/// Says of one provider whether it is out of order, so that its fallbacks are offered, or may be
+/// used at all; gives the settings afterwards.
+pub async fn switch(
+    app: &App,
+    who: &Who<'_>,
+    id: &str,
+    switch: Switch,
+) -> Result<PaymentSettings, Failure> {
+    let (caller, actor, at) = (who.caller.clone(), who.actor.to_owned(), app.moment());
+    let id = id.to_owned();
+    app.store
+        .write("switch_provider", move |tx| {
+            let mut settings = settings_in(tx, &caller.merchant.id, caller.mode)?;
+            let known: Vec<_> = settings
+                .providers
+                .iter()
+                .map(|one| one.id.clone())
+                .collect();
+            let found = settings.providers.iter_mut().find(|one| one.id == id);
+            let Some(provider) = found else {
+                let known = known.join(", ");
+                return invalid(format!("there is no provider {id:?}; there are: {known}"));
+            };
+            match switch {
+                Switch::Down(down) => provider.down = down,
+                Switch::Enabled(enabled) => provider.enabled = enabled,
+            }
+            save(tx, &at, (&caller, &actor), &settings)?;
+            Ok(settings)
+        })
+        .await
+}
+
+/// What can be said of one provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Is it out of order just now?
+    Down(bool),
+    /// May it be used?
+    Enabled(bool),
+}
+
+fn invalid<T>(message: String) -> Result<T, Failure> {
+    let field = "settings".to_owned();
+    refused(Refusal::Invalid(vec![FieldProblem { field, message }]))
+}
+
+/// What is wrong with settings that somebody wrote, if anything.
+fn problem(wanted: &PaymentSettings) -> Option<String> {
+    let mut networks = wanted
+        .allowed_addresses
+        .iter()
+        .chain(&wanted.blocked_addresses);
+    let network = networks.find_map(|text| text.parse::<Subnet>().err());
+    wanted.problem().or(network)
+}
+
+/// Settings and who made them, together.
+fn save(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    (caller, actor): (&Caller, &str),
+    wanted: &PaymentSettings,
+) -> Result<(), Fault> {
+    let merchant = &caller.merchant.id;
+    settings::put(tx, merchant, caller.mode, wanted, at.now)?;
+    let entry = audit::Entry {
+        at: at.now,
+        actor: actor.to_owned(),
+        action: "settings.changed".to_owned(),
+        about: merchant.to_string(),
+        details: format!(
+            "{} providers, {} rules",
+            wanted.providers.len(),
+            wanted.rules.len()
+        ),
+    };
+    audit::insert(tx, at, (merchant, caller.mode), &entry)
+}
+
+/// May calls of this merchant come from this address? Numipay's account settings know such lists;
+/// the other APIs have none.
+pub async fn admit(app: &App, caller: &Caller, address: IpAddr) -> Result<(), Failure> {
+    let settings = settings(app, &caller.merchant.id, caller.mode).await?;
+    let address = address.to_canonical();
+    let lies_in = |networks: &[String]| {
+        let mut networks = networks.iter().filter_map(|text| text.parse().ok());
+        networks.any(|network: Subnet| network.contains(address))
+    };
+    let allowed = &settings.allowed_addresses;
+    if lies_in(&settings.blocked_addresses) || !allowed.is_empty() && !lies_in(allowed) {
+        return refused(Refusal::Credential(Flaw::Address));
+    }
+    Ok(())
 }
 
 /// The ids of the providers that may carry something, best first; refused if there is none.

@@ -60,12 +60,12 @@ pub async fn execute(
             let opened = payouts::request(app, dialect, caller, wanted).await?;
             TransactionReply::Opened(Box::new(opened))
         }
-        TransactionCall::RejectPayout(id) => {
-            payouts::cancel(app, dialect, caller, &id).await?;
+        TransactionCall::RejectPayout { id, by } => {
+            payouts::cancel(app, dialect, caller, (&id, &by)).await?;
             TransactionReply::PayoutRejected
         }
         TransactionCall::ApprovePayout { id, by } => {
-            payouts::approve(app, dialect, caller, &id, &by).await?;
+            payouts::approve(app, dialect, caller, (&id, &by)).await?;
             TransactionReply::PayoutApproved
         }
         TransactionCall::Show(id) => show(app, dialect, caller, id).await?,

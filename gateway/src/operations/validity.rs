@@ -29,7 +29,8 @@ pub fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::posix(rule).map_err(|_| {
         let names: Vec<&str> = ZONES.iter().map(|(known, _)| *known).collect();
         format!(
-            "{name:?} is no time zone: use one of {} or a POSIX rule like CET-1CEST,M3.5.0,M10.5.0/3",
+            "{name:?} is no time zone: use one of {} or a POSIX rule like \
+             CET-1CEST,M3.5.0,M10.5.0/3",
             names.join(", ")
         )
     })

@@ -13,6 +13,9 @@ use crate::http::pipeline::plain;
 use crate::operations::endpoints::Who;
 use crate::operations::{Failure, merchants};
 
+/// Who the operator is in the audit log.
+pub(super) const ACTOR: &str = "operator";
+
 /// An answer to the operator.
 pub(super) type Answer = Result<Json<Value>, Trouble>;
 
@@ -57,6 +60,7 @@ impl From<Refusal> for Trouble {
                     .collect();
                 (StatusCode::BAD_REQUEST, texts.join("; "))
             }
+            Refusal::NotAllowed(text) => (StatusCode::FORBIDDEN, text),
             Refusal::TooManyEndpoints(most) => {
                 let message = format!("No more than {most} endpoints can be registered.");
                 (StatusCode::CONFLICT, message)
@@ -109,7 +113,7 @@ impl Of {
 pub(super) fn who(caller: &Caller) -> Who<'_> {
     Who {
         caller,
-        actor: "operator",
+        actor: ACTOR,
     }
 }
 

@@ -5,23 +5,22 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use domain::endpoint::Pause;
-use domain::{Caller, EndpointId, WireId};
+use domain::{BillId, Caller, EndpointId, PaymentId, PayoutId, WireId};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::tables::deliveries::{Filter, Try, why};
+use store::tables::transactions::{self, About};
 use store::tables::{bills, payments};
+use store::{Fault, Tx};
 
 use super::answers::{Answer, Of, Trouble, delivery_id, endpoint_id, who};
 use crate::app::App;
-use crate::operations::deliveries::{self, Seen, Standing};
+use crate::operations::deliveries::{self, Names, Seen, Standing};
 use crate::sandbox::simulate::rfc3339;
 
 /// Deliveries of one list.
 const LIST_MAX: u32 = 200;
-
-/// Headers whose values open something: they are shown masked.
-const MASKED: [&str; 2] = ["authorization", "cookie"];
 
 /// Which deliveries.
 #[derive(Debug, Deserialize)]
@@ -79,8 +78,9 @@ pub async fn list(
     Ok(Json(json!({"deliveries": rows})))
 }
 
-/// Our id of what a person calls a payment: an id of ours, of its dialect, or the reference.
-async fn object(app: &App, caller: &Caller, name: &str) -> Result<String, Trouble> {
+/// Our id of what a person calls a payment or a payout: an id of ours, of its dialect, or the
+/// reference.
+pub(super) async fn object(app: &App, caller: &Caller, name: &str) -> Result<String, Trouble> {
     let unknown = || {
         Trouble(
             StatusCode::NOT_FOUND,
@@ -92,25 +92,45 @@ async fn object(app: &App, caller: &Caller, name: &str) -> Result<String, Troubl
     let found = app
         .store
         .read("find_object", move |tx| {
-            if text.starts_with("bil_") {
-                return Ok(Some(text.clone()));
-            }
-            for dialect in dialects::ALL {
-                let dialect = dialect.profile().name;
-                let bill = match bills::by_wire(tx, dialect, &wire)? {
-                    Some(bill) => Some(bill.head.id),
-                    None => payments::by_wire(tx, dialect, &wire)?.map(|found| found.head.bill),
-                };
-                if let Some(id) = bill {
-                    return Ok(Some(id.to_string()));
-                }
-            }
-            let (merchant, mode) = (&caller.merchant.id, caller.mode);
-            let bill = bills::by_reference(tx, merchant, mode, &text)?;
-            Ok(bill.map(|bill| bill.head.id.to_string()))
+            Ok(search(tx, &caller, &wire, &text)?)
         })
         .await?;
     found.ok_or_else(unknown)
+}
+
+/// Ids first, then references.
+fn search(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    wire: &WireId,
+    text: &str,
+) -> Result<Option<String>, Fault> {
+    if BillId::parse(text).is_ok() || PayoutId::parse(text).is_ok() {
+        return Ok(Some(text.to_owned()));
+    }
+    if let Ok(id) = PaymentId::parse(text) {
+        let payment = payments::by_id(tx, &id)?;
+        return Ok(payment.map(|payment| payment.head.bill.to_string()));
+    }
+    for dialect in dialects::ALL {
+        let dialect = dialect.profile().name;
+        let bill = match bills::by_wire(tx, dialect, wire)? {
+            Some(bill) => Some(bill.head.id),
+            None => payments::by_wire(tx, dialect, wire)?.map(|found| found.head.bill),
+        };
+        if let Some(id) = bill {
+            return Ok(Some(id.to_string()));
+        }
+        let payout = match transactions::by_wire(tx, dialect, text)? {
+            Some(found) => Some(found),
+            None => transactions::by_tracking(tx, caller, dialect, text)?,
+        };
+        if let Some(About::Payout(id)) = payout.map(|found| found.about) {
+            return Ok(Some(id.to_string()));
+        }
+    }
+    let bill = bills::by_reference(tx, &caller.merchant.id, caller.mode, text)?;
+    Ok(bill.map(|bill| bill.head.id.to_string()))
 }
 
 /// `GET /deliveries/{id}`.
@@ -124,11 +144,23 @@ pub async fn show(
     let mut shown = row(&seen);
     if let Value::Object(members) = &mut shown {
         members.insert("standing".to_owned(), standing_text(&standing).into());
+        if let Some(names) = &seen.names {
+            members.insert("reference".to_owned(), names.reference.clone().into());
+            members.insert("psp_references".to_owned(), psp_references(names));
+        }
         members.insert("body".to_owned(), seen.delivery.new.body.clone().into());
         let attempts: Vec<_> = seen.attempts.iter().map(attempt).collect();
         members.insert("attempts".to_owned(), attempts.into());
     }
     Ok(Json(shown))
+}
+
+/// Both numbers of a reservation: answers name the payment, a webhook names its step.
+pub(crate) fn psp_references(names: &Names) -> Value {
+    json!({
+        "payment": names.payment.as_str(),
+        "event": names.step.as_ref().map(WireId::as_str),
+    })
 }
 
 fn row(seen: &Seen) -> Value {
@@ -165,19 +197,11 @@ fn attempt(attempt: &Try) -> Value {
     })
 }
 
-/// Headers as they were, but for what opens something elsewhere: a session's cookie, and an
-/// `Authorization` that is no signature.
 fn headers(text: &str) -> Map<String, Value> {
-    let pairs: Vec<(String, String)> = serde_json::from_str(text).unwrap_or_default();
-    let shown = |(name, value): (String, String)| {
-        let signature = value.starts_with("HMAC-SHA256");
-        if MASKED.contains(&name.to_ascii_lowercase().as_str()) && !signature {
-            (name, Value::from("••••••••"))
-        } else {
-            (name, Value::from(value))
-        }
-    };
-    pairs.into_iter().map(shown).collect()
+    let pairs = deliveries::headers(text).into_iter();
+    pairs
+        .map(|(name, value)| (name, Value::from(value)))
+        .collect()
 }
 
 /// Why a delivery is where it is, in words.

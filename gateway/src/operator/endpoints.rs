@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use dialects::nearest::nearest;
 use domain::limits::TOPICS_MAX;
 use domain::{Endpoint, EndpointAsk, EndpointState, Topics};
 use serde::Deserialize;
@@ -16,12 +17,39 @@ use crate::operations::{deliveries, endpoints};
 use crate::sandbox::simulate::rfc3339;
 use crate::schemes::Scheme;
 
-/// `GET /endpoints`.
-pub async fn list(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Answer {
+/// Removed endpoints in a list.
+const REMOVED_MAX: u32 = 50;
+
+/// Which endpoints.
+#[derive(Debug, Deserialize)]
+pub struct Which {
+    #[serde(default)]
+    removed: bool,
+}
+
+/// `GET /endpoints`; with `removed=true` those that were removed, the last one first.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    Query(which): Query<Which>,
+) -> Answer {
     let caller = of.caller(&app).await?;
-    let found = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
-    let rows: Vec<_> = found.iter().map(endpoint).collect();
+    let found = if which.removed {
+        endpoints::removed(&app, &caller, REMOVED_MAX).await?
+    } else {
+        endpoints::list(&app, &caller.merchant.id, caller.mode).await?
+    };
+    let row = |one: &Endpoint| with_doubles(one, endpoints::doubles(one, &found));
+    let rows: Vec<_> = found.iter().map(row).collect();
     Ok(Json(json!({"endpoints": rows})))
+}
+
+fn with_doubles(one: &Endpoint, doubles: u32) -> Value {
+    let mut row = endpoint(one);
+    if let Value::Object(members) = &mut row {
+        members.insert("doubles".to_owned(), doubles.into());
+    }
+    row
 }
 
 fn endpoint(endpoint: &Endpoint) -> Value {
@@ -32,6 +60,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
     };
     json!({
         "id": endpoint.head.id.as_str(),
+        "dialect_id": endpoint.head.wire.as_str(),
         "scheme": endpoint.head.scheme,
         "url": endpoint.url,
         "events": match &endpoint.topics {
@@ -69,6 +98,7 @@ pub async fn register(
         let known: Vec<_> = Scheme::all().map(Scheme::name).collect();
         Trouble::wrong(format!("scheme is one of {}, not {name}", known.join(", ")))
     })?;
+    known_events(scheme, &wanted.events)?;
     if wanted.events.len() > TOPICS_MAX {
         let message = format!("at most {TOPICS_MAX} events can be listed; leave them out for all");
         return Err(Trouble::wrong(message));
@@ -86,11 +116,36 @@ pub async fn register(
         extras: Map::new(),
     };
     let view = endpoints::register(&app, scheme, &who(&caller), ask).await?;
-    let mut shown = endpoint(&view.endpoint);
+    let mut shown = with_doubles(&view.endpoint, view.doubles);
     if let (Value::Object(members), Some(secret)) = (&mut shown, &view.secret) {
         members.insert("secret".to_owned(), secret.expose().into());
     }
     Ok(Json(shown))
+}
+
+/// Refuses a scheme without registered endpoints, and events that would never come.
+fn known_events(scheme: Scheme, wanted: &[String]) -> Result<(), Trouble> {
+    let known = scheme.topics();
+    let name = scheme.name();
+    if known.is_empty() {
+        return Err(Trouble::wrong(format!(
+            "scheme: {name} sends its webhooks to the address of each payment, not to registered \
+             endpoints; register one of the scheme standard for the same events"
+        )));
+    }
+    let comes = |event: &&String| {
+        let topics = Topics::Some(vec![(*event).clone()]);
+        *event == "*" || known.iter().any(|topic| topics.wants(topic))
+    };
+    let Some(unknown) = wanted.iter().find(|event| !comes(event)) else {
+        return Ok(());
+    };
+    let meant = nearest(unknown, known.iter().copied());
+    let meant = meant.map_or_else(String::new, |name| format!("did you mean {name}? "));
+    Err(Trouble::wrong(format!(
+        "events: {name} has no {unknown}; {meant}These come: {}",
+        known.join(", ")
+    )))
 }
 
 /// `POST /endpoints/{id}/pause`.
@@ -124,6 +179,17 @@ pub async fn remove(
     let caller = of.caller(&app).await?;
     let removed = endpoints::remove(&app, &who(&caller), &endpoint_id(&id)?).await?;
     Ok(Json(endpoint(&removed)))
+}
+
+/// `POST /endpoints/{id}/restore`.
+pub async fn restore(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let restored = endpoints::restore(&app, &who(&caller), &endpoint_id(&id)?).await?;
+    Ok(Json(endpoint(&restored)))
 }
 
 /// `POST /endpoints/{id}/rotate`.

@@ -7,6 +7,9 @@
 mod answers;
 pub mod deliveries;
 pub mod endpoints;
+pub mod giftcards;
+pub mod payouts;
+pub mod providers;
 pub mod trigger;
 
 use std::fs;
@@ -68,8 +71,28 @@ fn routes() -> Router<Arc<App>> {
         .route("/endpoints/{id}/pause", post(endpoints::pause))
         .route("/endpoints/{id}/resume", post(endpoints::resume))
         .route("/endpoints/{id}/remove", post(endpoints::remove))
+        .route("/endpoints/{id}/restore", post(endpoints::restore))
         .route("/endpoints/{id}/rotate", post(endpoints::rotate))
         .route("/endpoints/{id}/test", post(endpoints::test))
         .route("/endpoints/{id}/resend", post(endpoints::resend_range))
-        .route("/trigger", post(trigger::call))
+        .route("/giftcards/numbers", post(giftcards::numbers))
+        .route("/giftcards/issue", post(giftcards::issue))
+        .route("/giftcards/find", post(giftcards::find))
+        .route("/giftcards/change", post(giftcards::change))
+        .route("/giftcards/replace", post(giftcards::replace))
+        .route("/giftcards/transfer", post(giftcards::transfer))
+        .route("/giftcards/report", get(giftcards::report))
+        .route(
+            "/giftcards/programme",
+            get(giftcards::programme).post(giftcards::change_programme),
+        )
+        .route("/payouts", get(payouts::list))
+        .route("/payouts/{name}", get(payouts::show))
+        .route("/payouts/{name}/approve", post(payouts::approve))
+        .route("/payouts/{name}/reject", post(payouts::reject))
+        .route("/settings", get(providers::show).post(providers::put))
+        .route("/providers/{id}/{deed}", post(providers::switch))
+        .route("/keys", get(providers::list_keys).post(providers::new_key))
+        .route("/keys/{name}/end", post(providers::end_key))
+        .route("/trigger", get(trigger::list).post(trigger::call))
 }

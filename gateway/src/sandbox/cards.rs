@@ -18,7 +18,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Demo;
-use super::simulate::{BODY_MAX, admitted, failed, refused};
+use super::answers::{failed, refused};
+use super::simulate::{BODY_MAX, admitted};
 use crate::app::App;
 use crate::http::pipeline::{self, plain};
 use crate::operations::gift_cards::{self, Change, Issued, Order};

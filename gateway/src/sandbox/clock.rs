@@ -18,7 +18,8 @@ use serde_json::json;
 use store::tables::records;
 use store::{Fault, Store};
 
-use super::simulate::{BODY_MAX, admitted, failed, refused, rfc3339};
+use super::answers::{failed, refused};
+use super::simulate::{BODY_MAX, admitted, rfc3339};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config;

@@ -1,6 +1,7 @@
 //! The sandbox: one demo merchant with known credentials, a simulator to drive, a demo shop to
 //! look at. None of it exists under `florin serve`.
 
+mod answers;
 pub mod cards;
 pub mod clock;
 pub mod deliveries;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use dialects::numipay;
 use domain::merchant::pair_digest;
 use domain::{Caller, Currency, Merchant, Mode, PaymentSettings, Programme, Secret};
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,7 @@ use store::tables::merchants as table;
 
 use crate::app::App;
 use crate::operations::accounts::{self, Account};
+use crate::operations::endpoints::Who;
 use crate::operations::{self, Failure, merchants, providers};
 
 /// The demo merchant's name.
@@ -190,8 +193,8 @@ pub fn new_credentials(app: &App) -> Credentials {
             salt: token(),
         },
         numipay: Numipay {
-            api_key: format!("DEV_{}", token()),
-            signature_password: short(),
+            api_key: format!("{}{}", numipay::key_prefix(Mode::Test), token()),
+            signature_password: numipay::signature_password(Mode::Test, SHOP, &token()),
             providers: ["sim-card", "sim-wallet", "sim-bank"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -287,7 +290,7 @@ async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(),
             everywhere: true,
             ..Programme::default()
         };
-        operations::gift_cards::put_programme(app, caller, programme).await?;
+        operations::gift_cards::put_programme(app, caller, programme, "sandbox").await?;
     }
     Ok(())
 }
@@ -295,7 +298,7 @@ async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(),
 /// Numipay's key and password; card data in calls and payouts without the customer's step, unless
 /// somebody has settled that otherwise.
 async fn let_numipay_in(app: &App, caller: &Caller, known: &Numipay) -> Result<(), Failure> {
-    let name = dialects::numipay::NAME;
+    let name = numipay::NAME;
     let key = Secret::new(known.api_key.clone());
     let_in(app, caller, name, key.digest()).await?;
     let password = Secret::new(known.signature_password.clone());
@@ -310,5 +313,9 @@ async fn let_numipay_in(app: &App, caller: &Caller, known: &Numipay) -> Result<(
         payout_user_step: false,
         ..usual
     };
-    providers::put_settings(app, merchant, mode, everything).await
+    let who = Who {
+        caller,
+        actor: "florin",
+    };
+    providers::put_settings(app, &who, everything).await
 }

@@ -5,11 +5,10 @@ use domain::transaction::Standing;
 use domain::{Payout, PayoutState, Refusal, Timestamp};
 use serde_json::{Value, json};
 use store::Failure;
-use store::tables::payouts as table;
-use store::tables::transactions::{self, About};
 
 use super::Demo;
 use crate::app::App;
+use crate::operations::approvals;
 use crate::operations::payouts::{self, Step};
 
 /// What somebody wants to happen.
@@ -36,23 +35,7 @@ pub async fn named(
     let only = only.map(str::to_owned);
     app.store
         .read("find_payout", move |tx| {
-            for dialect in dialects::ALL {
-                let dialect = dialect.profile().name;
-                if only.as_ref().is_some_and(|only| only != dialect) {
-                    continue;
-                }
-                let found = match transactions::by_wire(tx, dialect, &name)? {
-                    Some(found) => Some(found),
-                    None => transactions::by_tracking(tx, &caller, dialect, &name)?,
-                };
-                let found = found.filter(|found| {
-                    found.merchant == caller.merchant.id && found.mode == caller.mode
-                });
-                if let Some(About::Payout(id)) = found.map(|found| found.about) {
-                    return Ok(table::by_id(tx, &id)?);
-                }
-            }
-            Ok(None)
+            Ok(approvals::named(tx, &caller, &name, only.as_deref())?)
         })
         .await
 }

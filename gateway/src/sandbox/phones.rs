@@ -11,7 +11,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::simulate::{BODY_MAX, admitted, failed, refused, rfc3339};
+use super::answers::{failed, refused};
+use super::simulate::{BODY_MAX, admitted, rfc3339};
 use crate::app::App;
 use crate::http::pipeline;
 use crate::operations::phones::{self, Rule};
@@ -101,5 +102,6 @@ fn request_json(view: &ReservationView) -> Value {
         "state": view.state.name(),
         "open": open,
         "expires_at": view.bill.ask.expires.map(rfc3339),
+        "ignored_fields": dialects::vipps::terms::ignored(&view.bill.ask),
     })
 }

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
 use domain::payment::Cause;
 use domain::{
-    Bill, BillState, BillView, Caller, DeliveryId, Object, Refusal, Reply, ReservationReply,
-    ReservationView, Secret, Timestamp, WireId,
+    Bill, BillState, BillView, Caller, DeliveryId, FieldProblem, Object, Refusal, Reply,
+    ReservationReply, ReservationView, Secret, Timestamp, WireId,
 };
 use http::StatusCode;
 use http::request::Parts;
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use store::tables::{bills as table, payments as payment_table};
 use store::{Fault, Tx};
 
+use super::answers::{failed, refused};
 use super::payouts::{self, Wish};
 use super::{Demo, deliveries, gifts};
 use crate::app::App;
@@ -106,6 +107,11 @@ pub async fn simulate(State(app): State<Arc<App>>, request: Request) -> Response
 
 async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, Failure> {
     let only = wanted.dialect.as_deref();
+    if let Some(name) = only.filter(|name| dialects::by_name(name).is_none()) {
+        let field = "dialect".to_owned();
+        let message = format!("{name} is none of {}", known_dialects());
+        return Err(Refusal::Invalid(vec![FieldProblem { field, message }]).into());
+    }
     let payout = payouts::named(app, demo, &wanted.payment, only).await?;
     let found = find(app, demo, &wanted.payment, only).await;
     if let Some(payout) = payout {
@@ -128,6 +134,14 @@ async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, F
         act(app, &found, wanted).await?
     };
     Ok(status(app, found.dialect, view))
+}
+
+fn known_dialects() -> String {
+    let names: Vec<_> = dialects::ALL
+        .iter()
+        .map(|dialect| dialect.profile().name)
+        .collect();
+    names.join(", ")
 }
 
 /// The same for a caller inside the process: `wanted` is the body of the call.
@@ -192,7 +206,11 @@ async fn answer_reservation(
         Outcome::Expire => Answered::Expire,
     };
     let token = &view.bill.head.wire;
-    let view = reservations::respond_to(app, found.dialect, token, response).await?;
+    let mut view = reservations::respond_to(app, found.dialect, token, response).await?;
+    if matches!(wanted.outcome, Outcome::Decline) && wanted.for_good {
+        // The payer's bank said no, and the payer gives up.
+        view = reservations::respond_to(app, found.dialect, token, Answered::Abort).await?;
+    }
     let reference = view.bill.ask.reference.clone();
     let (head, ()) = http::Request::new(()).into_parts();
     let shown = Reply::Reservation(Box::new(ReservationReply::Shown(view)));
@@ -433,70 +451,6 @@ async fn bearer(app: &App, demo: &Demo, header: Option<Secret>) -> Option<bool> 
     let known = tokens::check(app, &dialects::vipps::Vipps, &token).await;
     let own = (demo.caller.merchant.id.clone(), demo.caller.mode);
     Some(known.is_ok_and(|known| known == own))
-}
-
-pub(super) fn failed(failure: &Failure) -> Response {
-    match failure {
-        Failure::Refused(refusal) => refused(refusal),
-        Failure::Fault(fault) => {
-            tracing::error!(fault = fault.0, "fault");
-            unavailable()
-        }
-    }
-}
-
-/// The same that the APIs say: come back in a moment.
-fn unavailable() -> Response {
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable");
-    let wait = http::HeaderValue::from_static("1");
-    response
-        .headers_mut()
-        .insert(http::header::RETRY_AFTER, wait);
-    response
-}
-
-pub(super) fn refused(refusal: &Refusal) -> Response {
-    let (status, message) = match refusal {
-        Refusal::NotFound(_, name) => (
-            StatusCode::NOT_FOUND,
-            format!("No payment is called {name}"),
-        ),
-        Refusal::UnknownRoute => (StatusCode::NOT_FOUND, "Not Found".to_owned()),
-        Refusal::AlreadyPaid => (StatusCode::CONFLICT, "The payment is completed".to_owned()),
-        Refusal::Expired => (StatusCode::CONFLICT, "The payment has expired".to_owned()),
-        Refusal::Failed => (StatusCode::CONFLICT, "The payment has failed".to_owned()),
-        Refusal::Withdrawn => (StatusCode::CONFLICT, "The payment was deleted".to_owned()),
-        Refusal::WrongState(state) => (
-            StatusCode::CONFLICT,
-            format!("Not possible: it is {}", state.replace('_', " ")),
-        ),
-        Refusal::TryUnderWay => (StatusCode::CONFLICT, "A try is under way".to_owned()),
-        Refusal::TooManyTries => (StatusCode::CONFLICT, "Too many declined tries".to_owned()),
-        Refusal::Step(problem) => (StatusCode::CONFLICT, format!("Not possible: {problem:?}")),
-        Refusal::NoMethod => (
-            StatusCode::CONFLICT,
-            "The payment cannot be paid by this method".to_owned(),
-        ),
-        Refusal::BodyTooLarge(_) => (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is too large".to_owned(),
-        ),
-        Refusal::Unavailable(_) => return unavailable(),
-        Refusal::Card(why) => (
-            StatusCode::CONFLICT,
-            format!("The gift card cannot be used ({})", why.name()),
-        ),
-        Refusal::TooManyCalls(wait) => {
-            let message = "Too many wrong tries";
-            let response = plain(StatusCode::TOO_MANY_REQUESTS, message);
-            return crate::web::shell::retry_after(response, *wait);
-        }
-        other => (
-            StatusCode::BAD_REQUEST,
-            format!("Not possible ({})", other.name()),
-        ),
-    };
-    plain(status, &message)
 }
 
 /// RFC 3339 in UTC with milliseconds.

@@ -94,6 +94,8 @@ pub fn sandbox_routes() -> Router<Arc<App>> {
             "/sandbox/deliveries/{id}/skip",
             post(sandbox::deliveries::skip),
         )
+        .route("/sandbox/payouts", get(sandbox::payouts::show))
+        .route("/sandbox/payouts/{id}/{deed}", post(sandbox::payouts::act))
         .route("/sandbox/endpoints", get(sandbox::endpoints::show))
         .route(
             "/sandbox/endpoints/{id}/{deed}",

@@ -9,6 +9,7 @@
 mod cards;
 mod deposits;
 mod lists;
+mod operators;
 mod payouts;
 mod places;
 mod races;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::provider::ProviderRule;
 use gateway::http::routes::Routes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::shop::{HOSTED, PAYOUTS, Shop, text};
 
@@ -130,5 +130,4 @@ async fn the_proof_of_the_ledger_covers_payouts() {
         let verified = shop.app.store.read("verify", verify).await.unwrap();
         assert!(!verified.problems.is_empty(), "{change}");
     }
-    let _ = Value::Null;
 }

@@ -1,13 +1,40 @@
-//! Many at once: exactly one wins, one effect, and never more money than there is.
+//! Many at once: exactly one wins, one effect, and never more money than there is; on both
+//! databases.
 
 use std::sync::Arc;
 
 use domain::call::Incoming;
 use domain::{Call, Reply, TransactionCall, TransactionReply};
-use gateway::operations::{self, Failure};
+use gateway::operations::{self, Failure, payouts};
 use serde_json::json;
 
 use crate::shop::{HOSTED, NUMIPAY, PAYOUTS, SERVER, Shop, text};
+
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(crate::shop::Shop::open().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                if let Some(shop) = crate::shop::Shop::on_postgres().await {
+                    super::$case(shop).await;
+                }
+            })*
+        }
+    };
+}
+
+on_both!(
+    of_sixty_four_approvals_and_rejections_exactly_one_wins,
+    fifty_copies_have_one_effect_and_one_answer,
+    payouts_never_spend_more_than_there_is,
+    what_ends_by_itself_and_by_hand_at_once_ends_once,
+);
 
 /// Calls the operation as the pipeline does, from a task of its own.
 fn spawn(shop: &Shop, call: TransactionCall) -> tokio::task::JoinHandle<Result<Reply, Failure>> {
@@ -21,9 +48,7 @@ fn spawn(shop: &Shop, call: TransactionCall) -> tokio::task::JoinHandle<Result<R
     })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_sixty_four_approvals_and_rejections_exactly_one_wins() {
-    let shop = Shop::open().await;
+async fn of_sixty_four_approvals_and_rejections_exactly_one_wins(shop: Shop) {
     shop.fill("100.00").await;
     for round in 0..4 {
         let tracking = format!("W-{round}");
@@ -42,7 +67,10 @@ async fn of_sixty_four_approvals_and_rejections_exactly_one_wins() {
                         by: format!("key:{number}"),
                     }
                 } else {
-                    TransactionCall::RejectPayout(id)
+                    TransactionCall::RejectPayout {
+                        id,
+                        by: "another".to_owned(),
+                    }
                 };
                 spawn(&shop, call)
             })
@@ -67,9 +95,8 @@ async fn of_sixty_four_approvals_and_rejections_exactly_one_wins() {
     shop.ledger_is_whole().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_copies_have_one_effect_and_one_answer() {
-    let shop = Arc::new(Shop::open().await);
+async fn fifty_copies_have_one_effect_and_one_answer(shop: Shop) {
+    let shop = Arc::new(shop);
     shop.fill("1000.00").await;
     for (path, body) in [
         (HOSTED, Shop::request("H", "10.00")),
@@ -98,9 +125,8 @@ async fn fifty_copies_have_one_effect_and_one_answer() {
     shop.ledger_is_whole().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn payouts_never_spend_more_than_there_is() {
-    let shop = Arc::new(Shop::open().await);
+async fn payouts_never_spend_more_than_there_is(shop: Shop) {
+    let shop = Arc::new(shop);
     shop.fill("100.00").await;
     let tries: Vec<_> = (0..40)
         .map(|number| {
@@ -149,9 +175,59 @@ async fn payouts_never_spend_more_than_there_is() {
         shop.balance("payout:").await,
         shop.balance("merchant:").await,
     );
+    // The rail owes what came in less what went out again.
     let out = 10_000 + shop.balance("clearing:").await;
     assert!(held >= 0 && free >= 0, "{held} {free}");
-    assert_eq!(held + free - 10_000 + out, 10_000 - out, "conserved");
-    assert_eq!(held + free, 10_000 - 7 * 700, "seven were paid out");
+    assert_eq!(held + free + out, 10_000, "conserved");
+    assert_eq!(out, 7 * 700, "seven were paid out");
+    shop.ledger_is_whole().await;
+}
+
+/// A payout's time is over while people act on it, and while several workers look for it.
+async fn what_ends_by_itself_and_by_hand_at_once_ends_once(shop: Shop) {
+    let shop = Arc::new(shop);
+    shop.fill("100.00").await;
+    for round in 0..6 {
+        let made = shop.begin(PAYOUTS, &format!("W-{round}"), "10.00").await;
+        let id = text(&made, "transaction_id").to_owned();
+        // Rounds differ in how close to its end it is when everybody comes.
+        let month = domain::Span::from_minutes(30 * 24 * 60);
+        shop.clock.advance(if round % 2 == 0 {
+            month
+        } else {
+            domain::Span::from_millis(month.millis() - 1)
+        });
+        let acts: Vec<_> = (0..24)
+            .map(|number| {
+                let (shop, id) = (Arc::clone(&shop), id.clone());
+                tokio::spawn(async move {
+                    match number % 3 {
+                        0 => {
+                            payouts::advance_due(&shop.app).await.unwrap();
+                        }
+                        1 => {
+                            let named = json!({"transaction_id": id});
+                            shop.post(crate::shop::REJECT, named).await;
+                        }
+                        _ => {
+                            shop.simulate(&id, "abort").await;
+                        }
+                    }
+                })
+            })
+            .collect();
+        for act in acts {
+            act.await.unwrap();
+        }
+        payouts::advance_due(&shop.app).await.unwrap();
+        let last = shop.told(&id).await;
+        assert_eq!(last.len(), 2, "one ending: {last:?}");
+        assert_eq!(shop.balance("payout:").await, 0);
+        assert_eq!(
+            shop.balance("merchant:").await,
+            10_000,
+            "all of it is back, once"
+        );
+    }
     shop.ledger_is_whole().await;
 }

@@ -1,7 +1,7 @@
 //! A shop: a sandbox in this process, with a manual clock and a receiver that checks signatures.
 
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use ::http as types;
 use axum::Router;
@@ -11,6 +11,7 @@ use domain::{Caller, PaymentSettings, Secret, Span, Timestamp};
 use gateway::app::{App, Parts};
 use gateway::clock::Clock;
 use gateway::entropy::Entropy;
+use gateway::operations::endpoints::Who;
 use gateway::operations::{ledger, providers};
 use gateway::outbound::{Outbound, Received, Sending};
 use gateway::vault::Vault;
@@ -18,6 +19,8 @@ use gateway::{http, sandbox, workers};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower_service::Service;
+
+use crate::process::cluster::Cluster;
 
 pub const NUMIPAY: &dyn Dialect = &dialects::numipay::Numipay;
 pub const HOSTED: &str = "/gateway/v1/payments/hosted";
@@ -28,6 +31,12 @@ pub const APPROVE: &str = "/gateway/v1/payouts/approve";
 pub const REJECT: &str = "/gateway/v1/payouts/reject";
 pub const LIST: &str = "/gateway/v1/transactions";
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// As in production: each closure once, several jobs together.
+const ONCE: store::Options = store::Options {
+    run_twice: false,
+    ..store::Options::TEST
+};
 
 /// Takes webhooks and keeps them; answers with one status, 0 is no answer.
 pub struct Receiver {
@@ -59,6 +68,22 @@ impl Shop {
 
     pub async fn with(site: dialects::Site) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("florin.db");
+        let store = store::Store::open(&path, store::Options::TEST).unwrap();
+        Self::over(store, folder, site).await
+    }
+
+    /// A shop whose data is in PostgreSQL, in a schema of its own; none if there is no PostgreSQL.
+    pub async fn on_postgres() -> Option<Self> {
+        let url = schema().await?;
+        let store =
+            tokio::task::spawn_blocking(move || store::Store::open_url(&url, ONCE).unwrap());
+        let site = dialects::Site::sandbox("http://127.0.0.1:8080");
+        let folder = tempfile::tempdir().unwrap();
+        Some(Self::over(store.await.unwrap(), folder, site).await)
+    }
+
+    async fn over(store: store::Store, folder: tempfile::TempDir, site: dialects::Site) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_795_000_000_000));
         let receiver = Arc::new(Receiver {
             status: AtomicU16::new(200),
@@ -76,9 +101,8 @@ impl Shop {
                 }),
             }
         };
-        let path = folder.path().join("florin.db");
         let mut app = App::new(Parts {
-            store: store::Store::open(&path, store::Options::TEST).unwrap(),
+            store,
             clock: clock.clone(),
             entropy: Entropy::seeded(1),
             outbound: Outbound::Scripted(Arc::new(script)),
@@ -112,7 +136,11 @@ impl Shop {
             .await
             .unwrap();
         change(&mut settings);
-        providers::put_settings(&self.app, merchant, mode, settings)
+        let who = Who {
+            caller: &self.caller,
+            actor: "test",
+        };
+        providers::put_settings(&self.app, &who, settings)
             .await
             .unwrap();
     }
@@ -299,4 +327,29 @@ pub fn hidden(page: &str, name: &str) -> String {
 
 pub fn minutes(count: u64) -> Span {
     Span::from_minutes(count)
+}
+
+/// The URL of a fresh schema: on the server that `FLORIN_TEST_POSTGRES` names, else on a private
+/// one that all tests of this process share.
+async fn schema() -> Option<String> {
+    static SERVER: OnceLock<Option<(String, Option<Cluster>)>> = OnceLock::new();
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    let made = tokio::task::spawn_blocking(|| {
+        let server = SERVER.get_or_init(|| match std::env::var("FLORIN_TEST_POSTGRES") {
+            Ok(url) => Some((url, None)),
+            Err(_) => Cluster::start().map(|cluster| (cluster.url(), Some(cluster))),
+        });
+        let (server, _) = server.as_ref()?;
+        let store = store::Store::open_url(server, ONCE).unwrap();
+        Some((store, server.clone()))
+    });
+    let (store, server) = made.await.unwrap()?;
+    let number = COUNT.fetch_add(1, Ordering::SeqCst);
+    let name = format!("numipay_{}_{number}", std::process::id());
+    // Statements are constants everywhere else.
+    let sql: &'static str = Box::leak(format!("CREATE SCHEMA {name}").into_boxed_str());
+    let made = store.write("schema", move |tx| Ok(tx.exec(sql, &[])?));
+    made.await.unwrap();
+    let sign = if server.contains('?') { '&' } else { '?' };
+    Some(format!("{server}{sign}options=-csearch_path%3D{name}"))
 }

@@ -21,20 +21,21 @@ impl Cluster {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut folder = String::new();
-        output.read_line(&mut folder).unwrap();
-        if folder.is_empty() {
-            let required = std::env::var_os("REQUIRE_POSTGRES").is_some();
-            assert!(!required, "no PostgreSQL");
-            println!("skipped, no PostgreSQL");
-            return None;
-        }
-        Some(Self {
-            folder: folder.trim().to_owned(),
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut cluster = Self {
+            folder: String::new(),
             child,
             output,
-        })
+        };
+        cluster.output.read_line(&mut cluster.folder).unwrap();
+        if cluster.folder.is_empty() {
+            let required = std::env::var_os("REQUIRE_POSTGRES").is_some();
+            assert!(!required, "no PostgreSQL");
+            let _ = writeln!(std::io::stderr(), "skipped, no PostgreSQL");
+            return None;
+        }
+        cluster.folder.truncate(cluster.folder.trim_end().len());
+        Some(cluster)
     }
 
     /// The URL of its database.

@@ -5,7 +5,7 @@ use crate::source::{File, Source, has_word};
 
 const FILE_MAX: usize = 500;
 const COLUMNS_MAX: usize = 100;
-const ADAPTERS_MAX: usize = 2_000;
+const ADAPTERS_MAX: usize = 3_500;
 const ROW_LOCK_HINTS_MAX: usize = 3;
 
 /// The traits of our own; a third one needs a reason in ARCHITECTURE.md.
@@ -41,12 +41,13 @@ fn is_sql(literal: &str) -> bool {
         })
 }
 
-/// SQL stands in the store and nowhere else.
+/// SQL stands in the store and nowhere else; only a test may damage a store by hand, to see it
+/// found.
 pub fn sql_only_in_store(file: &File) -> Vec<String> {
     let bound = ["domain/", "dialects/", "gateway/"]
         .iter()
         .any(|top| file.path.starts_with(top));
-    if !file.is_rust() || !bound || file.is_tidy() {
+    if !file.is_product() || !bound {
         return Vec::new();
     }
     let source = Source::read(&file.text);
@@ -137,7 +138,7 @@ pub fn sizes(file: &File) -> Vec<String> {
         }
     }
     let lines = Source::read(&file.text).production_lines();
-    if file.is_product() && lines > FILE_MAX {
+    if file.is_product() && lines > FILE_MAX && !texts {
         problems.push(format!("{}: {lines} lines of production code", file.path));
     }
     problems
@@ -292,7 +293,7 @@ pub fn adapters_are_small(files: &[File]) -> Vec<String> {
         .sum();
     let store = files
         .iter()
-        .filter(|f| f.is_rust() && f.path.starts_with("store/src/"));
+        .filter(|f| f.is_rust() && f.path.starts_with("store/src/") && !is_adapter(&f.path));
     let strings = store.flat_map(|file| Source::read(&file.text).strings);
     let hints = strings
         .filter(|(_, literal)| literal.contains("/*pg"))

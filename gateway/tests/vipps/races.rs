@@ -15,6 +15,8 @@ async fn shop() -> Arc<Shop> {
         create: 0,
         read: 0,
         change: 0,
+        tokens: 0,
+        webhooks: 0,
     };
     let rules = Rules {
         limits: none,

@@ -31,6 +31,7 @@ const BY_NUMBER: &str = concat!(
     columns!(),
     " FROM gift_cards WHERE number_hash = ?1 AND mode = ?2"
 );
+const NUMBER_TAKEN: &str = "SELECT 1 FROM gift_cards WHERE number_hash = ?1";
 const BY_LAST5: &str = concat!(
     "SELECT ",
     columns!(),
@@ -55,12 +56,20 @@ const PAGE: &str = concat!(
     columns!(),
     " FROM gift_cards WHERE id > ?1 ORDER BY id LIMIT ?2"
 );
+const OF_MERCHANT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM gift_cards WHERE merchant = ?1 AND mode = ?2 AND id > ?3 ORDER BY id LIMIT ?4"
+);
 const INSERT_ACTIVITY: &str = "INSERT INTO gift_card_activities \
     (card, place, at, deed, amount, balance, held, payment, actor, reason) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const ACTIVITIES: &str = "SELECT a.place, a.at, a.deed, a.amount, a.balance, a.held, a.payment, \
     a.actor, a.reason, c.currency FROM gift_card_activities a JOIN gift_cards c ON c.id = a.card \
     WHERE a.card = ?1 ORDER BY a.place DESC LIMIT ?2";
+const FIRST_ACTIVITY: &str = "SELECT a.place, a.at, a.deed, a.amount, a.balance, a.held, \
+    a.payment, a.actor, a.reason, c.currency FROM gift_card_activities a \
+    JOIN gift_cards c ON c.id = a.card WHERE a.card = ?1 AND a.place = 1";
 const PUT_PROGRAMME: &str = "INSERT INTO gift_programmes (merchant, mode, settings) \
     VALUES (?1, ?2, ?3) ON CONFLICT (merchant, mode) DO UPDATE SET settings = excluded.settings";
 const PROGRAMME: &str = "SELECT settings FROM gift_programmes WHERE merchant = ?1 AND mode = ?2";
@@ -71,13 +80,16 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE,
     BY_ID,
     BY_NUMBER,
+    NUMBER_TAKEN,
     BY_LAST5,
     DUE,
     NEXT_DUE,
     LEFT_OVER,
     PAGE,
+    OF_MERCHANT,
     INSERT_ACTIVITY,
     ACTIVITIES,
+    FIRST_ACTIVITY,
     PUT_PROGRAMME,
     PROGRAMME,
 ];
@@ -179,6 +191,11 @@ pub fn by_number(tx: &mut Tx<'_>, hash: &str, mode: Mode) -> Result<Option<Kept>
     .transpose()
 }
 
+/// Has any card, of whatever merchant and mode, the number with this hash?
+pub fn number_is_taken(tx: &mut Tx<'_>, hash: &str) -> Result<bool, Fault> {
+    Ok(tx.one(NUMBER_TAKEN, &[hash.into()])?.is_some())
+}
+
 /// Cards of a merchant whose numbers end in these five digits.
 pub fn by_last5(
     tx: &mut Tx<'_>,
@@ -217,6 +234,28 @@ pub fn after(tx: &mut Tx<'_>, id: &str, limit: u32) -> Result<Vec<GiftCard>, Fau
         .iter()
         .map(card)
         .collect()
+}
+
+/// A merchant's cards after an id, for walking through all of them.
+pub fn of_merchant(
+    tx: &mut Tx<'_>,
+    (merchant, mode): (&MerchantId, Mode),
+    after: &str,
+    limit: u32,
+) -> Result<Vec<GiftCard>, Fault> {
+    let args: [Value; 4] = [
+        merchant.as_str().into(),
+        mode.as_str().into(),
+        after.into(),
+        limit.into(),
+    ];
+    tx.query(OF_MERCHANT, &args)?.iter().map(card).collect()
+}
+
+/// How a card was issued.
+pub fn first_activity(tx: &mut Tx<'_>, card: &CardId) -> Result<Option<Activity>, Fault> {
+    let row = tx.one(FIRST_ACTIVITY, &[card.as_str().into()])?;
+    row.map(|row| activity(&row)).transpose()
 }
 
 /// The newest activities of a card, newest first.

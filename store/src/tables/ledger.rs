@@ -40,6 +40,13 @@ const BALANCES: &str = "SELECT account, currency, CAST(SUM(amount) AS BIGINT) FR
     UNION ALL SELECT debit AS account, currency, -amount AS amount FROM transfers \
     ) AS moves GROUP BY account, currency HAVING SUM(amount) <> 0 ORDER BY account, currency";
 
+const OF_ACCOUNTS: &str = "SELECT account, currency, CAST(SUM(amount) AS BIGINT) FROM ( \
+    SELECT credit AS account, currency, amount FROM transfers \
+    WHERE mode = ?1 AND credit IN (?2, ?3, ?4) \
+    UNION ALL SELECT debit AS account, currency, -amount AS amount FROM transfers \
+    WHERE mode = ?1 AND debit IN (?2, ?3, ?4) \
+    ) AS moves GROUP BY account, currency ORDER BY account, currency";
+
 /// See [`super::statements`].
 pub const STATEMENTS: &[&str] = &[
     TAIL,
@@ -54,6 +61,7 @@ pub const STATEMENTS: &[&str] = &[
     SNAPSHOTS,
     TOTALS,
     BALANCES,
+    OF_ACCOUNTS,
 ];
 
 /// A balance: what an account received less what it gave, in minor units.
@@ -310,9 +318,27 @@ pub fn totals(tx: &mut Tx<'_>) -> Result<Vec<CurrencyTotals>, Fault> {
         .collect()
 }
 
+/// The balances of three accounts in one mode, in every currency that they ever had.
+pub fn of_accounts(
+    tx: &mut Tx<'_>,
+    mode: Mode,
+    [one, two, three]: [&AccountId; 3],
+) -> Result<Vec<Balance>, Fault> {
+    let args: [Value; 4] = [
+        mode.as_str().into(),
+        one.to_string().into(),
+        two.to_string().into(),
+        three.to_string().into(),
+    ];
+    rows_of_balances(&tx.query(OF_ACCOUNTS, &args)?)
+}
+
 /// The balance of every account in every currency, where it is not zero.
 pub fn balances(tx: &mut Tx<'_>) -> Result<Vec<Balance>, Fault> {
-    let rows = tx.query(BALANCES, &[])?;
+    rows_of_balances(&tx.query(BALANCES, &[])?)
+}
+
+fn rows_of_balances(rows: &[Row]) -> Result<Vec<Balance>, Fault> {
     rows.iter()
         .map(|row| {
             Ok(Balance {

@@ -116,13 +116,15 @@ pub fn revoke_keys(
 /// Who calls with the key of this digest, if it is valid for the dialect.
 pub fn by_key(tx: &mut Tx<'_>, digest: &str, dialect: &str) -> Result<Option<Caller>, Fault> {
     let row = tx.one(BY_KEY, &[digest.into(), dialect.into()])?;
-    row.map(|row| {
-        Ok(Caller {
-            merchant: merchant(&row)?,
-            mode: mode(&row, 4)?,
-        })
+    row.map(|row| holder_of(&row)).transpose()
+}
+
+/// The merchant of the first four columns, in the mode of the fifth.
+pub(super) fn holder_of(row: &Row) -> Result<Caller, Fault> {
+    Ok(Caller {
+        merchant: merchant(row)?,
+        mode: mode(row, 4)?,
     })
-    .transpose()
 }
 
 /// Saves a sealed secret, replacing the one of that name.

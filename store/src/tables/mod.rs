@@ -13,6 +13,7 @@ pub mod events;
 pub mod gift_cards;
 pub mod guesses;
 pub mod idempotency;
+pub mod keys;
 pub mod ledger;
 pub mod merchants;
 pub mod payments;
@@ -40,6 +41,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         gift_cards::STATEMENTS,
         guesses::STATEMENTS,
         idempotency::STATEMENTS,
+        keys::STATEMENTS,
         ledger::STATEMENTS,
         merchants::STATEMENTS,
         payments::STATEMENTS,

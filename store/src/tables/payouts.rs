@@ -2,7 +2,9 @@
 
 use domain::bill::Payer;
 use domain::payout::{Order, PayoutHead, Progress};
-use domain::{Currency, MerchantId, Money, Payout, PayoutId, PayoutState, Timestamp, WireId};
+use domain::{
+    Caller, Currency, MerchantId, Money, Payout, PayoutId, PayoutState, Timestamp, WireId,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{changed_once, json, mode, to_json};
@@ -36,6 +38,18 @@ const DUE: &str = concat!(
 );
 const NEXT_DUE: &str = "SELECT due_at FROM payouts WHERE due_at IS NOT NULL AND due_at > ?1 \
     ORDER BY due_at LIMIT 1";
+// Two statements rather than one with an "or": each has an index that it follows.
+const OF_MERCHANT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM payouts WHERE merchant = ?1 AND mode = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4"
+);
+const IN_STATE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM payouts WHERE merchant = ?1 AND mode = ?2 AND id < ?3 AND state = ?5 \
+     ORDER BY id DESC LIMIT ?4"
+);
 const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -43,7 +57,17 @@ const PAGE: &str = concat!(
 );
 
 /// See [`super::statements`].
-pub const STATEMENTS: &[&str] = &[INSERT, UPDATE, BY_ID, BY_WIRE, DUE, NEXT_DUE, PAGE];
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    UPDATE,
+    BY_ID,
+    BY_WIRE,
+    DUE,
+    NEXT_DUE,
+    OF_MERCHANT,
+    IN_STATE,
+    PAGE,
+];
 
 /// What no statement looks at, kept as one JSON object.
 #[derive(Serialize, Deserialize)]
@@ -123,6 +147,39 @@ pub fn next_due(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, 
     tx.one(NEXT_DUE, &[after.into()])?
         .map(|row| row.time(0))
         .transpose()
+}
+
+/// Which payouts a list shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Whose, and in which mode.
+    pub caller: Caller,
+    /// Only those in this state, by its word in the database.
+    pub state: Option<&'static str>,
+    /// Only those requested before this one.
+    pub before: Option<PayoutId>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// A merchant's payouts, newest first.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Payout>, Fault> {
+    // Behind every id: "~" is above all that ids are made of.
+    let before = filter.before.as_ref().map_or("~", PayoutId::as_str);
+    let mut args: Vec<Value> = vec![
+        filter.caller.merchant.id.as_str().into(),
+        filter.caller.mode.as_str().into(),
+        before.into(),
+        filter.limit.into(),
+    ];
+    let statement = match filter.state {
+        None => OF_MERCHANT,
+        Some(state) => {
+            args.push(state.into());
+            IN_STATE
+        }
+    };
+    tx.query(statement, &args)?.iter().map(payout).collect()
 }
 
 /// Payouts after an id, for walking through all of them.

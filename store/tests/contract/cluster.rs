@@ -81,7 +81,7 @@ pub fn url() -> Option<&'static str> {
         Err(why) => {
             let required = std::env::var_os("REQUIRE_POSTGRES").is_some();
             assert!(!required, "no PostgreSQL: {why}");
-            eprintln!("skipped, no PostgreSQL: {why}");
+            let _ = writeln!(std::io::stderr(), "skipped, no PostgreSQL: {why}");
             None
         }
     }

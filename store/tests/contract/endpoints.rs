@@ -215,7 +215,7 @@ pub fn a_paused_endpoint_gets_nothing_and_loses_nothing(lab: &Lab) {
     let endpoint = saved(lab, &shop, 1);
     let id = put(lab, &bill, &endpoint, 1);
     let queue = endpoint.head.id.to_string();
-    assert_eq!(queues(lab), [queue.clone()]);
+    assert_eq!(queues(lab), std::slice::from_ref(&queue));
     let paused = endpoint
         .clone()
         .pause(at(5, "").now, Pause::ByHand)

@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod backups;
 mod bills;
 mod cluster;
 mod concurrency;
@@ -18,6 +19,7 @@ mod ledger;
 mod lines;
 mod merchants;
 mod migrations;
+mod moves;
 mod outbox;
 mod payments;
 mod payouts;
@@ -163,6 +165,13 @@ suite! {
         both_kinds_of_writes_are_answered_when_they_meet,
         another_process_may_write_or_is_refused,
         looking_needs_no_lock_and_cannot_write,
+    ]
+    moves: [
+        everything_is_moved_to_every_database_and_back,
+        an_interrupted_move_goes_on_and_nobody_starts_before,
+        a_database_at_work_is_neither_moved_nor_moved_into,
+        only_an_empty_database_is_moved_into,
+        a_row_that_differs_is_found,
     ]
     migrations: [
         a_newer_schema_is_refused,

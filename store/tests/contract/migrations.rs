@@ -1,4 +1,5 @@
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use domain::ledger::ChainHash;
 use store::tables::{deliveries as outbox, ledger};
@@ -73,7 +74,7 @@ pub fn a_place_that_cannot_be_used_is_one_clear_line(lab: &Lab) {
     }
 }
 
-fn unusable_files(folder: &std::path::Path) {
+fn unusable_files(folder: &Path) {
     let missing = folder.join("no/such/folder/florin.db");
     let error = Store::open(&missing, Options::TEST).unwrap_err();
     assert!(matches!(error, OpenError::File(..)), "{error}");
@@ -141,7 +142,7 @@ const OLD_OUTBOX: &str = "
     INSERT INTO delivery_attempts VALUES ('dlv_#1', 2, 7, 31, 200, NULL, '[]', 'a', '[]', 'ok');";
 
 /// A database as the first migration alone makes it, with the rows of a lab in it.
-fn foundation(from: &std::path::Path, path: &std::path::Path) {
+fn foundation(from: &Path, path: &Path) {
     let sql = include_str!("../../migrations/0001_foundation.sql");
     let connection = rusqlite::Connection::open(path).unwrap();
     let tables = sql
@@ -162,7 +163,7 @@ fn foundation(from: &std::path::Path, path: &std::path::Path) {
     for table in filled {
         let mut columns = connection
             .prepare(&format!(
-                "SELECT name FROM main.pragma_table_info('{table}')"
+                "SELECT name FROM pragma_table_info('{table}', 'main')"
             ))
             .unwrap();
         let names: Vec<String> = columns
@@ -170,12 +171,15 @@ fn foundation(from: &std::path::Path, path: &std::path::Path) {
             .unwrap()
             .map(Result::unwrap)
             .collect();
-        if !names.is_empty() {
-            let names = names.join(", ");
-            let copy =
-                format!("INSERT INTO main.{table} ({names}) SELECT {names} FROM lab.{table}");
-            connection.execute_batch(&copy).unwrap();
-        }
+        assert!(!names.is_empty(), "{table}");
+        let names = names.join(", ");
+        // A transfer named its payment then; now it names whatever moved money.
+        let newer = match table {
+            "transfers" => names.replace("payment", "about"),
+            _ => names.clone(),
+        };
+        let copy = format!("INSERT INTO main.{table} ({names}) SELECT {newer} FROM lab.{table}");
+        connection.execute_batch(&copy).unwrap();
     }
     let outbox = OLD_OUTBOX.replace('#', &"0".repeat(31));
     connection.execute_batch(&outbox).unwrap();
@@ -244,13 +248,23 @@ pub fn a_filled_foundation_becomes_queues_and_loses_nothing(lab: &Lab) {
         deliveries.iter().all(|delivery| !delivery.leased),
         "nobody holds it now"
     );
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    let mut check = connection.prepare("PRAGMA foreign_key_check").unwrap();
-    assert!(!check.exists([]).unwrap(), "every reference holds");
+    references_hold(&path);
     let found = lab.wait(store.read("bill", move |tx| {
         Ok(store::tables::bills::by_id(tx, &bill.head.id)?.map(|found| found == bill))
     }));
     assert_eq!(found, Ok(Some(true)));
+    the_chain_is_whole(lab, &store);
+    store.close();
+    Store::open(&path, Options::TEST).unwrap().close();
+}
+
+fn references_hold(path: &Path) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let mut check = connection.prepare("PRAGMA foreign_key_check").unwrap();
+    assert!(!check.exists([]).unwrap(), "every reference holds");
+}
+
+fn the_chain_is_whole(lab: &Lab, store: &Store) {
     let links = lab
         .wait(store.read("links", |tx| Ok(ledger::after(tx, 0, 0, 100)?)))
         .unwrap();
@@ -260,6 +274,4 @@ pub fn a_filled_foundation_becomes_queues_and_loses_nothing(lab: &Lab) {
         assert_eq!(link.entry.hash(&hash), link.hash, "the chain is whole");
         hash = link.hash;
     }
-    store.close();
-    Store::open(&path, Options::TEST).unwrap().close();
 }

@@ -479,7 +479,8 @@ fn old_rows(connection: &rusqlite::Connection) -> Vec<String> {
         connection
             .execute(
                 "INSERT INTO transfers (lane, place, at, mode, payment, debit, credit, amount, \
-                 currency, reason, hash) VALUES (0, ?1, ?2, 'test', ?3, ?4, ?5, 1050, 'SGD', ?6, ?7)",
+                 currency, reason, hash) \
+                 VALUES (0, ?1, ?2, 'test', ?3, ?4, ?5, 1050, 'SGD', ?6, ?7)",
                 (
                     place,
                     entry.at.millis(),

@@ -95,7 +95,7 @@ pub fn steps_come_back_in_order(lab: &Lab) {
         .into_iter()
         .enumerate()
         .map(|(index, kind)| Step {
-            number: index as u32 + 1,
+            number: u32::try_from(index).unwrap() + 1,
             kind,
             wire: WireId::new(format!("step-{index}")).unwrap(),
             amount: sgd(index as i64 + 1),

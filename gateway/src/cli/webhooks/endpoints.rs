@@ -24,11 +24,16 @@ pub(in crate::cli) enum EndpointsCommand {
     Rotate(OneArgs),
     /// Removes an endpoint; what waits for it is given up.
     Remove(OneArgs),
+    /// Takes a removal back; `list --removed` shows what was removed.
+    Restore(OneArgs),
 }
 
 /// Options of `list`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ListArgs {
+    /// Those that were removed, the last one first.
+    #[arg(long)]
+    removed: bool,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -72,6 +77,7 @@ pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
         EndpointsCommand::Resume(args) => one(args, "resume", "is resumed").await,
         EndpointsCommand::Test(args) => one(args, "test", "gets a test event").await,
         EndpointsCommand::Remove(args) => one(args, "remove", "is removed").await,
+        EndpointsCommand::Restore(args) => one(args, "restore", "is active again").await,
         EndpointsCommand::Rotate(args) => {
             let path = format!("/endpoints/{}/rotate", segment(&args.endpoint));
             let answer = Door::new(&args.door).post(&path, None).await?;
@@ -85,13 +91,18 @@ pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
 }
 
 async fn list(args: &ListArgs) -> Result<(), Problem> {
-    let answer = Door::new(&args.door).get("/endpoints", &[]).await?;
+    let removed = args.removed.then_some("true");
+    let answer = Door::new(&args.door)
+        .get("/endpoints", &[("removed", removed)])
+        .await?;
     if args.json {
         say(&pretty(&answer));
         return Ok(());
     }
     let found = rows(&answer, "endpoints");
-    if found.is_empty() {
+    if found.is_empty() && args.removed {
+        say("No endpoint was removed.");
+    } else if found.is_empty() {
         say("No endpoints. Register one with `florin webhooks endpoints add <URL>`.");
     }
     for row in found {
@@ -107,17 +118,34 @@ async fn list(args: &ListArgs) -> Result<(), Problem> {
             .iter()
             .filter_map(Value::as_str)
             .collect();
+        let label = row.get("label").and_then(Value::as_str);
+        let label = label.map_or_else(String::new, |label| format!("  \"{label}\""));
         say(&format!(
-            "{}  {}{health}\n  {}  {} ({})  {}",
+            "{}  {}{health}{label}\n  {}  {} ({})\n  the dialect's id  {}{}",
             text(row, "id"),
             text(row, "state"),
             text(row, "url"),
             text(row, "scheme"),
             events.join(", "),
-            row.get("label").and_then(Value::as_str).unwrap_or_default(),
+            text(row, "dialect_id"),
+            doubles(row),
         ));
     }
     Ok(())
+}
+
+/// A warning if others get the same at the same address.
+fn doubles(row: &Value) -> String {
+    match row.get("doubles").and_then(Value::as_u64).unwrap_or(0) {
+        0 => String::new(),
+        1 => "\n  Warning: another endpoint at this address gets some of the same events, each of \
+              which arrives twice."
+            .to_owned(),
+        many => format!(
+            "\n  Warning: {many} other endpoints at this address get some of the same events, \
+             which arrive once for each."
+        ),
+    }
 }
 
 async fn add(args: &AddArgs) -> Result<(), Problem> {
@@ -129,10 +157,11 @@ async fn add(args: &AddArgs) -> Result<(), Problem> {
     });
     let answer = Door::new(&args.door).post("/endpoints", Some(body)).await?;
     say(&format!(
-        "{}  {}\n  secret  {}\nIt is not shown again.",
+        "{}  {}\n  secret  {}\nIt is not shown again.{}",
         text(&answer, "id"),
         text(&answer, "url"),
         text(&answer, "secret"),
+        doubles(&answer),
     ));
     Ok(())
 }

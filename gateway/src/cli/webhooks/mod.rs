@@ -42,7 +42,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     state: Option<String>,
     /// How many, up to 200.
-    #[arg(long, default_value = "50")]
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
     /// Only those before this one (`dlv_…`): the next page.
     #[arg(long)]
@@ -178,6 +178,15 @@ async fn show(args: &ShowArgs) -> Result<(), Problem> {
         text(&answer, "about"),
         text(&answer, "created_at"),
     );
+    if let Some(names) = answer.get("psp_references") {
+        shown.push_str(&format!(
+            "  reference               {}\n  pspReference in answers  {}\n  \
+             pspReference in this one {}\n",
+            text(&answer, "reference"),
+            text(names, "payment"),
+            text(names, "event"),
+        ));
+    }
     for attempt in rows(&answer, "attempts") {
         shown.push_str(&attempt_text(attempt));
     }
@@ -241,7 +250,7 @@ async fn resend(args: &ResendArgs) -> Result<(), Problem> {
 }
 
 /// A list in an answer.
-fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
+pub(super) fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
     answer
         .get(name)
         .and_then(Value::as_array)
@@ -249,10 +258,11 @@ fn rows<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// A text in an answer, or a dash.
-fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+pub(super) fn text<'a>(row: &'a Value, name: &str) -> &'a str {
     row.get(name).and_then(Value::as_str).unwrap_or("-")
 }
 
-fn pretty(value: &Value) -> String {
+/// JSON for people.
+pub(super) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }

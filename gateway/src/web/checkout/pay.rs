@@ -44,8 +44,7 @@ pub async fn show(
 /// `POST /pay/{paymentId}?token=…`.
 pub async fn submit(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    (Path(id), RawQuery(query)): (Path<String>, RawQuery),
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Bytes,

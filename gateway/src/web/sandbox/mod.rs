@@ -4,6 +4,7 @@ pub mod card_gen;
 pub mod deliveries;
 pub mod endpoints;
 pub mod home;
+pub mod payouts;
 pub mod phone;
 pub mod shop;
 pub mod signature;

@@ -344,6 +344,7 @@ words! {
     home_clock_far = "Type 400 days or less";
     home_next = "Look further";
     home_docs_text = "Every call with its fields, limits and examples.";
+    home_payouts_text = "Approve or reject what is to be paid out.";
     home_deliveries_text =
         "Every webhook that was sent, both sides of each try, and a button to send it again.";
 
@@ -419,6 +420,9 @@ words! {
     state_failed = "Failed";
     state_paused = "Paused";
     delivery_why = "Why";
+    delivery_names = "Names";
+    delivery_numbers =
+        "Reference {reference}. pspReference: {payment} in API answers, {step} in this webhook.";
     delivery_skip = "Skip";
     delivery_skip_of = "Skip: {event}";
     delivery_at_endpoint = "Its endpoint";
@@ -449,6 +453,11 @@ words! {
     endpoint_all_events = "All";
     endpoint_id = "Endpoint";
     endpoint_health = "Health";
+    endpoint_twice = "Twice";
+    endpoint_doubles_one =
+        "Another endpoint at this address gets some of the same events, so they arrive twice.";
+    endpoint_doubles =
+        "{count} other endpoints at this address get some of the same events, once for each.";
     endpoint_healthy = "The last try was good, or there was none yet.";
     endpoint_failing_one = "1 failed try since {when}.";
     endpoint_failing = "{count} failed tries since {when}.";
@@ -462,6 +471,39 @@ words! {
     endpoint_resume_of = "Resume: {url}";
     endpoint_test = "Send a test event";
     endpoint_test_of = "Send a test event: {url}";
+
+    // Payouts, as the merchant sees them.
+    payouts_heading = "Payouts";
+    payouts_intro =
+        "Money that leaves Demo Shop for its customers. It is reserved at once; you decide whether \
+         it goes.";
+    payouts_none = "No payout yet";
+    payouts_none_text =
+        "Request one with POST /gateway/v1/payouts. Demo Shop can pay out what it was paid.";
+    payouts_docs = "The calls for it";
+    payout_user = "Customer chooses";
+    payout_user_text = "The customer has to say where the money goes before you can approve it.";
+    payout_approval = "Waits for you";
+    payout_approval_text = "Its money is reserved until you decide.";
+    payout_processing = "On its way";
+    payout_processing_text = "You approved it, and the provider has it.";
+    payout_paid = "Paid out";
+    payout_paid_note = "The money arrived.";
+    payout_rejected = "Rejected";
+    payout_rejected_note = "Reason: {reason}. Its money is free again.";
+    payout_cancelled_note = "You turned it down. Its money is free again.";
+    payout_expired = "Expired";
+    payout_expired_note = "Nobody acted in time. Its money is free again.";
+    payout_two_persons = "It takes another person than the one who requested it.";
+    payout_tracking = "Your id";
+    payout_customer = "Customer";
+    payout_provider = "Provider";
+    payout_until = "Waits until";
+    payout_approve = "Approve";
+    payout_approve_of = "Approve: {amount}";
+    payout_reject = "Reject";
+    payout_reject_of = "Reject: {amount}";
+    payout_page = "The customer’s page";
 
     // The landing page of a payment by phone.
     landing_heading = "Pay with Vipps MobilePay";

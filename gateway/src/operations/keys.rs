@@ -1,0 +1,101 @@
+//! API keys: several per merchant, with names and ends, each ended by itself. A key is shown once,
+//! when it is made; afterwards it has a name, the first digits of its digest.
+
+use domain::{Caller, Object, Refusal, Secret, Timestamp};
+use store::Failure;
+use store::tables::audit;
+use store::tables::keys::{self as table, Key, NewKey};
+
+use super::endpoints::Who;
+use super::refused;
+use crate::app::App;
+
+/// A key that somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The dialect it opens.
+    pub dialect: String,
+    /// What it begins with.
+    pub prefix: String,
+    /// Its owner's name for it.
+    pub label: Option<String>,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+}
+
+/// Makes a key beside those there are. The key itself is only here: show it once.
+pub async fn make(app: &App, who: &Who<'_>, wanted: Wanted) -> Result<Secret, Failure> {
+    let at = app.moment();
+    let key = Secret::new(format!("{}{}", wanted.prefix, app.entropy.token()));
+    let new = NewKey {
+        digest: key.digest(),
+        dialect: wanted.dialect,
+        label: wanted.label,
+        expires: wanted.expires,
+    };
+    let (caller, actor) = (who.caller.clone(), who.actor.to_owned());
+    app.store
+        .write("make_key", move |tx| {
+            table::insert(tx, &caller, &new, at.now)?;
+            let name = new.digest.get(..16).unwrap_or_default();
+            let label = new.label.as_deref().unwrap_or("without a name");
+            let entry = audit::Entry {
+                at: at.now,
+                actor: actor.clone(),
+                action: "key.made".to_owned(),
+                about: name.to_owned(),
+                details: format!("{}, {label}", new.dialect),
+            };
+            audit::insert(tx, &at, (&caller.merchant.id, caller.mode), &entry)?;
+            Ok(())
+        })
+        .await?;
+    Ok(key)
+}
+
+/// A merchant's keys in a mode, oldest first, also those that have ended.
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Key>, Failure> {
+    let caller = caller.clone();
+    app.store
+        .read("list_keys", move |tx| Ok(table::list(tx, &caller)?))
+        .await
+}
+
+/// Ends a key at once, by its name. Another node may take it for as long as it remembers keys.
+pub async fn end(app: &App, who: &Who<'_>, name: &str) -> Result<(), Failure> {
+    let at = app.moment();
+    let (caller, actor) = (who.caller.clone(), who.actor.to_owned());
+    let name = name.to_owned();
+    app.store
+        .write("end_key", move |tx| {
+            if !table::end(tx, &caller, &name, at.now)? {
+                return refused(Refusal::NotFound(Object::Payment, name.clone()));
+            }
+            let entry = audit::Entry {
+                at: at.now,
+                actor: actor.clone(),
+                action: "key.ended".to_owned(),
+                about: name.clone(),
+                details: String::new(),
+            };
+            audit::insert(tx, &at, (&caller.merchant.id, caller.mode), &entry)?;
+            Ok(())
+        })
+        .await?;
+    app.keys.forget();
+    Ok(())
+}
+
+/// Who holds the key of this digest, if nobody ended it, and when it ends by itself.
+pub async fn holder(
+    app: &App,
+    dialect: &'static str,
+    digest: &str,
+) -> Result<Option<(Caller, Option<Timestamp>)>, Failure> {
+    let digest = digest.to_owned();
+    app.store
+        .read("key_holder", move |tx| {
+            Ok(table::holder(tx, &digest, dialect)?)
+        })
+        .await
+}

@@ -1,0 +1,166 @@
+//! The operator's calls about how a merchant takes and sends money: its providers and their rules,
+//! its permissions, its keys.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use domain::{Mode, PaymentSettings, Span};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::tables::keys::Key;
+
+use super::answers::{Answer, Of, Trouble, who};
+use crate::app::App;
+use crate::operations::keys::{self, Wanted};
+use crate::operations::providers::{self, Switch};
+use crate::sandbox::simulate::rfc3339;
+
+/// Dialects whose credential is one key.
+const KEYED: [&str; 2] = ["hitpay", "numipay"];
+
+/// Characters of a key's name.
+const LABEL_MAX: usize = 100;
+
+/// `GET /settings`.
+pub async fn show(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Answer {
+    let caller = of.caller(&app).await?;
+    let settings = providers::settings(&app, &caller.merchant.id, caller.mode).await?;
+    Ok(Json(written(&settings)))
+}
+
+/// `POST /settings`: the whole of them, in place of the earlier ones.
+pub async fn put(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    Json(wanted): Json<Value>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let wanted: PaymentSettings = serde_json::from_value(wanted)
+        .map_err(|error| Trouble::wrong(format!("these are no settings: {error}")))?;
+    providers::put_settings(&app, &who(&caller), wanted.clone()).await?;
+    Ok(Json(written(&wanted)))
+}
+
+/// `POST /providers/{id}/{deed}`: `down`, `up`, `enable`, `disable`.
+pub async fn switch(
+    State(app): State<Arc<App>>,
+    Path((id, deed)): Path<(String, String)>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let deed = match deed.as_str() {
+        "down" => Switch::Down(true),
+        "up" => Switch::Down(false),
+        "enable" => Switch::Enabled(true),
+        "disable" => Switch::Enabled(false),
+        _ => {
+            return Err(Trouble::wrong(
+                "a provider goes down, up, enable or disable",
+            ));
+        }
+    };
+    let caller = of.caller(&app).await?;
+    let settings = providers::switch(&app, &who(&caller), &id, deed).await?;
+    Ok(Json(written(&settings)))
+}
+
+fn written(settings: &PaymentSettings) -> Value {
+    serde_json::to_value(settings).unwrap_or_default()
+}
+
+/// `GET /keys`.
+pub async fn list_keys(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Answer {
+    let caller = of.caller(&app).await?;
+    let now = app.clock.now();
+    let rows: Vec<_> = keys::list(&app, &caller)
+        .await?
+        .iter()
+        .map(|key| key_row(key, now))
+        .collect();
+    Ok(Json(json!({"keys": rows})))
+}
+
+fn key_row(key: &Key, now: domain::Timestamp) -> Value {
+    let state = match (key.ended, key.expires) {
+        (Some(_), _) => "ended",
+        (None, Some(end)) if end <= now => "expired",
+        (None, _) => "active",
+    };
+    json!({
+        "key": key.name,
+        "api": key.dialect,
+        "label": key.label,
+        "state": state,
+        "created_at": rfc3339(key.created),
+        "expires_at": key.expires.map(rfc3339),
+        "ended_at": key.ended.map(rfc3339),
+    })
+}
+
+/// A key that is wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct New {
+    api: String,
+    label: Option<String>,
+    /// How long it works, in milliseconds.
+    life: Option<u64>,
+}
+
+/// `POST /keys`.
+pub async fn new_key(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    Json(new): Json<New>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    if !KEYED.contains(&new.api.as_str()) {
+        let known = KEYED.join(" or ");
+        return Err(Trouble::wrong(format!("api is {known}, not {}", new.api)));
+    }
+    let label = new.label.filter(|label| !label.trim().is_empty());
+    if label
+        .as_ref()
+        .is_some_and(|label| label.chars().count() > LABEL_MAX)
+    {
+        let message = format!("a key's label has at most {LABEL_MAX} characters");
+        return Err(Trouble::wrong(message));
+    }
+    if new.life == Some(0) {
+        return Err(Trouble::wrong("a key works for longer than nothing"));
+    }
+    let now = app.clock.now();
+    let expires = new.life.map(|life| now.plus(Span::from_millis(life)));
+    let wanted = Wanted {
+        prefix: prefix(&new.api, caller.mode),
+        dialect: new.api,
+        label,
+        expires,
+    };
+    let key = keys::make(&app, &who(&caller), wanted).await?;
+    let name = key.digest().chars().take(16).collect::<String>();
+    Ok(Json(json!({
+        "key": name,
+        "secret": key.expose(),
+        "expires_at": expires.map(rfc3339),
+    })))
+}
+
+/// What keys of an API begin with.
+pub fn prefix(api: &str, mode: Mode) -> String {
+    if api == dialects::numipay::NAME {
+        return dialects::numipay::key_prefix(mode).to_owned();
+    }
+    format!("{}_", mode.as_str())
+}
+
+/// `POST /keys/{name}/end`.
+pub async fn end_key(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    keys::end(&app, &who(&caller), &name).await?;
+    Ok(Json(json!({"key": name})))
+}

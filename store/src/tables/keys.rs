@@ -1,0 +1,112 @@
+//! API keys as their owner sees them: names, ends, who holds them. A key itself is never here, only
+//! its digest; the first sixteen digits of that are the key's name in lists and in the audit log.
+
+use domain::{Caller, Mode, Timestamp};
+
+use super::mode;
+use crate::sql::Row;
+use crate::tables::merchants::holder_of;
+use crate::{Fault, Tx};
+
+const INSERT: &str = "INSERT INTO api_keys \
+    (digest, merchant, mode, dialect, created_at, label, expires_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const HOLDER: &str = "SELECT m.id, m.name, m.slug, m.currency, k.mode, k.expires_at \
+    FROM api_keys k JOIN merchants m ON m.id = k.merchant \
+    WHERE k.digest = ?1 AND k.dialect = ?2 AND k.revoked_at IS NULL";
+const LIST: &str = "SELECT substr(digest, 1, 16), dialect, mode, label, created_at, expires_at, \
+    revoked_at FROM api_keys WHERE merchant = ?1 AND mode = ?2 ORDER BY created_at, digest";
+const END: &str = "UPDATE api_keys SET revoked_at = ?4 \
+    WHERE merchant = ?1 AND mode = ?2 AND substr(digest, 1, 16) = ?3 AND revoked_at IS NULL";
+
+/// See [`super::statements`].
+pub const STATEMENTS: &[&str] = &[INSERT, HOLDER, LIST, END];
+
+/// A new key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// The digest of the key.
+    pub digest: String,
+    /// The dialect it opens.
+    pub dialect: String,
+    /// Its owner's name for it.
+    pub label: Option<String>,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+}
+
+/// A key in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The first sixteen digits of its digest.
+    pub name: String,
+    /// The dialect it opens.
+    pub dialect: String,
+    /// Test or live.
+    pub mode: Mode,
+    /// Its owner's name for it.
+    pub label: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+    /// When somebody ended it.
+    pub ended: Option<Timestamp>,
+}
+
+/// Saves the digest of a new key.
+pub fn insert(tx: &mut Tx<'_>, caller: &Caller, key: &NewKey, now: Timestamp) -> Result<(), Fault> {
+    let args = [
+        key.digest.as_str().into(),
+        caller.merchant.id.as_str().into(),
+        caller.mode.as_str().into(),
+        key.dialect.as_str().into(),
+        now.into(),
+        key.label.clone().into(),
+        key.expires.into(),
+    ];
+    tx.exec(INSERT, &args).map(|_| ())
+}
+
+/// Who holds the key of this digest, if nobody ended it, and when it ends by itself.
+pub fn holder(
+    tx: &mut Tx<'_>,
+    digest: &str,
+    dialect: &str,
+) -> Result<Option<(Caller, Option<Timestamp>)>, Fault> {
+    let row = tx.one(HOLDER, &[digest.into(), dialect.into()])?;
+    row.map(|row| Ok((holder_of(&row)?, row.time_or_null(5)?)))
+        .transpose()
+}
+
+/// Every key of a merchant in a mode, oldest first, also those that have ended.
+pub fn list(tx: &mut Tx<'_>, caller: &Caller) -> Result<Vec<Key>, Fault> {
+    let args = [
+        caller.merchant.id.as_str().into(),
+        caller.mode.as_str().into(),
+    ];
+    tx.query(LIST, &args)?.iter().map(key).collect()
+}
+
+/// Ends a key at once; `false` if there is none of this name that still works.
+pub fn end(tx: &mut Tx<'_>, caller: &Caller, name: &str, now: Timestamp) -> Result<bool, Fault> {
+    let args = [
+        caller.merchant.id.as_str().into(),
+        caller.mode.as_str().into(),
+        name.into(),
+        now.into(),
+    ];
+    Ok(tx.exec(END, &args)? > 0)
+}
+
+fn key(row: &Row) -> Result<Key, Fault> {
+    Ok(Key {
+        name: row.text(0)?.to_owned(),
+        dialect: row.text(1)?.to_owned(),
+        mode: mode(row, 2)?,
+        label: row.text_or_null(3)?.map(str::to_owned),
+        created: row.time(4)?,
+        expires: row.time_or_null(5)?,
+        ended: row.time_or_null(6)?,
+    })
+}
