@@ -70,7 +70,7 @@ impl Value {
 /// [`FIELDS_MAX`](domain::limits::FIELDS_MAX) of them, so looking through them is cheap. They may
 /// hold a card, so they are wiped when dropped, also those of a body that turns out to be broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members(Vec<(String, Value)>);
+pub struct Members(Vec<(String, Value)>, bool);
 
 impl Members {
     /// The value of this name.
@@ -95,9 +95,15 @@ impl Members {
             Some(place) => {
                 place.wipe();
                 *place = value;
+                self.1 = true;
             }
             None => self.0.push((name, value)),
         }
+    }
+
+    /// Was a name given twice?
+    pub fn has_repeated(&self) -> bool {
+        self.1
     }
 
     /// The members in order.

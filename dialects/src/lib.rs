@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
-use domain::{Credential, Event, Refusal, Reply, Secret, Seed, Timestamp, WireId};
+use domain::{Call, Credential, Event, Refusal, Reply, Secret, Seed, Timestamp, WireId};
 use http::Response;
 use http::request::Parts;
 
@@ -136,6 +136,17 @@ impl std::fmt::Debug for Listed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Listed")
     }
+}
+
+/// What a request says of itself, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The software that calls, by its own words.
+    pub software: Option<String>,
+    /// Something that works and should not be used any more.
+    pub deprecated: Option<&'static str>,
+    /// Names of fields that mean nothing.
+    pub ignored: Vec<String>,
 }
 
 /// What one kind of id names.
@@ -287,6 +298,17 @@ pub trait Dialect: Sync {
             approval: day,
             rail: domain::Span::from_seconds(2),
         }
+    }
+
+    /// How many calls like this one a merchant may make in a minute about the same object; zero is
+    /// no limit.
+    fn calls_per_minute(&self, _site: &Site, _call: &Call) -> u32 {
+        0
+    }
+
+    /// What the log should say of a call beside what it did.
+    fn notes(&self, _head: &Parts, _call: &Call) -> Notes {
+        Notes::default()
     }
 
     /// When deliveries are retried, before configuration changes it.

@@ -222,4 +222,7 @@ pub struct EndpointView {
     /// The newest secret, for dialects whose answers show it. It is never kept with an answer.
     #[serde(skip)]
     pub secret: Option<Secret>,
+    /// How many other endpoints at the same address want some of the same topics.
+    #[serde(default)]
+    pub doubles: u32,
 }

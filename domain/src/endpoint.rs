@@ -10,7 +10,7 @@ use crate::delivery::{DeliveryRules, WhenDead};
 use crate::event::Fact;
 use crate::id::{EndpointId, MerchantId, WireId};
 use crate::merchant::{Caller, Mode};
-use crate::moment::{Moment, Timestamp};
+use crate::moment::{Moment, Span, Timestamp};
 use crate::refusal::Refusal;
 
 /// Which topics an endpoint wants.
@@ -33,6 +33,23 @@ impl Topics {
             }),
         }
     }
+
+    /// Is there something that both want?
+    pub fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Some(one), Self::Some(two)) => {
+                // An entry for all that begin so is wanted like any topic below it.
+                let plain = |text: &String| text.trim_end_matches('*').to_owned();
+                one.iter()
+                    .any(|topic| other.wants(topic) || other.wants(&plain(topic)))
+                    || two
+                        .iter()
+                        .any(|topic| self.wants(topic) || self.wants(&plain(topic)))
+            }
+            (Self::All, Self::Some(list)) | (Self::Some(list), Self::All) => !list.is_empty(),
+            (Self::All, Self::All) => true,
+        }
+    }
 }
 
 /// What a merchant registers.
@@ -45,9 +62,26 @@ pub struct EndpointAsk {
     /// The merchant's own name for it.
     pub label: Option<String>,
     /// At most so many endpoints of one merchant, mode and scheme may want one topic.
-    pub per_topic_max: Option<u32>,
+    pub per_topic_max: Option<TopicMax>,
     /// What only the dialect cares about.
     pub extras: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How many endpoints may want one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicMax {
+    /// Of most topics.
+    pub usual: u32,
+    /// Topics with a number of their own.
+    pub own: Vec<(&'static str, u32)>,
+}
+
+impl TopicMax {
+    /// The number for a topic.
+    pub fn of(&self, topic: &str) -> u32 {
+        let own = self.own.iter().find(|(name, _)| *name == topic);
+        own.map_or(self.usual, |(_, most)| *most)
+    }
 }
 
 /// Why an endpoint is paused.
@@ -124,6 +158,15 @@ pub struct EndpointHead {
     pub scheme: String,
     /// When it was registered.
     pub created: Timestamp,
+}
+
+/// What follows for an endpoint that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Its owner should know.
+    Warn,
+    /// It has failed for too long.
+    Dead(WhenDead),
 }
 
 /// An endpoint.
@@ -210,6 +253,16 @@ impl Endpoint {
         Ok(self.touched())
     }
 
+    /// Takes a removal back: it is sent to again. What was given up with it stays given up.
+    pub fn restore(mut self) -> Result<Self, Refusal> {
+        if !self.is_removed() {
+            return Err(Refusal::WrongState("not removed".to_owned()));
+        }
+        self.state = EndpointState::Active;
+        self.health = Health::default();
+        Ok(self.touched())
+    }
+
     /// An attempt succeeded.
     #[must_use]
     pub fn succeeded(mut self) -> Self {
@@ -227,30 +280,97 @@ impl Endpoint {
     ) -> Result<(Self, Option<Fact>), Refusal> {
         self.not_removed()?;
         self.health.failures = self.health.failures.saturating_add(1);
-        let since = *self.health.failing_since.get_or_insert(now);
-        let lasted = now.since(since);
-        if self.state != EndpointState::Active {
-            return Ok((self.touched(), None));
-        }
-        if gone {
+        self.health.failing_since.get_or_insert(now);
+        if gone && self.state == EndpointState::Active {
             let paused = self.pause(now, Pause::Gone)?;
             return Ok((paused, Some(Fact::EndpointPaused)));
         }
-        if rules.dead_after.is_some_and(|limit| lasted >= limit) {
-            return match rules.when_dead {
-                WhenDead::Pause => {
-                    let paused = self.pause(now, Pause::Failing)?;
-                    Ok((paused, Some(Fact::EndpointPaused)))
-                }
-                WhenDead::Remove => Ok((self.remove(now)?, Some(Fact::EndpointRemoved))),
-            };
+        match self.verdict(now, rules) {
+            None => Ok((self.touched(), None)),
+            Some(verdict) => self.judged(now, verdict),
         }
-        let warn = rules.warn_after.is_some_and(|limit| lasted >= limit);
-        if warn && self.health.warned.is_none() {
-            self.health.warned = Some(now);
-            return Ok((self.touched(), Some(Fact::EndpointFailing)));
+    }
+
+    /// Time passed without an attempt: what follows for an endpoint whose scheme removes dead ones,
+    /// which is told first and removed later also when nothing is sent to it meanwhile. Without a
+    /// fact nothing changed.
+    pub fn waited(
+        self,
+        now: Timestamp,
+        rules: &DeliveryRules,
+    ) -> Result<(Self, Option<Fact>), Refusal> {
+        match self.verdict(now, rules) {
+            Some(verdict) if rules.when_dead == WhenDead::Remove => self.judged(now, verdict),
+            Some(_) | None => Ok((self, None)),
         }
-        Ok((self.touched(), None))
+    }
+
+    /// When [`Self::waited`] has something to say next.
+    pub fn judged_at(&self, rules: &DeliveryRules) -> Option<Timestamp> {
+        let since = self.health.failing_since?;
+        if self.state != EndpointState::Active || rules.when_dead != WhenDead::Remove {
+            return None;
+        }
+        match (rules.warn_after, self.health.warned) {
+            (Some(warn), None) => Some(since.plus(warn)),
+            _ => self.dies_at(since, rules),
+        }
+    }
+
+    /// When it is dead. One that is removed is given notice as long before as the rules say, also
+    /// if the notice was late.
+    fn dies_at(&self, since: Timestamp, rules: &DeliveryRules) -> Option<Timestamp> {
+        let dead = rules.dead_after?;
+        let planned = since.plus(dead);
+        match (rules.when_dead, rules.warn_after) {
+            (WhenDead::Pause, _) | (_, None) => Some(planned),
+            (WhenDead::Remove, Some(warn)) => {
+                let notice = Span::from_millis(dead.millis().saturating_sub(warn.millis()));
+                self.health
+                    .warned
+                    .map(|warned| planned.max(warned.plus(notice)))
+            }
+        }
+    }
+
+    fn verdict(&self, now: Timestamp, rules: &DeliveryRules) -> Option<Verdict> {
+        let since = self.health.failing_since?;
+        if self.state != EndpointState::Active {
+            return None;
+        }
+        if self.dies_at(since, rules).is_some_and(|at| at <= now) {
+            return Some(Verdict::Dead(rules.when_dead));
+        }
+        let warn = rules
+            .warn_after
+            .is_some_and(|limit| since.plus(limit) <= now);
+        (warn && self.health.warned.is_none()).then_some(Verdict::Warn)
+    }
+
+    fn judged(mut self, now: Timestamp, verdict: Verdict) -> Result<(Self, Option<Fact>), Refusal> {
+        Ok(match verdict {
+            Verdict::Warn => {
+                self.health.warned = Some(now);
+                (self.touched(), Some(Fact::EndpointFailing))
+            }
+            Verdict::Dead(WhenDead::Pause) => {
+                let paused = self.pause(now, Pause::Failing)?;
+                (paused, Some(Fact::EndpointPaused))
+            }
+            Verdict::Dead(WhenDead::Remove) => (self.remove(now)?, Some(Fact::EndpointRemoved)),
+        })
+    }
+
+    /// Does it get some of what another one gets, at the same address? Such a pair is mostly a
+    /// registration that was made twice.
+    pub fn doubles(&self, other: &Self) -> bool {
+        let (one, two) = (&self.head, &other.head);
+        one.id != two.id
+            && (&one.merchant, one.mode, &one.scheme) == (&two.merchant, two.mode, &two.scheme)
+            && self.url == other.url
+            && !self.is_removed()
+            && !other.is_removed()
+            && self.topics.meets(&other.topics)
     }
 
     /// Is it removed?

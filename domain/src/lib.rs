@@ -50,7 +50,7 @@ pub use bill::{Ask, Bill, BillState};
 pub use call::{BillView, Call, Reply};
 pub use card::Card;
 pub use currency::Currency;
-pub use endpoint::{Endpoint, EndpointAsk, EndpointState, Topics};
+pub use endpoint::{Endpoint, EndpointAsk, EndpointState, TopicMax, Topics};
 pub use event::{About, Event, Fact};
 pub use gift_card::{CardDecision, CardRefusal, GiftCard};
 pub use id::{

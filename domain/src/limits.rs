@@ -71,8 +71,11 @@ pub const DECLINES_MAX: u32 = 20;
 /// How long a declined try counts.
 pub const DECLINES_WINDOW: Span = Span::from_minutes(60);
 
-/// How long the answer to an idempotency key is kept.
+/// How long the answer to an idempotency key is kept, unless the operator says otherwise.
 pub const IDEMPOTENCY_KEPT: Span = Span::from_minutes(30 * 24 * 60);
+
+/// How long webhooks that are over are kept, unless the operator says otherwise.
+pub const DELIVERIES_KEPT: Span = Span::from_minutes(90 * 24 * 60);
 
 /// Rows that one pass of a worker takes at most, so that no transaction grows without bound.
 pub const SWEEP_MAX: u32 = 500;
@@ -92,6 +95,9 @@ pub const IN_FLIGHT_OF_FAILING_MAX: usize = 128;
 
 /// The longest wait that a receiver may ask for with `Retry-After`.
 pub const RETRY_AFTER_MAX: Span = Span::from_minutes(24 * 60);
+
+/// Characters of an endpoint's label: a name for a person, not a text.
+pub const LABEL_MAX: usize = 100;
 
 /// Endpoints of one merchant, mode and scheme.
 pub const ENDPOINTS_MAX: u32 = 100;

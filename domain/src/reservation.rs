@@ -292,14 +292,17 @@ pub fn capture(
     };
     in_currency(&payment, amount)?;
     let held = left(&sums)?;
+    let late = until.is_some_and(|until| until <= now);
     if held.is_zero() {
         return refuse(if sums.released().is_zero() {
             StepProblem::CapturedBefore
+        } else if late {
+            StepProblem::CaptureTooLate
         } else {
             StepProblem::CaptureOfReleased
         });
     }
-    if until.is_some_and(|until| until <= now) {
+    if late {
         return refuse(StepProblem::CaptureTooLate);
     }
     if held.checked_sub(amount).is_err() {
@@ -340,10 +343,12 @@ pub fn refund(
 }
 
 /// Takes it back: a pending one ends, a reserved one gives back all that is still reserved.
+/// `until` is the deadline, after which time itself has given it back.
 pub fn cancel(
     payment: Payment,
     now: Timestamp,
     only_pending: bool,
+    until: Option<Timestamp>,
 ) -> Result<(StepKind, Decision), Refusal> {
     let sums = match payment.state() {
         PaymentState::Pending => {
@@ -358,6 +363,8 @@ pub fn cancel(
     if left(&sums)?.is_zero() {
         return refuse(if sums.released().is_zero() {
             StepProblem::CancelOfCaptured
+        } else if until.is_some_and(|until| until <= now) {
+            StepProblem::CancelTooLate
         } else {
             StepProblem::CancelOfEnded("cancelled".to_owned())
         });

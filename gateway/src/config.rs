@@ -1,6 +1,7 @@
 //! The configuration of `florin serve`: one TOML file. An unknown or wrong setting names itself.
 
 pub mod gift_cards;
+pub mod retention;
 pub mod vipps;
 
 use std::collections::BTreeMap;
@@ -66,6 +67,9 @@ pub struct Config {
     /// Other paths for operations: `numipay_hosted = ["/gateway/v1/payments/hosted", "/pay"]`.
     #[serde(default)]
     pub routes: BTreeMap<String, Vec<String>>,
+    /// How long what is over is kept.
+    #[serde(default)]
+    pub retention: retention::Retention,
     /// Delivery rules by scheme: a dialect's name, or `standard`.
     #[serde(default)]
     pub webhooks: BTreeMap<String, Webhooks>,
@@ -229,11 +233,13 @@ impl Config {
             return Err("hitpay.bad_key_status is 401, 403 or 404".to_owned());
         }
         self.vipps.rules()?;
+        self.vipps.options()?;
         self.policy()?;
         self.igivepay_options(Secret::new(String::new()))?;
         self.gift_cards.rules()?;
         self.numipay_options()?;
         self.routes()?;
+        self.retention.kept()?;
         self.delivery().map(|_| ())
     }
 

@@ -16,6 +16,7 @@
 //! Statements are written once, in the SQL that SQLite and PostgreSQL share (see [`sql`]).
 
 pub mod migrate;
+pub mod moving;
 mod postgres;
 pub mod sql;
 pub mod sqlite;
@@ -30,7 +31,7 @@ use domain::{Refusal, Span};
 use tokio::sync::oneshot;
 
 pub use migrate::{MIGRATIONS, Migration};
-pub use sqlite::{OpenError, Options};
+pub use sqlite::{OpenError, Options, backup};
 pub use tx::Tx;
 pub use wake::Wake;
 

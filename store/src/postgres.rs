@@ -1,6 +1,7 @@
 //! PostgreSQL: one database under any number of nodes. Opens it, brings the schema up to date, and
 //! runs a pool of writing and one of reading connections, each on a thread of its own.
 
+mod bulk;
 mod errors;
 mod queue;
 mod schema;
@@ -16,6 +17,7 @@ use std::thread::JoinHandle;
 
 use domain::limits::{PG_READERS, PG_WRITERS, READ_QUEUE_MAX, WRITE_QUEUE_MAX};
 
+pub(crate) use self::bulk::Bulk;
 use self::queue::Queue;
 use self::schema::Refused;
 use self::session::Session;
@@ -105,10 +107,17 @@ fn prepare(settings: &Arc<Settings>, role: Role) -> Result<(), OpenError> {
         .map_err(|error| failed(error.to_string()))?;
     match done.join() {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(Refused::Failed(text))) => Err(failed(text)),
-        Ok(Err(Refused::Schema(error))) => Err(failed(error.to_string())),
+        Ok(Err(why)) => Err(refused(&settings.place, why)),
         Err(_) => Err(failed("a rule was broken (panic)".to_owned())),
     }
+}
+
+fn refused(place: &str, why: Refused) -> OpenError {
+    let text = match why {
+        Refused::Failed(text) => text,
+        Refused::Schema(error) => error.to_string(),
+    };
+    OpenError::Database(place.to_owned(), text)
 }
 
 impl Pool {

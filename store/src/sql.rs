@@ -70,6 +70,11 @@ impl Row {
         Self(columns)
     }
 
+    /// All columns in order.
+    pub fn values(&self) -> &[Value] {
+        &self.0
+    }
+
     /// The column as text.
     pub fn text(&self, column: usize) -> Result<&str, Fault> {
         match self.0.get(column) {

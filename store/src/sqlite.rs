@@ -1,5 +1,7 @@
 //! The embedded database: opens the file, sets it up, runs one writer and a few readers.
 
+pub mod backup;
+pub(crate) mod bulk;
 mod readers;
 mod writer;
 
@@ -12,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, ToSql};
 
 use crate::migrate::{self, SchemaError};
 use crate::sql::{Row, Sql, Value};
-use crate::{Failure, Fault, Job};
+use crate::{Failure, Fault, Job, moving};
 
 /// Why the database cannot be opened: one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum OpenError {
     /// The schema is newer or foreign.
     #[error("{0}: {1}")]
     Schema(PathBuf, SchemaError),
+    /// There is something where a new file belongs.
+    #[error("{0} {1}")]
+    Taken(PathBuf, String),
     /// The address of a database is malformed.
     #[error("the database's address cannot be used: {0}")]
     Url(String),
@@ -80,6 +85,7 @@ impl Sqlite {
         let lock = lock(path)?;
         let failed = |error: rusqlite::Error| OpenError::File(path.to_owned(), plain(&error));
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+        refuse_unfinished(path, &connection)?;
         migrate(path, &mut connection)?;
         let mut read_only = Vec::new();
         for _ in 0..domain::limits::READERS {
@@ -97,13 +103,7 @@ impl Sqlite {
     pub(crate) fn open_read_only(path: &Path) -> Result<Self, OpenError> {
         let failed = |error: rusqlite::Error| OpenError::File(path.to_owned(), plain(&error));
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-        let applied = applied(&connection).map_err(failed)?;
-        let missing = migrate::missing(&applied)
-            .map_err(|error| OpenError::Schema(path.to_owned(), error))?;
-        if !missing.is_empty() {
-            let older = "its schema is older than this florin: start the gateway once first";
-            return Err(OpenError::File(path.to_owned(), older.to_owned()));
-        }
+        check(path, &connection)?;
         let threads = |error: std::io::Error| OpenError::File(path.to_owned(), error.to_string());
         let readers = readers::Readers::start(vec![connection]).map_err(threads)?;
         Ok(Self {
@@ -199,6 +199,35 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
     tx.commit().map_err(failed)
 }
 
+/// Fails unless the schema is the one of this binary, and all of the data is there.
+fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let failed = |error: rusqlite::Error| OpenError::File(path.to_owned(), plain(&error));
+    let applied = applied(connection).map_err(failed)?;
+    let missing =
+        migrate::missing(&applied).map_err(|error| OpenError::Schema(path.to_owned(), error))?;
+    if missing.is_empty() {
+        return refuse_unfinished(path, connection);
+    }
+    let older = "its schema is older than this florin: start the gateway once first";
+    Err(OpenError::File(path.to_owned(), older.to_owned()))
+}
+
+/// Fails where a move has brought only some of the rows.
+fn refuse_unfinished(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let failed = |error: rusqlite::Error| OpenError::File(path.to_owned(), plain(&error));
+    let unfinished = connection
+        .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")
+        .and_then(|mut statement| statement.exists([moving::MARKS]))
+        .map_err(failed)?;
+    if unfinished {
+        return Err(OpenError::File(
+            path.to_owned(),
+            moving::UNFINISHED.to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// Which migrations the database has, with their fingerprints.
 fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
     let mut statement =
@@ -249,24 +278,32 @@ impl Sql for Adapter<'_> {
             .map_err(failed)?;
         let mut answer = Vec::new();
         while let Some(row) = rows.next().map_err(failed)? {
-            let mut columns = Vec::with_capacity(width);
-            for column in 0..width {
-                columns.push(match row.get_ref(column).map_err(failed)? {
-                    ValueRef::Null => Value::Null,
-                    ValueRef::Integer(value) => Value::Int(value),
-                    ValueRef::Text(text) => Value::Text(
-                        String::from_utf8(text.to_vec())
-                            .map_err(|_| Fault(format!("text that is not UTF-8: {sql}")))?,
-                    ),
-                    ValueRef::Real(_) | ValueRef::Blob(_) => {
-                        return Err(Fault(format!("a column of a kind we do not use: {sql}")));
-                    }
-                });
-            }
-            answer.push(Row::new(columns));
+            answer.push(read_row(row, width, sql)?);
         }
         Ok(answer)
     }
+}
+
+/// A row of so many columns; `of` says where it came from.
+fn read_row(row: &rusqlite::Row<'_>, width: usize, of: &str) -> Result<Row, Fault> {
+    let mut columns = Vec::with_capacity(width);
+    for column in 0..width {
+        let value = row
+            .get_ref(column)
+            .map_err(|error| Fault(format!("{}: {of}", plain(&error))))?;
+        columns.push(match value {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(value) => Value::Int(value),
+            ValueRef::Text(text) => Value::Text(
+                String::from_utf8(text.to_vec())
+                    .map_err(|_| Fault(format!("text that is not UTF-8: {of}")))?,
+            ),
+            ValueRef::Real(_) | ValueRef::Blob(_) => {
+                return Err(Fault(format!("a column of a kind we do not use: {of}")));
+            }
+        });
+    }
+    Ok(Row::new(columns))
 }
 
 fn fault(sql: &'static str, error: &rusqlite::Error) -> Fault {

@@ -15,7 +15,7 @@ use domain::call::Incoming;
 use domain::delivery::{DeliveryRules, WhenDead};
 use domain::payout::Stages;
 use domain::{
-    BillView, Credential, Event, Mode, Refusal, Reply, Secret, Seed, Span, Timestamp, WireId,
+    BillView, Call, Credential, Event, Mode, Refusal, Reply, Secret, Seed, Span, Timestamp, WireId,
 };
 use http::Response;
 use http::request::Parts;
@@ -160,6 +160,10 @@ impl Dialect for Numipay {
 
     fn topics(&self) -> &'static [&'static str] {
         webhooks::TOPICS
+    }
+
+    fn calls_per_minute(&self, site: &Site, _call: &Call) -> u32 {
+        site.numipay.calls_per_minute
     }
 
     fn delivery(&self) -> DeliveryRules {

@@ -15,14 +15,22 @@ fn known(code: u16) -> (&'static str, u16) {
         4010 => ("Capture idempotency conflict", 409),
         4020 => ("Idempotency error", 409),
         4040 => ("Invalid amount", 400),
+        4050 => ("Invalid customer token", 400),
+        4060 => ("Invalid personal QR", 400),
+        4070 => ("Invalid phone number", 400),
         4080 => ("Invalid scope", 400),
         4090 => ("Invalid URL", 400),
         4100 => ("Metadata capacity exceeded", 400),
+        4110 => ("Metadata keys are not unique", 400),
         4120 => ("Metadata key too long", 400),
         4130 => ("Metadata value too long", 400),
         4140 => ("Missing required parameter", 400),
         4150 => ("Reference already exists or idempotency conflict", 409),
         4160 => ("Invalid payment method type", 400),
+        5020 => ("Express is not allowed", 403),
+        5030 => ("Scope is not allowed", 403),
+        5050 => ("Long-living payments are not allowed", 403),
+        5080 => ("PUSH_MESSAGE is not allowed", 403),
         5010 => ("Blocking of sources is not available", 400),
         5040 => ("Invalid currency for merchant", 400),
         5070 => ("Payment cannot be created", 400),
@@ -53,6 +61,9 @@ fn known(code: u16) -> (&'static str, u16) {
         10010 => ("Approve failed", 400),
         10020 => ("Approve is not allowed", 400),
         10030 => ("Customer identification required", 400),
+        10040 => ("Invalid payment source", 400),
+        10060 => ("Approve is not supported for this payment", 400),
+        10070 => ("The payer's limit is exceeded", 400),
         _ => ("Bad Request", 400),
     }
 }
@@ -98,6 +109,10 @@ pub fn of_step(refused: &StepProblem) -> Problem {
         StepProblem::RefundTooLate => (6220, said("The last capture was too long ago.")),
         StepProblem::RefundImpossible => (5100, said("The user's account is gone.")),
         StepProblem::CancelOfCaptured => (6040, said("Refund it instead.")),
+        StepProblem::CancelTooLate => (
+            6030,
+            said("The rest of the reservation has been cancelled by time."),
+        ),
         StepProblem::CancelOfReserved => (
             6060,
             said("cancelTransactionOnly is true, and the user has approved the payment."),
@@ -109,7 +124,19 @@ pub fn of_step(refused: &StepProblem) -> Problem {
             10030,
             said("Name the user by customer.phoneNumber, or send the token of the redirectUrl."),
         ),
-        StepProblem::Declined(cause) => (10010, format!("The bank said no: {}.", cause.text)),
+        StepProblem::NeverApproved => (
+            10020,
+            said("This user must approve one payment by hand before a call can approve."),
+        ),
+        StepProblem::ApproveByHand => (10060, said("A payment with shipping is approved by hand.")),
+        StepProblem::Declined(cause) => {
+            let code = match cause.code.as_str() {
+                "expired_card" | "invalid_card" => 10040,
+                "withdrawal_limit" => 10070,
+                _ => 10010,
+            };
+            (code, format!("The bank said no: {}.", cause.text))
+        }
         StepProblem::LiveMode => (10020, said("Only test payments can be approved by a call.")),
     };
     problem(code, detail)

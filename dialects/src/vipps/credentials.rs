@@ -13,6 +13,9 @@ pub const KEY: &str = "ocp-apim-subscription-key";
 /// The number of the sales unit.
 pub const SERIAL: &str = "merchant-serial-number";
 
+/// Characters of each part of a program's name that the log keeps.
+const SOFTWARE_MAX: usize = 100;
+
 /// The credential of a request.
 pub fn credential(head: &Parts) -> Result<Credential, Refusal> {
     let headers = &head.headers;
@@ -43,6 +46,28 @@ pub fn credential(head: &Parts) -> Result<Credential, Refusal> {
 pub fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = headers.get(name)?.to_str().ok()?.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Is this a webhook call as the first quick start has it: client headers, no bearer token?
+pub fn is_first_quick_start(head: &Parts) -> bool {
+    paths::api(head.uri.path()) == Some(Api::Webhooks) && !has_bearer(&head.headers)
+}
+
+/// The software that calls, by its own words: names and versions of a system and a plugin. They
+/// are never required and never checked; clients send empty and long ones.
+pub fn software(headers: &HeaderMap) -> Option<String> {
+    let part = |name: &str| {
+        let text = text(headers, name)?;
+        Some(text.chars().take(SOFTWARE_MAX).collect::<String>())
+    };
+    let both = |name: &str, version: &str| match (part(name), part(version)) {
+        (Some(name), Some(version)) => Some(format!("{name} {version}")),
+        (name, version) => name.or(version),
+    };
+    let system = both("vipps-system-name", "vipps-system-version");
+    let plugin = both("vipps-system-plugin-name", "vipps-system-plugin-version");
+    let named: Vec<String> = [system, plugin].into_iter().flatten().collect();
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 /// Is there a bearer token?

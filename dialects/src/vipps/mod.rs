@@ -25,13 +25,15 @@ use domain::delivery::{DeliveryRules, WhenDead};
 use domain::limits::BODY_MAX;
 use domain::secret::hex;
 use domain::{
-    BillView, Credential, Event, Moment, Refusal, Reply, Secret, Seed, Span, Timestamp, WireId,
+    BillView, Call, Credential, Event, Moment, Refusal, Reply, ReservationCall, Secret, Seed, Span,
+    Timestamp, WireId,
 };
 use http::Response;
 use http::request::Parts;
 
 use crate::{
-    Dialect, Kind, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable, WebhookBody, base64,
+    Dialect, Kind, Notes, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable, WebhookBody,
+    base64,
 };
 
 /// The dialect's name.
@@ -66,6 +68,44 @@ pub struct Options {
     pub check_in_registrations_max: u32,
     /// The most that a payment may ask for, in minor units.
     pub most_amount: i64,
+    /// What sales units may not do.
+    pub denied: Vec<Feature>,
+    /// Refuses what the real service is said to refuse and deployed clients send all the same: a
+    /// list as the body of cancel.
+    pub strict: bool,
+}
+
+/// What the real service lets a sales unit do after an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Payments with delivery.
+    Express,
+    /// To be told about the payer.
+    Scope,
+    /// Payments with `expiresAt`.
+    LongLiving,
+    /// Requests that go straight to a telephone.
+    PushMessage,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Express,
+        Self::Scope,
+        Self::LongLiving,
+        Self::PushMessage,
+    ];
+
+    /// The word in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Express => "express",
+            Self::Scope => "scope",
+            Self::LongLiving => "long_living",
+            Self::PushMessage => "push_message",
+        }
+    }
 }
 
 impl Default for Options {
@@ -75,6 +115,8 @@ impl Default for Options {
             registrations_max: 25,
             check_in_registrations_max: 1,
             most_amount: 65_000_000,
+            denied: Vec::new(),
+            strict: false,
         }
     }
 }
@@ -148,6 +190,48 @@ impl Dialect for Vipps {
 
     fn endpoint_secret(&self, chance: &[u8; 64]) -> Secret {
         Secret::new(base64::encode(chance))
+    }
+
+    /// Payments are counted by their reference, everything else by the merchant.
+    fn calls_per_minute(&self, site: &Site, call: &Call) -> u32 {
+        let limits = &site.reservations.limits;
+        match call {
+            Call::IssueToken => limits.tokens,
+            Call::RegisterEndpoint(_)
+            | Call::ListEndpoints
+            | Call::ShowEndpoint(_)
+            | Call::ChangeEndpoint(..)
+            | Call::RemoveEndpoint(_) => limits.webhooks,
+            Call::Reservation(call) => match call {
+                ReservationCall::Create(..) => limits.create,
+                ReservationCall::Show(_) | ReservationCall::Log(_) => limits.read,
+                ReservationCall::Capture(..)
+                | ReservationCall::Refund(..)
+                | ReservationCall::Cancel { .. } => limits.change,
+                ReservationCall::Approve { .. } | ReservationCall::Unsound { .. } => 0,
+            },
+            Call::CreateBill(_)
+            | Call::ShowBill(_)
+            | Call::ListBills(_)
+            | Call::ChangeBill(..)
+            | Call::WithdrawBill(_)
+            | Call::Transaction(_)
+            | Call::Cards(_) => 0,
+        }
+    }
+
+    fn notes(&self, head: &Parts, call: &Call) -> Notes {
+        let ignored = if let Call::Reservation(ReservationCall::Create(ask, _)) = call {
+            terms::ignored(ask)
+        } else {
+            Vec::new()
+        };
+        Notes {
+            ignored,
+            software: credentials::software(&head.headers),
+            deprecated: credentials::is_first_quick_start(head)
+                .then_some("client_id and client_secret in place of Authorization: Bearer"),
+        }
     }
 
     fn delivery(&self) -> DeliveryRules {

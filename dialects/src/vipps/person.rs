@@ -32,6 +32,16 @@ struct Address {
 /// The number of whoever pays when nobody was named.
 const NOBODY: &str = "4712345678";
 
+/// The telephone of a payer who is named by a code or a token: the digits in it if they can be a
+/// number, or else one and the same.
+pub fn phone_behind(extras: &serde_json::Map<String, Json>) -> Option<String> {
+    let text = |name: &str| extras.get(name).and_then(Json::as_str);
+    let name = text("personalQr").or_else(|| text("customerToken"))?;
+    let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+    let fits = (9..=15).contains(&digits.len());
+    Some(if fits { digits } else { NOBODY.to_owned() })
+}
+
 /// The scope that the merchant asked for, once there is somebody to tell about: after the payer
 /// said yes, in test mode.
 fn scope<'a>(bill: &'a Bill, state: &PaymentState) -> Option<&'a str> {

@@ -9,7 +9,7 @@ use domain::{
 };
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -19,6 +19,9 @@ use super::{LANDING, QR_PICTURE, refusals, times, topics};
 use crate::Site;
 
 const JSON: &str = "application/json";
+
+/// A header of ours for what the contract has no place for.
+const WARNING: HeaderName = HeaderName::from_static("florin-warning");
 
 /// Constant and meaningless, as the published samples have it.
 const RESOURCE: &str = "00000002-0000-0000-c000-000000000000";
@@ -178,7 +181,26 @@ fn registered(view: &EndpointView) -> Response<Vec<u8>> {
         id: view.endpoint.head.wire.as_str(),
         secret: view.secret.as_ref().map_or("", Secret::expose),
     };
-    json(StatusCode::CREATED, JSON, &body)
+    let mut response = json(StatusCode::CREATED, JSON, &body);
+    if let Some(warning) = doubles(view.doubles) {
+        response.headers_mut().insert(WARNING, warning);
+    }
+    response
+}
+
+/// Said beside a body whose keys are fixed: the usual cause of events that arrive twice.
+fn doubles(count: u32) -> Option<HeaderValue> {
+    let text = match count {
+        0 => return None,
+        1 => "another webhook at this url gets some of the same events; list and delete it if \
+              it is an old one"
+            .to_owned(),
+        many => format!(
+            "{many} other webhooks at this url get some of the same events; list and delete the \
+             old ones"
+        ),
+    };
+    HeaderValue::from_str(&text).ok()
 }
 
 impl<'a> Registration<'a> {

@@ -4,8 +4,8 @@
 use domain::call::Incoming;
 use domain::reservation::Reach;
 use domain::{
-    Call, Currency, EndpointAsk, FieldProblem, Flaw, Money, Refusal, ReservationCall, Topics,
-    WireId,
+    Call, Currency, EndpointAsk, FieldProblem, Flaw, Money, Refusal, ReservationCall, TopicMax,
+    Topics, WireId,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -60,7 +60,7 @@ pub fn decode(site: &Site, head: &Parts, body: &[u8]) -> Result<Incoming, Refusa
         Route::Cancel(reference) => {
             let key = key(&head.headers)?;
             changing(key, reference, "cancel_reservation", |reference| {
-                let only_pending = only_pending(body)?;
+                let only_pending = only_pending(site, body)?;
                 Ok(ReservationCall::Cancel {
                     reference,
                     only_pending,
@@ -118,9 +118,9 @@ fn register(site: &Site, head: &Parts, body: &[u8]) -> Result<Call, Refusal> {
     fields.finish()?;
     let mut seen = std::collections::BTreeSet::new();
     events.retain(|event| seen.insert(event.clone()));
-    let most = match events.as_slice() {
-        [only] if only == topics::CHECK_IN => site.vipps.check_in_registrations_max,
-        _ => site.vipps.registrations_max,
+    let most = TopicMax {
+        usual: site.vipps.registrations_max,
+        own: vec![(topics::CHECK_IN, site.vipps.check_in_registrations_max)],
     };
     let mut extras = serde_json::Map::new();
     if let Some(serial) = credentials::text(&head.headers, credentials::SERIAL) {
@@ -236,8 +236,8 @@ fn modification(site: &Site, body: &[u8]) -> Result<Money, Refusal> {
 }
 
 /// The body of cancel may be nothing, an object, or the empty list that PHP makes of one.
-fn only_pending(body: &[u8]) -> Result<bool, Refusal> {
-    if body.trim_ascii() == b"[]" {
+fn only_pending(site: &Site, body: &[u8]) -> Result<bool, Refusal> {
+    if !site.vipps.strict && body.trim_ascii() == b"[]" {
         return Ok(false);
     }
     let members = json::parse(body)?;

@@ -11,7 +11,7 @@ use domain::limits::EXTRAS_MAX;
 use domain::{Ask, FieldProblem, Refusal, Timestamp};
 use serde_json::{Map, Value as Json};
 
-use super::{codes, times};
+use super::{codes, person, times};
 use crate::Site;
 use crate::fields::{Fault, Fields, Members, Value};
 
@@ -23,6 +23,50 @@ const FLOWS: &[&str] = &["WEB_REDIRECT", "NATIVE_REDIRECT", "PUSH_MESSAGE", "QR"
 const QR_FORMATS: &[&str] = &["TEXT/TARGETURL", "IMAGE/SVG+XML", "IMAGE/PNG"];
 const RETURN_URL_MAX: usize = 2_500;
 const URL_MAX: usize = 2_048;
+
+/// The members that the contract has.
+const KNOWN: &[&str] = &[
+    "amount",
+    "cardPassthrough",
+    "customer",
+    "customerInteraction",
+    "expiresAt",
+    "industryData",
+    "metadata",
+    "minimumUserAge",
+    "paymentDescription",
+    "paymentMethod",
+    "profile",
+    "qrFormat",
+    "receipt",
+    "receiptUrl",
+    "reference",
+    "returnUrl",
+    "shipping",
+    "userFlow",
+];
+
+/// Under which name the others are noted with the payment.
+const IGNORED: &str = "ignored";
+const IGNORED_MAX: usize = 20;
+
+/// Notes the names of members that mean nothing here, for whoever looks for a slip.
+fn ignore(members: &Members, extras: &mut Map<String, Json>) {
+    let unknown = members.iter().map(|(name, _)| name);
+    let unknown = unknown.filter(|name| !KNOWN.contains(name));
+    let short = |name: &str| name.chars().take(100).collect::<String>();
+    let unknown: Vec<String> = unknown.take(IGNORED_MAX).map(short).collect();
+    if !unknown.is_empty() {
+        extras.insert(IGNORED.to_owned(), Json::from(unknown));
+    }
+}
+
+/// Members of create that meant nothing.
+pub fn ignored(ask: &Ask) -> Vec<String> {
+    let list = ask.extras.get(IGNORED).and_then(Json::as_array);
+    let texts = list.into_iter().flatten().filter_map(Json::as_str);
+    texts.map(str::to_owned).collect()
+}
 
 /// Is this a reference?
 pub fn is_reference(text: &str) -> bool {
@@ -161,9 +205,13 @@ pub fn ask(site: &Site, members: &Members, serial: Option<String>) -> Result<Ask
     } else if extras.contains_key("shipping") {
         allowed::scope("", &extras)?;
     }
-    allowed::metadata(&extras)?;
+    allowed::metadata(members, &extras)?;
+    allowed::customer(&extras)?;
     allowed::expiry(expires_at, &extras)?;
     extras.insert("userFlow".to_owned(), Json::from(flow.unwrap_or_default()));
+    allowed::features(site, &extras, expires_at)?;
+    let phone = phone.or(person::phone_behind(&extras));
+    ignore(members, &mut extras);
     if serde_json::to_vec(&extras).map_or(0, |bytes| bytes.len()) > EXTRAS_MAX {
         return Err(Refusal::BodyTooLarge(EXTRAS_MAX));
     }

@@ -200,7 +200,11 @@ fn registrations() -> Vec<(&'static str, &'static str, Reply)> {
         version: 1,
     };
     let secret = Some(Secret::new("A".repeat(86) + "=="));
-    let view = EndpointView { endpoint, secret };
+    let view = EndpointView {
+        endpoint,
+        secret,
+        doubles: 0,
+    };
     vec![
         (
             "registered",

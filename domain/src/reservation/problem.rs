@@ -41,6 +41,8 @@ pub enum StepProblem {
     RefundImpossible,
     /// Cancel after everything was captured.
     CancelOfCaptured,
+    /// Cancel of what time has released.
+    CancelTooLate,
     /// Cancel of a reserved payment, when only a pending one was to be cancelled.
     CancelOfReserved,
     /// Cancel of a reservation that ended; the text is its state.
@@ -51,6 +53,10 @@ pub enum StepProblem {
     ApproveOfEnded(String),
     /// Nobody would see the request: it names no payer.
     NoPayer,
+    /// The payer has never approved by hand.
+    NeverApproved,
+    /// What is delivered to a door is approved by hand.
+    ApproveByHand,
     /// The payer's bank said no.
     Declined(Cause),
     /// Live payments cannot be approved by a call.
@@ -80,11 +86,14 @@ impl StepProblem {
             Self::RefundTooLate,
             Self::RefundImpossible,
             Self::CancelOfCaptured,
+            Self::CancelTooLate,
             Self::CancelOfReserved,
             Self::CancelOfEnded(state()),
             Self::ReservedBefore,
             Self::ApproveOfEnded(state()),
             Self::NoPayer,
+            Self::NeverApproved,
+            Self::ApproveByHand,
             Self::Declined(Cause::new("insufficient_funds", "Insufficient funds")),
             Self::LiveMode,
         ]

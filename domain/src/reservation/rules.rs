@@ -24,6 +24,9 @@ pub struct Rules {
     pub limits: CallLimits,
     /// Life of access tokens.
     pub tokens: TokenRules,
+    /// May a call approve in the payer's place only as the real test service lets it: for a
+    /// telephone that has approved by hand before, and never with delivery to a door?
+    pub strict_approval: bool,
 }
 
 /// Calls per minute and reference; zero switches a limit off.
@@ -35,6 +38,10 @@ pub struct CallLimits {
     pub read: u32,
     /// Of capturing, refunding and cancelling, each.
     pub change: u32,
+    /// Of access tokens, per merchant.
+    pub tokens: u32,
+    /// Of registering, listing, showing and removing webhooks, each per merchant.
+    pub webhooks: u32,
 }
 
 /// Life of access tokens.
@@ -61,12 +68,15 @@ impl Default for Rules {
                 create: 5,
                 read: 120,
                 change: 5,
+                tokens: 0,
+                webhooks: 0,
             },
             tokens: TokenRules {
                 test: Span::from_minutes(60),
                 live: Span::from_minutes(DAY),
                 grace: Span::from_seconds(120),
             },
+            strict_approval: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Endpoints: what they want to hear, how they fail, when they are warned about, paused, removed.
 
 use domain::delivery::{DeliveryRules, WhenDead};
-use domain::endpoint::{Health, Pause};
+use domain::endpoint::{Health, Pause, TopicMax};
 use domain::{
     Endpoint, EndpointAsk, EndpointState, Fact, Refusal, Span, Timestamp, Topics, WireId,
 };
@@ -134,6 +134,111 @@ fn one_that_was_silent_dies_without_a_warning() {
         "what matters more is told"
     );
     assert_eq!(one.health.warned, None);
+}
+
+#[test]
+fn nobody_is_removed_without_a_notice_that_came_in_time() {
+    let rules = rules(WhenDead::Remove);
+    let (one, _) = endpoint().failed(NOW, &rules, false).unwrap();
+    assert_eq!(one.judged_at(&rules), Some(minute(60)));
+    // Nothing is sent to it for a long time: what follows is the notice, not the end.
+    let (one, fact) = one.failed(minute(9_999), &rules, false).unwrap();
+    assert_eq!(fact, Some(Fact::EndpointFailing));
+    let end = minute(9_999 + 240);
+    assert_eq!(one.judged_at(&rules), Some(end));
+    let (one, fact) = one.failed(minute(9_999 + 239), &rules, false).unwrap();
+    assert_eq!(fact, None);
+    let (one, fact) = one.waited(end, &rules).unwrap();
+    assert_eq!(fact, Some(Fact::EndpointRemoved));
+    assert_eq!(one.judged_at(&rules), None);
+}
+
+#[test]
+fn time_alone_warns_and_removes_where_the_scheme_removes() {
+    let rules = rules(WhenDead::Remove);
+    let (failing, _) = endpoint().failed(NOW, &rules, false).unwrap();
+    let (same, fact) = failing.clone().waited(minute(59), &rules).unwrap();
+    assert_eq!((same, fact), (failing.clone(), None));
+    let (warned, fact) = failing.waited(minute(60), &rules).unwrap();
+    assert_eq!(fact, Some(Fact::EndpointFailing));
+    assert_eq!(warned.judged_at(&rules), Some(minute(300)));
+    let (same, fact) = warned.clone().waited(minute(299), &rules).unwrap();
+    assert_eq!((same, fact), (warned.clone(), None), "told once");
+    let (gone, fact) = warned.waited(minute(300), &rules).unwrap();
+    assert_eq!(fact, Some(Fact::EndpointRemoved));
+    assert!(gone.is_removed());
+}
+
+#[test]
+fn time_alone_leaves_alone_what_is_healthy_paused_or_of_a_patient_scheme() {
+    let late = minute(99_999);
+    let removing = rules(WhenDead::Remove);
+    let pausing = rules(WhenDead::Pause);
+    let (failing, _) = endpoint().failed(NOW, &removing, false).unwrap();
+    let paused = failing.clone().pause(NOW, Pause::ByHand).unwrap();
+    for (one, rules) in [
+        (endpoint(), &removing),
+        (paused, &removing),
+        (failing.clone(), &pausing),
+        (failing.succeeded(), &removing),
+    ] {
+        assert_eq!(one.judged_at(rules), None);
+        let (same, fact) = one.clone().waited(late, rules).unwrap();
+        assert_eq!((same, fact), (one, None));
+    }
+}
+
+#[test]
+fn a_removal_can_be_taken_back() {
+    let (failing, _) = endpoint()
+        .failed(NOW, &rules(WhenDead::Remove), false)
+        .unwrap();
+    let removed = failing.clone().remove(minute(1)).unwrap();
+    let back = removed.restore().unwrap();
+    assert_eq!(
+        (back.state, back.health),
+        (EndpointState::Active, Health::default())
+    );
+    let wrong = Refusal::WrongState("not removed".to_owned());
+    assert_eq!(failing.restore().err(), Some(wrong));
+}
+
+#[test]
+fn two_at_one_address_that_hear_the_same_are_doubles() {
+    let other = |url: &str, topics: Topics| {
+        let ask = EndpointAsk { topics, ..ask(url) };
+        let wire = WireId::new("other").unwrap();
+        Endpoint::register(&moment(4), &caller(), "standard", wire, ask)
+    };
+    let some = |list: &[&str]| Topics::Some(list.iter().map(|t| (*t).to_owned()).collect());
+    let here = "https://a.example/";
+    let one = other(here, some(&["bill.paid", "payment.*"]));
+    for (url, topics, doubled) in [
+        (here, Topics::All, true),
+        (here, some(&["bill.paid"]), true),
+        (here, some(&["payment.captured"]), true),
+        (here, some(&["bill.*"]), true),
+        (here, some(&["bill.failed"]), false),
+        (here, some(&[]), false),
+        ("https://a.example/2", Topics::All, false),
+    ] {
+        let mut two = other(url, topics.clone());
+        two.head.id = endpoint().head.id;
+        assert_eq!(one.doubles(&two), doubled, "{url} {topics:?}");
+        assert_eq!(two.doubles(&one), doubled, "{url} {topics:?}");
+    }
+    assert!(!one.doubles(&one), "itself");
+    let gone = endpoint().remove(NOW).unwrap();
+    assert!(!one.doubles(&gone));
+}
+
+#[test]
+fn a_topic_may_have_a_limit_of_its_own() {
+    let most = TopicMax {
+        usual: 25,
+        own: vec![("once", 1)],
+    };
+    assert_eq!((most.of("once"), most.of("often")), (1, 25));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn capture_says_which_rule_it_breaks() {
     assert_eq!(problem(capture(reserved(1_000), 1_001)), left);
     let all = taken(reserved(1_000), 1_000);
     assert_eq!(problem(capture(all, 1)), StepProblem::CapturedBefore);
-    let (_, rest) = reservation::cancel(taken(reserved(1_000), 400), NOW, false).unwrap();
+    let (_, rest) = reservation::cancel(taken(reserved(1_000), 400), NOW, false, None).unwrap();
     assert_eq!(
         problem(capture(rest.payment, 1)),
         StepProblem::CaptureOfReleased
@@ -74,26 +74,42 @@ fn refund_says_which_rule_it_breaks() {
 
 #[test]
 fn cancel_takes_back_or_releases_or_says_why_not() {
-    let (kind, decision) = reservation::cancel(payment(sgd(1)), NOW, true).unwrap();
+    let (kind, decision) = reservation::cancel(payment(sgd(1)), NOW, true, None).unwrap();
     assert_eq!(
         (kind, decision.payment.state().name()),
         (StepKind::Cancelled, "cancelled")
     );
-    let again = reservation::cancel(decision.payment, NOW, false);
+    let again = reservation::cancel(decision.payment, NOW, false, None);
     let state = StepProblem::CancelOfEnded("cancelled".to_owned());
     assert_eq!(problem(again), state.clone());
-    let only = reservation::cancel(reserved(1_000), NOW, true);
+    let only = reservation::cancel(reserved(1_000), NOW, true, None);
     assert_eq!(problem(only), StepProblem::CancelOfReserved);
     let part = taken(reserved(1_000), 400);
-    let (kind, decision) = reservation::cancel(part.clone(), NOW, false).unwrap();
+    let (kind, decision) = reservation::cancel(part.clone(), NOW, false, None).unwrap();
     assert_eq!(kind, StepKind::Released);
     assert_eq!(reservation::moved(kind, &part, &decision.payment), sgd(600));
     assert_eq!(
-        problem(reservation::cancel(decision.payment, NOW, false)),
+        problem(reservation::cancel(decision.payment, NOW, false, None)),
         state
     );
-    let all = reservation::cancel(taken(reserved(1_000), 1_000), NOW, false);
+    let all = reservation::cancel(taken(reserved(1_000), 1_000), NOW, false, None);
     assert_eq!(problem(all), StepProblem::CancelOfCaptured);
+}
+
+#[test]
+fn what_time_has_released_says_so() {
+    let (_, rest) = reservation::cancel(taken(reserved(1_000), 400), NOW, false, None).unwrap();
+    let released = rest.payment;
+    let before = Some(NOW.plus(Span::from_millis(1)));
+    let capture = |until| reservation::capture(released.clone(), NOW, sgd(1), until);
+    let cancel = |until| reservation::cancel(released.clone(), NOW, false, until);
+    assert_eq!(problem(capture(Some(NOW))), StepProblem::CaptureTooLate);
+    assert_eq!(problem(cancel(Some(NOW))), StepProblem::CancelTooLate);
+    assert_eq!(problem(capture(before)), StepProblem::CaptureOfReleased);
+    let state = StepProblem::CancelOfEnded("cancelled".to_owned());
+    assert_eq!(problem(cancel(before)), state);
+    // What is still reserved can be given back at any time.
+    assert!(reservation::cancel(reserved(1_000), NOW, false, Some(NOW)).is_ok());
 }
 
 #[test]
@@ -156,7 +172,7 @@ proptest! {
                     .map(|decision| (StepKind::Captured, decision)),
                 1 => refund(payment.clone(), minor)
                     .map(|decision| (StepKind::Refunded, decision)),
-                _ => reservation::cancel(payment.clone(), NOW, false),
+                _ => reservation::cancel(payment.clone(), NOW, false, None),
             };
             let Ok((kind, decision)) = made else { continue };
             let moved = reservation::moved(kind, &before, &decision.payment).minor();

@@ -1,6 +1,7 @@
 //! The commands of `florin`. What they print is for people; bad options exit 2 with the accepted
 //! form, anything that cannot be done exits 1 with one clear line.
 
+mod backup;
 mod door;
 mod giftcards;
 mod greeting;
@@ -9,11 +10,14 @@ mod ledger;
 mod listen;
 mod merchants;
 mod payouts;
+mod progress;
 mod providers;
 mod sandbox;
 mod serve;
 mod start;
+mod store;
 mod trigger;
+mod visible;
 mod webhooks;
 
 use std::io::Write;
@@ -39,6 +43,7 @@ First steps:
 In production:
   openssl rand -hex 32 > master.key && chmod 600 master.key
   florin serve --config florin.toml    see README.md for the file
+  florin backup --to shop.backup       one checked file, while the gateway runs
   florin merchants add --config florin.toml --name \"My Shop\" --currency SGD --mode test
 
 Every option of `sandbox` can be given in the environment: FLORIN_LISTEN, FLORIN_DATA, …";
@@ -83,6 +88,13 @@ enum Command {
     /// Issues gift cards and looks after them.
     #[command(subcommand)]
     Giftcards(giftcards::GiftCardsCommand),
+    /// Copies the embedded database to one checked file, also while the gateway runs.
+    Backup(backup::BackupArgs),
+    /// Puts a backup where there is no database yet, after checking it.
+    Restore(backup::RestoreArgs),
+    /// Moves between databases.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
 }
 
 #[derive(Debug, Args)]
@@ -195,6 +207,9 @@ pub fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command),
         Command::Webhooks(command) => webhooks::run(&command),
         Command::Giftcards(command) => giftcards::run(&command),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Restore(args) => backup::restore(&args),
+        Command::Store(command) => store::run(&command),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,
@@ -218,9 +233,11 @@ fn cannot(error: impl std::fmt::Display) -> Problem {
 }
 
 /// A failure of an operation, for an operator.
-fn failed(failure: store::Failure) -> Problem {
+fn failed(failure: ::store::Failure) -> Problem {
     match failure {
-        store::Failure::Refused(refusal) => Problem::Cannot(format!("refused: {}", refusal.name())),
-        store::Failure::Fault(fault) => Problem::Cannot(fault.to_string()),
+        ::store::Failure::Refused(refusal) => {
+            Problem::Cannot(format!("refused: {}", refusal.name()))
+        }
+        ::store::Failure::Fault(fault) => Problem::Cannot(fault.to_string()),
     }
 }

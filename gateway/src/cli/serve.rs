@@ -47,7 +47,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
             insecure_targets: config.allow_insecure_targets,
             listed_targets: dialects::Listed::new(move |url| check_url(url, &listed).is_ok()),
             hitpay: config.hitpay_options(),
-            vipps: config.vipps.options(),
+            vipps: config.vipps.options().map_err(Problem::Usage)?,
             reservations: config.vipps.rules().map_err(Problem::Usage)?,
             numipay: config.numipay_options().map_err(Problem::Usage)?,
             igivepay: config.igivepay_options(token_key).map_err(Problem::Usage)?,
@@ -57,5 +57,6 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
         delivery: config.delivery().map_err(Problem::Usage)?,
     });
     app.routes = config.routes().map_err(Problem::Usage)?;
+    app.kept = config.retention.kept().map_err(Problem::Usage)?;
     Ok(app)
 }

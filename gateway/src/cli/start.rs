@@ -19,7 +19,7 @@ use crate::{clock, http, operator, workers};
 const DATABASE: &str = "florin.db";
 
 /// Where the database of a data folder is.
-fn database(data: &Path) -> PathBuf {
+pub fn database(data: &Path) -> PathBuf {
     data.join(DATABASE)
 }
 
@@ -50,7 +50,8 @@ pub fn open_read_only(data: &Path, url: Option<&str>) -> Result<Store, Problem> 
     opened.map_err(unusable)
 }
 
-fn options() -> Options {
+/// How databases are opened in production.
+pub fn options() -> Options {
     Options {
         run_twice: false,
         stopwatch: clock::stopwatch,
@@ -59,7 +60,8 @@ fn options() -> Options {
     }
 }
 
-fn unusable(error: OpenError) -> Problem {
+/// A database that cannot be used, for an operator.
+pub fn unusable(error: OpenError) -> Problem {
     match error {
         OpenError::Url(_) => Problem::Usage(error.to_string()),
         _ => cannot(error),

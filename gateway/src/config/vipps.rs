@@ -1,5 +1,6 @@
 //! `[vipps]`: what the contract of Vipps MobilePay leaves open, and what tests want shorter.
 
+use dialects::vipps::{Feature, Options};
 use domain::Span;
 use domain::reservation::Rules;
 use serde::Deserialize;
@@ -14,6 +15,8 @@ pub struct Vipps {
     pub client_headers: Option<bool>,
     /// Registrations per event type.
     pub registrations: Option<u32>,
+    /// Registrations of `user.checked-in.v1`.
+    pub check_in_registrations: Option<u32>,
     /// How long a payer has by default: `"10m"`.
     pub expiry: Option<String>,
     /// How long an access token lives: `"24h"`.
@@ -32,17 +35,43 @@ pub struct Vipps {
     pub reads_per_minute: Option<u32>,
     /// Capture, refund and cancel, per minute and reference; 0 for no limit.
     pub changes_per_minute: Option<u32>,
+    /// Access tokens, per minute and merchant; 0 for no limit.
+    pub tokens_per_minute: Option<u32>,
+    /// Each kind of call about webhooks, per minute and merchant; 0 for no limit.
+    pub webhooks_per_minute: Option<u32>,
+    /// What sales units may not do: `express`, `scope`, `long_living`, `push_message`.
+    #[serde(default)]
+    pub denied: Vec<String>,
+    /// Force approve and the body of cancel as strict as the real test service.
+    #[serde(default)]
+    pub strict: bool,
 }
 
 impl Vipps {
     /// Settings of the dialect.
-    pub fn options(&self) -> dialects::vipps::Options {
-        let usual = dialects::vipps::Options::default();
-        dialects::vipps::Options {
+    pub fn options(&self) -> Result<Options, String> {
+        let usual = Options::default();
+        Ok(Options {
             client_headers: self.client_headers.unwrap_or(usual.client_headers),
             registrations_max: self.registrations.unwrap_or(usual.registrations_max),
+            check_in_registrations_max: self
+                .check_in_registrations
+                .unwrap_or(usual.check_in_registrations_max),
+            denied: self.denied()?,
+            strict: self.strict,
             ..usual
-        }
+        })
+    }
+
+    fn denied(&self) -> Result<Vec<Feature>, String> {
+        let read = |word: &String| {
+            let known = Feature::ALL.into_iter().find(|one| one.as_str() == word);
+            known.ok_or_else(|| {
+                let words = Feature::ALL.map(Feature::as_str).join(", ");
+                format!("vipps.denied: {word} is none of {words}")
+            })
+        };
+        self.denied.iter().map(read).collect()
     }
 
     /// Times and limits of reservations.
@@ -76,6 +105,9 @@ impl Vipps {
         limits.create = self.creates_per_minute.unwrap_or(limits.create);
         limits.read = self.reads_per_minute.unwrap_or(limits.read);
         limits.change = self.changes_per_minute.unwrap_or(limits.change);
+        limits.tokens = self.tokens_per_minute.unwrap_or(limits.tokens);
+        limits.webhooks = self.webhooks_per_minute.unwrap_or(limits.webhooks);
+        rules.strict_approval = self.strict;
         Ok(rules)
     }
 }

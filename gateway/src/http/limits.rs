@@ -1,5 +1,6 @@
-//! Limits of rate: so many calls of a kind per minute and object where a contract says so, and so
-//! many of a merchant where the operator does. Only well-formed calls of a known caller count, repeated ones too.
+//! Limits of rate: so many calls of a kind per minute and object where a contract says so, and of
+//! a merchant where the operator does. Only well-formed calls of a known caller count, repeated
+//! ones too.
 //!
 //! Each process counts for itself; several nodes together allow as many times more. Memory is
 //! bounded by time: what was not called for two minutes is forgotten without being looked for.
@@ -7,8 +8,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use domain::reservation::CallLimits;
-use domain::{Call, Caller, Refusal, ReservationCall, Span, Timestamp};
+use dialects::Dialect;
+use domain::{Call, Caller, Refusal, Span, Timestamp};
 
 use crate::app::App;
 
@@ -59,36 +60,27 @@ impl Limits {
     }
 }
 
-/// Lets a call through, or says when to come back.
-pub fn admit(app: &App, caller: &Caller, call: &Call) -> Result<(), Refusal> {
-    let (merchant, mode) = (&caller.merchant.id, caller.mode.as_str());
-    let (most, name) = match call {
-        Call::Reservation(call) => {
-            let name = format!("{merchant}/{mode}/{}/{}", call.name(), call.reference());
-            (most(&app.site.reservations.limits, call), name)
-        }
-        Call::Transaction(_) => {
-            let name = format!("{merchant}/{mode}/transactions");
-            (app.site.numipay.calls_per_minute, name)
-        }
-        _ => return Ok(()),
-    };
+/// Lets a call through, or says when to come back. How many there may be is the dialect's.
+pub fn admit(
+    app: &App,
+    dialect: &dyn Dialect,
+    caller: &Caller,
+    call: &Call,
+) -> Result<(), Refusal> {
+    let most = dialect.calls_per_minute(&app.site, call);
     if most == 0 {
         return Ok(());
     }
+    let (merchant, mode) = (&caller.merchant.id, caller.mode.as_str());
+    let dialect = dialect.profile().name;
+    let (kind, object) = match call {
+        Call::Reservation(known) => (call.name(), known.reference()),
+        // All that a merchant asks about transactions counts together.
+        Call::Transaction(_) => ("transactions", ""),
+        _ => (call.name(), ""),
+    };
+    let name = format!("{merchant}/{mode}/{dialect}/{kind}/{object}");
     app.limits.count(name, most, app.clock.now())
-}
-
-/// Calls per minute; zero is no limit.
-fn most(limits: &CallLimits, call: &ReservationCall) -> u32 {
-    match call {
-        ReservationCall::Create(..) => limits.create,
-        ReservationCall::Show(_) | ReservationCall::Log(_) => limits.read,
-        ReservationCall::Capture(..)
-        | ReservationCall::Refund(..)
-        | ReservationCall::Cancel { .. } => limits.change,
-        ReservationCall::Approve { .. } | ReservationCall::Unsound { .. } => 0,
-    }
 }
 
 #[cfg(test)]

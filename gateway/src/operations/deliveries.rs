@@ -2,9 +2,11 @@
 
 use domain::endpoint::Pause;
 use domain::limits::SWEEP_MAX;
-use domain::{Caller, DeliveryId, EndpointState, Moment, Object, Refusal, Timestamp};
+use domain::{
+    BillId, Caller, DeliveryId, EndpointState, Moment, Object, Refusal, Timestamp, WireId,
+};
 use store::tables::deliveries::{self as table, Delivery, Filter, Range, Try, why};
-use store::tables::{audit, endpoints};
+use store::tables::{audit, endpoints, payments, reservations};
 use store::{Failure, Tx};
 
 use super::endpoints::Who;
@@ -46,6 +48,20 @@ pub struct Seen {
     pub attempts: Vec<Try>,
     /// Why it is where it is.
     pub standing: Standing,
+    /// What the reservation that it is about is called, if it is about one.
+    pub names: Option<Names>,
+}
+
+/// The names of a reservation, side by side: the one in answers and the one in a webhook differ by
+/// design, which puzzles whoever compares them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The merchant's reference.
+    pub reference: String,
+    /// The payment, as every answer calls it.
+    pub payment: WireId,
+    /// The step, as this webhook calls it.
+    pub step: Option<WireId>,
 }
 
 impl Seen {
@@ -188,11 +204,33 @@ pub fn standing(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Standing, Failur
 fn seen(tx: &mut Tx<'_>, delivery: Delivery) -> Result<Seen, Failure> {
     let attempts = table::attempts(tx, &delivery.new.id)?;
     let standing = standing(tx, &delivery)?;
+    let names = names(tx, &delivery)?;
     Ok(Seen {
         delivery,
         attempts,
         standing,
+        names,
     })
+}
+
+fn names(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Option<Names>, Failure> {
+    let Ok(bill) = BillId::parse(&delivery.new.about) else {
+        return Ok(None);
+    };
+    let Some(row) = reservations::of_bill(tx, &bill)? else {
+        return Ok(None);
+    };
+    let Some(payment) = payments::by_id(tx, &row.payment)? else {
+        return Ok(None);
+    };
+    // The body is the only place where a delivery says which step it announces.
+    let steps = reservations::steps(tx, &row.payment)?;
+    let told = |wire: &WireId| delivery.new.body.contains(wire.as_str());
+    Ok(Some(Names {
+        reference: row.reference,
+        payment: payment.head.wire,
+        step: steps.into_iter().map(|step| step.wire).find(told),
+    }))
 }
 
 fn of_caller(tx: &mut Tx<'_>, caller: &Caller, id: &DeliveryId) -> Result<Delivery, Failure> {

@@ -2,11 +2,13 @@
 //!
 //! Every change is an event and, if a person made it, an audit entry, in the same transaction.
 
+mod failing;
+
 use std::sync::PoisonError;
 
 use domain::call::EndpointView;
 use domain::endpoint::Pause;
-use domain::limits::{ENDPOINTS_MAX, KEY_CACHE, ROTATION, SWEEP_MAX};
+use domain::limits::{ENDPOINTS_MAX, KEY_CACHE, LABEL_MAX, ROTATION, SWEEP_MAX};
 use domain::{
     Call, Caller, Endpoint, EndpointAsk, EndpointId, Event, Fact, FieldProblem, MerchantId, Mode,
     Moment, Object, Refusal, Reply, Secret, Topics, WireId,
@@ -18,6 +20,8 @@ use super::outbox::announce;
 use super::refused;
 use crate::app::{App, KnownSecrets};
 use crate::schemes::Scheme;
+
+pub use failing::{judge_failing, next_judgement, removed, restore};
 
 /// Does what a dialect's client asks for.
 pub async fn execute(
@@ -94,34 +98,55 @@ pub async fn register(
     let endpoint = Endpoint::register(&at, who.caller, scheme.name(), wire, ask.clone());
     let sealed = seal(app, &endpoint, &secret)?;
     let (made, actor) = (endpoint.clone(), who.actor.to_owned());
-    app.store
+    let doubles = app
+        .store
         .write("register_endpoint", move |tx| {
-            room(tx, &made, &ask)?;
+            let doubles = room(tx, &made, &ask)?;
             table::insert(tx, &made)?;
             table::put_secret(tx, &made.head.id, &sealed, at.now, at.now)?;
             let details = made.url.clone();
-            note(tx, &at, &made, Fact::EndpointRegistered, (&actor, &details))
+            note(tx, &at, &made, Fact::EndpointRegistered, (&actor, &details))?;
+            Ok(doubles)
         })
         .await?;
+    if doubles > 0 {
+        tracing::warn!(
+            endpoint = %endpoint.head.id,
+            doubles,
+            "other endpoints at this address get some of the same events"
+        );
+    }
     Ok(EndpointView {
         endpoint,
         secret: Some(secret),
+        doubles,
     })
 }
 
 /// Refuses what can be seen to be wrong before anything is sent there.
 fn check(app: &App, ask: &EndpointAsk) -> Result<(), Refusal> {
-    let Err(message) = app.outbound.admits(&ask.url) else {
-        return Ok(());
+    let problem = |field: &str, message: String| {
+        let field = field.to_owned();
+        Err(Refusal::Invalid(vec![FieldProblem { field, message }]))
     };
-    let field = "url".to_owned();
-    Err(Refusal::Invalid(vec![FieldProblem { field, message }]))
+    if let Some(label) = &ask.label {
+        let blank = label.trim().is_empty();
+        if blank || label.chars().count() > LABEL_MAX || label.chars().any(char::is_control) {
+            let message = format!("a label is one line of 1 to {LABEL_MAX} characters");
+            return problem("label", message);
+        }
+    }
+    match app.outbound.admits(&ask.url) {
+        Ok(()) => Ok(()),
+        Err(message) => problem("url", message),
+    }
 }
 
-/// Is there room for one more endpoint, of its topics too?
-fn room(tx: &mut Tx<'_>, new: &Endpoint, ask: &EndpointAsk) -> Result<(), Failure> {
+/// Is there room for one more endpoint, of its topics too? How many would get the same as it.
+fn room(tx: &mut Tx<'_>, new: &Endpoint, ask: &EndpointAsk) -> Result<u32, Failure> {
     let head = &new.head;
     let known = table::of_merchant(tx, &head.merchant, head.mode)?;
+    let doubles = doubles(new, &known);
     let same: Vec<_> = known
         .iter()
         .filter(|endpoint| endpoint.head.scheme == head.scheme)
@@ -130,16 +155,25 @@ fn room(tx: &mut Tx<'_>, new: &Endpoint, ask: &EndpointAsk) -> Result<(), Failur
     if full(same.len(), ENDPOINTS_MAX) {
         return refused(Refusal::TooManyEndpoints(ENDPOINTS_MAX));
     }
-    let (Some(most), Topics::Some(topics)) = (ask.per_topic_max, &ask.topics) else {
-        return Ok(());
+    let (Some(most), Topics::Some(topics)) = (&ask.per_topic_max, &ask.topics) else {
+        return Ok(doubles);
     };
     for topic in topics {
-        let count = same.iter().filter(|known| known.topics.wants(topic));
+        let (count, most) = (
+            same.iter().filter(|known| known.topics.wants(topic)),
+            most.of(topic),
+        );
         if full(count.count(), most) {
             return refused(Refusal::TooManyEndpoints(most));
         }
     }
-    Ok(())
+    Ok(doubles)
+}
+
+/// How many others get some of what an endpoint gets, at the same address.
+pub fn doubles(endpoint: &Endpoint, known: &[Endpoint]) -> u32 {
+    let count = known.iter().filter(|known| endpoint.doubles(known)).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The endpoints of a merchant in one mode, of every scheme, oldest first.
@@ -183,8 +217,12 @@ fn of_caller(tx: &mut Tx<'_>, caller: &Caller, id: &EndpointId) -> Result<Endpoi
 }
 
 fn is_of(endpoint: &Endpoint, caller: &Caller) -> bool {
+    belongs(endpoint, caller) && !endpoint.is_removed()
+}
+
+fn belongs(endpoint: &Endpoint, caller: &Caller) -> bool {
     let head = &endpoint.head;
-    head.merchant == caller.merchant.id && head.mode == caller.mode && !endpoint.is_removed()
+    head.merchant == caller.merchant.id && head.mode == caller.mode
 }
 
 fn not_found(id: &str) -> Refusal {
@@ -195,7 +233,25 @@ async fn view(app: &App, endpoint: Endpoint) -> Result<EndpointView, Failure> {
     let head = &endpoint.head;
     let secret = secrets(app, (&head.merchant, head.mode, &head.id)).await?;
     let secret = secret.into_iter().next();
-    Ok(EndpointView { endpoint, secret })
+    Ok(EndpointView {
+        endpoint,
+        secret,
+        doubles: 0,
+    })
+}
+
+/// What was done to an endpoint and by whom, oldest first; also after it was removed.
+pub async fn history(
+    app: &App,
+    caller: &Caller,
+    id: &EndpointId,
+) -> Result<Vec<audit::Entry>, Failure> {
+    let endpoint = show(app, caller, id).await?;
+    app.store
+        .read("endpoint_history", move |tx| {
+            Ok(audit::about(tx, endpoint.head.id.as_str())?)
+        })
+        .await
 }
 
 /// Changes an endpoint's address, topics, label and extras.

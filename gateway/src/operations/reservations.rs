@@ -187,9 +187,11 @@ impl Context<'_> {
         let now = self.at.now;
         let found = self.current(tx, call.reference())?;
         let payment = found.payment.clone();
+        // It stays known after the rest was released.
+        let until = found.row.release_at.or(deadline(&found.steps));
         let (kind, decision) = match call {
             ReservationCall::Capture(_, amount) => {
-                let decision = reservation::capture(payment, now, *amount, found.row.release_at)?;
+                let decision = reservation::capture(payment, now, *amount, until)?;
                 (StepKind::Captured, decision)
             }
             ReservationCall::Refund(_, amount) => {
@@ -201,7 +203,7 @@ impl Context<'_> {
                 (StepKind::Refunded, decision)
             }
             ReservationCall::Cancel { only_pending, .. } => {
-                reservation::cancel(payment, now, *only_pending)?
+                reservation::cancel(payment, now, *only_pending, until)?
             }
             ReservationCall::Create(..)
             | ReservationCall::Show(_)
@@ -238,12 +240,18 @@ impl Context<'_> {
         if let Some(phone) = phone {
             found.bill.ask.payer.phone = Some(phone.to_owned());
         }
-        // Other than a payer, a program is told at once that the bank says no.
+        let mut answer = Response::Approve;
         if *found.payment.state() == PaymentState::Pending {
-            simulator::wallet(found.payment.head.amount)
-                .map_err(|cause| Refusal::Step(StepProblem::Declined(cause)))?;
+            if self.rules.strict_approval {
+                payer::approves_like_the_real_one(tx, &found)?;
+                answer = Response::Force;
+            } else {
+                // Other than a payer, a program is told at once that the bank says no.
+                simulator::wallet(found.payment.head.amount)
+                    .map_err(|cause| Refusal::Step(StepProblem::Declined(cause)))?;
+            }
         }
-        respond(tx, self.at, self.rules, found, &Response::Approve)?;
+        respond(tx, self.at, self.rules, found, &answer)?;
         Ok(ReservationReply::Approved)
     }
 
@@ -344,7 +352,7 @@ fn overdue(found: &Found, now: Timestamp) -> bool {
 fn view(tx: &mut Tx<'_>, found: Found, now: Timestamp) -> Result<ReservationView, Fault> {
     let merchant = merchant_of(tx, &found.bill)?;
     let state = state(&found, now);
-    let until = found.steps.iter().rev().find_map(|step| step.until);
+    let until = deadline(&found.steps);
     Ok(ReservationView {
         state,
         until,
@@ -354,6 +362,11 @@ fn view(tx: &mut Tx<'_>, found: Found, now: Timestamp) -> Result<ReservationView
         phone: found.row.phone,
         steps: found.steps,
     })
+}
+
+/// Until when reserved money can be captured, once it was reserved.
+fn deadline(steps: &[Step]) -> Option<Timestamp> {
+    steps.iter().rev().find_map(|step| step.until)
 }
 
 fn last_capture(steps: &[Step]) -> Option<Timestamp> {

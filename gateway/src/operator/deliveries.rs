@@ -16,7 +16,7 @@ use store::{Fault, Tx};
 
 use super::answers::{Answer, Of, Trouble, delivery_id, endpoint_id, who};
 use crate::app::App;
-use crate::operations::deliveries::{self, Seen, Standing};
+use crate::operations::deliveries::{self, Names, Seen, Standing};
 use crate::sandbox::simulate::rfc3339;
 
 /// Deliveries of one list.
@@ -144,11 +144,23 @@ pub async fn show(
     let mut shown = row(&seen);
     if let Value::Object(members) = &mut shown {
         members.insert("standing".to_owned(), standing_text(&standing).into());
+        if let Some(names) = &seen.names {
+            members.insert("reference".to_owned(), names.reference.clone().into());
+            members.insert("psp_references".to_owned(), psp_references(names));
+        }
         members.insert("body".to_owned(), seen.delivery.new.body.clone().into());
         let attempts: Vec<_> = seen.attempts.iter().map(attempt).collect();
         members.insert("attempts".to_owned(), attempts.into());
     }
     Ok(Json(shown))
+}
+
+/// Both numbers of a reservation: answers name the payment, a webhook names its step.
+pub(crate) fn psp_references(names: &Names) -> Value {
+    json!({
+        "payment": names.payment.as_str(),
+        "event": names.step.as_ref().map(WireId::as_str),
+    })
 }
 
 fn row(seen: &Seen) -> Value {

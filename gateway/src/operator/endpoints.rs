@@ -17,22 +17,79 @@ use crate::operations::{deliveries, endpoints};
 use crate::sandbox::simulate::rfc3339;
 use crate::schemes::Scheme;
 
-/// `GET /endpoints`.
-pub async fn list(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Answer {
+/// Removed endpoints in a list.
+const REMOVED_MAX: u32 = 50;
+
+/// Which endpoints.
+#[derive(Debug, Deserialize)]
+pub struct Which {
+    #[serde(default)]
+    removed: bool,
+}
+
+/// `GET /endpoints`; with `removed=true` those that were removed, the last one first.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    Query(which): Query<Which>,
+) -> Answer {
     let caller = of.caller(&app).await?;
-    let found = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
-    let rows: Vec<_> = found.iter().map(endpoint).collect();
+    let found = if which.removed {
+        endpoints::removed(&app, &caller, REMOVED_MAX).await?
+    } else {
+        endpoints::list(&app, &caller.merchant.id, caller.mode).await?
+    };
+    let row = |one: &Endpoint| with_doubles(one, endpoints::doubles(one, &found));
+    let rows: Vec<_> = found.iter().map(row).collect();
     Ok(Json(json!({"endpoints": rows})))
 }
 
+/// `GET /endpoints/{id}`: with what was done to it, by whom.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let id = endpoint_id(&id)?;
+    let one = endpoints::show(&app, &caller, &id).await?;
+    let known = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
+    let mut shown = with_doubles(&one, endpoints::doubles(&one, &known));
+    let history: Vec<_> = endpoints::history(&app, &caller, &id)
+        .await?
+        .into_iter()
+        .map(|entry| {
+            json!({
+                "at": rfc3339(entry.at),
+                "by": entry.actor,
+                "what": entry.action,
+                "details": entry.details,
+            })
+        })
+        .collect();
+    if let Value::Object(members) = &mut shown {
+        members.insert("history".to_owned(), history.into());
+    }
+    Ok(Json(shown))
+}
+
+fn with_doubles(one: &Endpoint, doubles: u32) -> Value {
+    let mut row = endpoint(one);
+    if let Value::Object(members) = &mut row {
+        members.insert("doubles".to_owned(), doubles.into());
+    }
+    row
+}
+
 fn endpoint(endpoint: &Endpoint) -> Value {
-    let (state, since) = match endpoint.state {
-        EndpointState::Active => ("active", None),
-        EndpointState::Paused { at, .. } => ("paused", Some(at)),
-        EndpointState::Removed { at } => ("removed", Some(at)),
+    let (state, since, why) = match endpoint.state {
+        EndpointState::Active => ("active", None, None),
+        EndpointState::Paused { at, why } => ("paused", Some(at), Some(why.as_str())),
+        EndpointState::Removed { at } => ("removed", Some(at), None),
     };
     json!({
         "id": endpoint.head.id.as_str(),
+        "dialect_id": endpoint.head.wire.as_str(),
         "scheme": endpoint.head.scheme,
         "url": endpoint.url,
         "events": match &endpoint.topics {
@@ -42,6 +99,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "label": endpoint.label,
         "state": state,
         "since": since.map(rfc3339),
+        "why": why,
         "failures": endpoint.health.failures,
         "failing_since": endpoint.health.failing_since.map(rfc3339),
     })
@@ -88,7 +146,7 @@ pub async fn register(
         extras: Map::new(),
     };
     let view = endpoints::register(&app, scheme, &who(&caller), ask).await?;
-    let mut shown = endpoint(&view.endpoint);
+    let mut shown = with_doubles(&view.endpoint, view.doubles);
     if let (Value::Object(members), Some(secret)) = (&mut shown, &view.secret) {
         members.insert("secret".to_owned(), secret.expose().into());
     }
@@ -151,6 +209,17 @@ pub async fn remove(
     let caller = of.caller(&app).await?;
     let removed = endpoints::remove(&app, &who(&caller), &endpoint_id(&id)?).await?;
     Ok(Json(endpoint(&removed)))
+}
+
+/// `POST /endpoints/{id}/restore`.
+pub async fn restore(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let restored = endpoints::restore(&app, &who(&caller), &endpoint_id(&id)?).await?;
+    Ok(Json(endpoint(&restored)))
 }
 
 /// `POST /endpoints/{id}/rotate`.

@@ -8,9 +8,10 @@ use store::tables::deliveries::{Filter, Try};
 
 use super::Demo;
 use crate::app::App;
-use crate::operations::deliveries::{self, Standing};
+use crate::operations::deliveries::{self, Names, Standing};
 use crate::operations::endpoints::Who;
 use crate::operations::{bills, endpoints};
+use crate::operator::deliveries::psp_references;
 
 /// How many of the demo merchant's deliveries a list shows.
 const SHOWN: u32 = 50;
@@ -30,6 +31,8 @@ pub struct DeliveryRow {
     pub sendable: bool,
     /// Why it is where it is.
     pub standing: Standing,
+    /// What the reservation that it is about is called, if it is about one.
+    pub names: Option<Names>,
     /// `pending`, `delivered`, `failed` or `paused`.
     pub state: String,
     /// When it is tried next.
@@ -105,6 +108,7 @@ pub async fn about(
                 .filter(|_| !seen.delivery.removed),
             endpoint: seen.delivery.new.target,
             standing: seen.standing,
+            names: seen.names,
             attempts: seen.attempts.into_iter().map(AttemptRow::from).collect(),
         })
         .collect())
@@ -194,6 +198,8 @@ pub struct Shown {
     endpoint: String,
     state: String,
     next_attempt_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    psp_references: Option<Value>,
     attempts: Vec<Value>,
 }
 
@@ -203,6 +209,7 @@ impl From<DeliveryRow> for Shown {
             id: row.id.to_string(),
             event: row.event,
             endpoint: row.endpoint,
+            psp_references: row.names.as_ref().map(psp_references),
             state: row.state,
             next_attempt_at: row.next_attempt_at.map(super::simulate::rfc3339),
             attempts: row.attempts.into_iter().map(shown).collect(),

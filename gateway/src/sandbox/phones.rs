@@ -102,5 +102,6 @@ fn request_json(view: &ReservationView) -> Value {
         "state": view.state.name(),
         "open": open,
         "expires_at": view.bill.ask.expires.map(rfc3339),
+        "ignored_fields": dialects::vipps::terms::ignored(&view.bill.ask),
     })
 }

@@ -1,13 +1,14 @@
 //! Work that nobody waits for. Each worker is a `tick`; the loop calls them, tests call them
 //! directly.
 
+pub mod retention;
 pub mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::limits::{ATTEMPT_DEADLINE, HOLD_MAX, IDEMPOTENCY_KEPT, SWEEP_MAX};
+use domain::limits::{ATTEMPT_DEADLINE, HOLD_MAX, SWEEP_MAX};
 use store::tables::{
     attempts, bills as bills_table, payments as payments_table, payouts as payouts_table,
     reservations as reservations_table,
@@ -44,32 +45,20 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 /// Everything that is due but webhooks: expired bills, reservations past their deadline, payouts,
-/// attempts without an answer, gift cards whose time is over, old keys.
+/// attempts without an answer, endpoints that fail, gift cards whose time is over, and what is
+/// kept no longer.
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}
     while reservations::release_due(app).await? == SWEEP_MAX as usize {}
     while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
     payments::resolve_asked(app).await?;
+    endpoints::judge_failing(app).await?;
     while endpoints::empty_removed(app).await? {}
     while covering::free_old(app).await? == SWEEP_MAX as usize {}
     while gift_cards::expire_due(app).await? >= SWEEP_MAX as usize {}
     gift_cards::forget_guesses(app).await?;
-    let before = app.clock.now().minus(IDEMPOTENCY_KEPT);
-    let old = app
-        .store
-        .read("old_idempotency_keys", move |tx| {
-            Ok(store::tables::idempotency::are_older(tx, before)?)
-        })
-        .await?;
-    if old {
-        app.store
-            .write("forget_idempotency_keys", move |tx| {
-                Ok(store::tables::idempotency::forget(tx, before, SWEEP_MAX)?)
-            })
-            .await?;
-    }
-    Ok(())
+    retention::tick(app).await
 }
 
 /// When something is due next, later than `after`: what [`tick`] and [`webhooks::tick`] would find
@@ -93,7 +82,8 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
         })
         .await?;
     let delivery = webhooks::next_due(app, after).await?;
-    Ok(own.into_iter().chain([delivery]).flatten().min())
+    let judgement = endpoints::next_judgement(app, after).await?;
+    Ok(own.into_iter().chain([delivery, judgement]).flatten().min())
 }
 
 /// Before the first request: if this process is the only one on its database, whatever a dead

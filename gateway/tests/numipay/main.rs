@@ -8,6 +8,7 @@
 
 mod cards;
 mod deposits;
+mod document;
 mod gifts;
 mod lists;
 mod operators;
@@ -15,6 +16,7 @@ mod payouts;
 mod places;
 mod races;
 mod shop;
+mod webhooks;
 
 #[path = "../process/mod.rs"]
 mod process;

@@ -117,8 +117,9 @@ async fn time_ends_what_nobody_pays_and_releases_what_nobody_captures() {
     assert_eq!(shop.sums("order-held1").await.1, [WHOLE, 39_900, 10_000, 0]);
     assert_eq!(
         shop.modify("order-held1", "capture", "2", 100).await.code(),
-        "6070"
+        "6100"
     );
+    assert_eq!(shop.cancel("order-held1").await.code(), "6030");
     // A refund is possible for a year after the last capture.
     assert_eq!(
         shop.modify("order-held1", "refund", "1", 100).await.status,
@@ -309,6 +310,8 @@ async fn limits_can_be_switched_off() {
         create: 0,
         read: 0,
         change: 0,
+        tokens: 0,
+        webhooks: 0,
     };
     let shop = Shop::with(Rules {
         limits: none,
@@ -325,10 +328,11 @@ async fn limits_can_be_switched_off() {
 #[tokio::test]
 async fn special_amounts_are_refused_by_the_bank() {
     let shop = Shop::open().await;
-    for (minor, reference) in [
-        (151, "order-00151"),
-        (187, "order-00187"),
-        (202, "order-00202"),
+    for (minor, reference, code) in [
+        (151, "order-00151", "10010"),
+        (184, "order-00184", "10070"),
+        (187, "order-00187", "10040"),
+        (202, "order-00202", "10010"),
     ] {
         let mut terms = Shop::terms(reference);
         terms["amount"]["value"] = Value::from(minor);
@@ -347,9 +351,15 @@ async fn special_amounts_are_refused_by_the_bank() {
             shop.with_headers("POST", &path, &[], &customer)
                 .await
                 .code(),
-            "10010"
+            code
         );
     }
+    // Two of them are Norwegian alone.
+    let mut danish = Shop::terms("order-dkk197");
+    danish["amount"] = json!({"currency": "DKK", "value": 197});
+    assert_eq!(shop.post(PAYMENTS, "1", &danish).await.status, 201);
+    let answer = shop.simulate("order-dkk197", "approve", 200).await;
+    assert_eq!(answer["status"], "AUTHORIZED");
     shop.approved("order-12345").await;
     shop.modify("order-12345", "capture", "1", 1_000).await;
     assert_eq!(

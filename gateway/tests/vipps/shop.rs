@@ -16,6 +16,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower_service::Service;
 
+use crate::described;
+
 pub const PAYMENTS: &str = "/epayment/v1/payments";
 pub const HOOKS: &str = "/webhooks/v1/webhooks";
 
@@ -74,12 +76,29 @@ pub struct Shop {
     _folder: tempfile::TempDir,
 }
 
+/// What differs from a usual sandbox.
+#[derive(Default)]
+pub struct Setup {
+    pub rules: domain::reservation::Rules,
+    pub vipps: dialects::vipps::Options,
+    /// The URL of a PostgreSQL in place of a file.
+    pub postgres: Option<String>,
+}
+
 impl Shop {
     pub async fn open() -> Self {
-        Self::with(domain::reservation::Rules::default()).await
+        Self::set_up(Setup::default()).await
     }
 
     pub async fn with(rules: domain::reservation::Rules) -> Self {
+        let setup = Setup {
+            rules,
+            ..Setup::default()
+        };
+        Self::set_up(setup).await
+    }
+
+    pub async fn set_up(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::from_millis(1_795_000_000_000));
         let receiver = Arc::new(Receiver {
@@ -100,13 +119,17 @@ impl Shop {
         };
         let path = folder.path().join("florin.db");
         let mut app = App::new(Parts {
-            store: store::Store::open(&path, store::Options::TEST).unwrap(),
+            store: match &setup.postgres {
+                Some(url) => store::Store::open_url(url, store::Options::TEST).unwrap(),
+                None => store::Store::open(&path, store::Options::TEST).unwrap(),
+            },
             clock: clock.clone(),
             entropy: Entropy::seeded(1),
             outbound: Outbound::Scripted(Arc::new(script)),
             vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
             site: dialects::Site {
-                reservations: rules,
+                reservations: setup.rules,
+                vipps: setup.vipps,
                 ..dialects::Site::sandbox("http://127.0.0.1:8080")
             },
             demo: None,
@@ -147,12 +170,14 @@ impl Shop {
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let kind = head.headers.get("content-type");
-        Answer {
+        let answer = Answer {
             status: head.status.as_u16(),
             kind: kind.map_or("", |kind| kind.to_str().unwrap()).to_owned(),
             headers: head.headers.clone(),
             body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        };
+        described::holds(method, path, &answer);
+        answer
     }
 
     pub fn client_headers(&self) -> [(&str, &str); 3] {

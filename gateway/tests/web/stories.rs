@@ -355,6 +355,7 @@ fn delivery(label: &str, state: &str, statuses: &[Option<u16>]) -> DeliveryRow {
             "delivered" => Standing::Delivered,
             _ => Standing::GivenUp("gave_up".to_owned()),
         },
+        names: None,
         state: state.to_owned(),
         next_attempt_at: (state == "pending").then_some(NOW),
         attempts: statuses.iter().map(attempt).collect(),
@@ -491,6 +492,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         small_stories(),
         sandbox_stories(),
         crate::gift_stories::stories(),
+        crate::cashier_stories::stories(),
     ]
     .concat()
 }

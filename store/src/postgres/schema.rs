@@ -3,14 +3,20 @@
 //! Both use advisory locks, so that any number of processes may start at once. The names of the
 //! locks carry the schema, so that several Florins may share a database.
 
+use super::errors;
 use super::session::Session;
 use crate::migrate::{self, Migration, SchemaError};
+use crate::moving;
 
 /// The lock under which the schema is changed.
 const MIGRATING: i32 = 0x0046_4c4d;
 
 /// What the locks of lanes begin with; the number of the lane is the other half.
 const LANES: i32 = 0x0046_4c4c;
+
+/// The lock that every writing connection holds together with the others, and whoever moves the
+/// data alone.
+const WORKING: i32 = 0x0046_4c57;
 
 /// Connections that may write at once, of all nodes together.
 const LANES_MAX: i32 = 10_000;
@@ -29,8 +35,15 @@ impl From<String> for Refused {
     }
 }
 
-/// Brings the schema up to date. One process does, the others wait for it.
+/// Brings the schema up to date. One process does, the others wait for it. Refuses a database that
+/// a move has brought only some of the rows to.
 pub(super) fn migrate(session: &mut Session) -> Result<(), Refused> {
+    refuse_unfinished(session)?;
+    bring_up_to_date(session)
+}
+
+/// The same for the move itself.
+pub(super) fn bring_up_to_date(session: &mut Session) -> Result<(), Refused> {
     let lock = lock(session, MIGRATING);
     session.rows("BEGIN; SET LOCAL lock_timeout = '60s'")?;
     let done = apply(session, lock);
@@ -65,10 +78,19 @@ fn apply(session: &mut Session, lock: i64) -> Result<(), Refused> {
 pub(super) fn check(session: &mut Session) -> Result<(), Refused> {
     let missing = migrate::missing(&applied(session)?).map_err(Refused::Schema)?;
     if missing.is_empty() {
-        return Ok(());
+        return refuse_unfinished(session);
     }
     let older = "its schema is older than this florin: start the gateway once first";
     Err(Refused::Failed(older.to_owned()))
+}
+
+fn refuse_unfinished(session: &mut Session) -> Result<(), Refused> {
+    let marks = moving::MARKS;
+    let found = session.rows(&format!("SELECT to_regclass('{marks}') IS NOT NULL"))?;
+    match truth(&found) {
+        true => Err(Refused::Failed(moving::UNFINISHED.to_owned())),
+        false => Ok(()),
+    }
 }
 
 /// Which migrations the database has, with their fingerprints.
@@ -107,14 +129,38 @@ fn translated(text: &str) -> String {
 /// Takes the first ledger lane that nobody writes, for as long as this connection lives: the
 /// server lets go of it when the connection ends, and not before its last transaction has.
 pub(super) fn claim_lane(session: &mut Session) -> Result<i64, String> {
+    let working = lock(session, WORKING);
+    let rows = session.rows(&format!("SELECT pg_try_advisory_lock_shared({working})"))?;
+    if !truth(&rows) {
+        return Err("florin store move is reading or filling it: wait for its end".to_owned());
+    }
     let class = LANES ^ session.schema();
     for lane in 0..LANES_MAX {
         let rows = session.rows(&format!("SELECT pg_try_advisory_lock({class}, {lane})"))?;
-        if rows.first().and_then(|row| row.first()).map(String::as_str) == Some("t") {
+        if truth(&rows) {
             return Ok(i64::from(lane));
         }
     }
     Err(format!("all {LANES_MAX} ledger lanes are taken"))
+}
+
+/// Keeps every writing connection away for as long as this one lives; `false` if there is one.
+/// One that has just ended is waited for: the server lets go of its locks a moment later.
+pub(super) fn claim_all(session: &mut Session) -> Result<bool, String> {
+    let working = lock(session, WORKING);
+    let claim = format!("SET lock_timeout = '3s'; SELECT pg_advisory_lock({working})");
+    let claimed = session.rows(&claim);
+    session.rows("SET lock_timeout = '10s'")?;
+    match claimed {
+        Ok(_) => Ok(true),
+        Err(why) if why.contains(errors::LOCK_TIMEOUT) => Ok(false),
+        Err(why) => Err(why),
+    }
+}
+
+/// Is the only value of an answer true?
+fn truth(rows: &[Vec<String>]) -> bool {
+    rows.first().and_then(|row| row.first()).map(String::as_str) == Some("t")
 }
 
 /// The key of a lock of this schema, in the space of single numbers.

@@ -137,6 +137,38 @@ impl Session {
         Ok(rows.collect())
     }
 
+    /// Prepares a statement whose text was made at run time.
+    pub(super) fn make(&mut self, sql: &str) -> Result<Statement, String> {
+        let made = self.runtime.block_on(self.client.prepare(sql));
+        made.map_err(|error| plain(&error))
+    }
+
+    /// Runs such a statement; its rows.
+    pub(super) fn ask(
+        &mut self,
+        statement: &Statement,
+        args: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, String> {
+        let rows = self.runtime.block_on(self.client.query(statement, args));
+        let rows = rows.map_err(|error| plain(&error))?;
+        let read = |row: tokio_postgres::Row| {
+            let columns = (0..row.len()).map(|column| row.try_get(column));
+            columns.collect::<Result<_, _>>().map(Row::new)
+        };
+        let rows: Result<_, Error> = rows.into_iter().map(read).collect();
+        rows.map_err(|error| plain(&error))
+    }
+
+    /// Runs such a statement; how many rows it changed.
+    pub(super) fn tell(
+        &mut self,
+        statement: &Statement,
+        args: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, String> {
+        let done = self.runtime.block_on(self.client.execute(statement, args));
+        done.map_err(|error| plain(&error))
+    }
+
     /// Starts a transaction; the answer is read later.
     pub(super) fn begin(&mut self, how: &'static str) {
         self.sent.clear();

@@ -48,7 +48,7 @@ pub(super) fn certain(sql: &str) -> Option<u64> {
 
 /// PostgreSQL's text has no NUL, SQLite's has, and clients may send one. It is stored as a mark and
 /// a digit; the mark itself likewise, so that different texts stay different.
-fn stored(text: &str) -> Cow<'_, str> {
+pub(super) fn stored(text: &str) -> Cow<'_, str> {
     if !text.contains(['\0', MARK]) {
         return Cow::Borrowed(text);
     }

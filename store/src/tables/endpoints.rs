@@ -41,6 +41,19 @@ const ALL: &str = concat!(
 );
 const TO_EMPTY: &str = "SELECT id FROM endpoints WHERE state = 'removed' AND emptied = 0 \
     ORDER BY id LIMIT 1";
+const FAILING: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM endpoints WHERE scheme = ?1 AND state = 'active' AND failing_since IS NOT NULL \
+     AND id > ?2 ORDER BY id LIMIT ?3"
+);
+const REMOVED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM endpoints WHERE merchant = ?1 AND mode = ?2 AND state = 'removed' \
+     ORDER BY state_at DESC, id DESC LIMIT ?3"
+);
+const FILL: &str = "UPDATE endpoints SET emptied = 0 WHERE id = ?1 AND emptied = 1";
 const EMPTIED: &str = "UPDATE endpoints SET emptied = 1 WHERE id = ?1";
 const PUT_SECRET: &str = "INSERT INTO endpoint_secrets (endpoint, number, sealed, created_at) \
     SELECT CAST(?1 AS TEXT), COALESCE(MAX(number), 0) + 1, CAST(?2 AS TEXT), CAST(?3 AS BIGINT) \
@@ -59,6 +72,9 @@ pub const STATEMENTS: &[&str] = &[
     OF_MERCHANT,
     ALL,
     TO_EMPTY,
+    FAILING,
+    REMOVED,
+    FILL,
     EMPTIED,
     PUT_SECRET,
     END_SECRETS,
@@ -153,6 +169,36 @@ pub fn all(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<Endpoint>, Fault> {
         .iter()
         .map(endpoint)
         .collect()
+}
+
+/// Active endpoints of a scheme that have failed since their last success, in the order of their
+/// ids, those behind `after`.
+pub fn failing(
+    tx: &mut Tx<'_>,
+    scheme: &str,
+    after: Option<&EndpointId>,
+    limit: u32,
+) -> Result<Vec<Endpoint>, Fault> {
+    let after = after.map_or("", EndpointId::as_str);
+    let args = [scheme.into(), after.into(), limit.into()];
+    tx.query(FAILING, &args)?.iter().map(endpoint).collect()
+}
+
+/// The endpoints of a merchant in one mode that were removed, the last one first.
+pub fn removed(
+    tx: &mut Tx<'_>,
+    merchant: &MerchantId,
+    of: Mode,
+    limit: u32,
+) -> Result<Vec<Endpoint>, Fault> {
+    let args = [merchant.as_str().into(), of.as_str().into(), limit.into()];
+    tx.query(REMOVED, &args)?.iter().map(endpoint).collect()
+}
+
+/// Saves an endpoint whose removal is taken back, over the version that was read.
+pub fn restore(tx: &mut Tx<'_>, endpoint: &Endpoint, read_version: i64) -> Result<(), Fault> {
+    tx.exec(FILL, &[endpoint.head.id.as_str().into()])?;
+    update(tx, endpoint, read_version)
 }
 
 /// A removed endpoint that may still have deliveries waiting.

@@ -7,17 +7,20 @@
 )]
 
 mod audit;
+mod backups;
 mod bills;
 mod cluster;
 mod concurrency;
 mod durability;
 mod endpoints;
 mod idempotency;
+mod keys;
 mod lab;
 mod ledger;
 mod lines;
 mod merchants;
 mod migrations;
+mod moves;
 mod outbox;
 mod payments;
 mod payouts;
@@ -126,7 +129,9 @@ suite! {
         a_refused_attempt_leaves_only_what_came_around_it,
         old_keys_are_forgotten,
     ]
+    keys: [a_key_keeps_its_name_and_its_end, a_key_is_ended_once_and_by_its_owner_alone]
     payouts: [
+        a_list_of_payouts_is_newest_first_of_one_owner_and_state,
         every_state_of_a_payout_comes_back,
         an_update_of_a_payout_needs_the_version_that_was_read,
         due_payouts_are_those_whose_stage_is_over,
@@ -163,6 +168,13 @@ suite! {
         both_kinds_of_writes_are_answered_when_they_meet,
         another_process_may_write_or_is_refused,
         looking_needs_no_lock_and_cannot_write,
+    ]
+    moves: [
+        everything_is_moved_to_every_database_and_back,
+        an_interrupted_move_goes_on_and_nobody_starts_before,
+        a_database_at_work_is_neither_moved_nor_moved_into,
+        only_an_empty_database_is_moved_into,
+        a_row_that_differs_is_found,
     ]
     migrations: [
         a_newer_schema_is_refused,

@@ -5,6 +5,8 @@ use serde_json::{Map, Value as Json};
 
 use super::coded;
 use crate::Site;
+use crate::fields::{Members, Value};
+use crate::vipps::Feature;
 
 const SCOPES: &[&str] = &[
     "name",
@@ -15,12 +17,48 @@ const SCOPES: &[&str] = &[
     "nin",
 ];
 const EXPRESS_SCOPES: &[&str] = &["name", "address", "email", "phoneNumber"];
+const PERSONAL_QR_MIN: usize = 5;
 const METADATA_PAIRS_MAX: usize = 5;
 const METADATA_KEY_MAX: usize = 100;
 const METADATA_VALUE_MAX: usize = 500;
 
 /// Schemes that a browser would run or read as a file of this machine.
 const FORBIDDEN_SCHEMES: &[&str] = &["javascript", "data", "vbscript", "file", "blob", "about"];
+
+/// What the sales unit may not do at all.
+pub(super) fn features(
+    site: &Site,
+    extras: &Map<String, Json>,
+    expires: Option<Timestamp>,
+) -> Result<(), Refusal> {
+    let push = extras
+        .get("userFlow")
+        .is_some_and(|flow| flow == "PUSH_MESSAGE");
+    let asked = [
+        (Feature::Express, 5020, extras.contains_key("shipping")),
+        (Feature::Scope, 5030, extras.contains_key("scope")),
+        (Feature::LongLiving, 5050, expires.is_some()),
+        (Feature::PushMessage, 5080, push),
+    ];
+    for (feature, code, asked) in asked {
+        if asked && site.vipps.denied.contains(&feature) {
+            return Err(coded(code, "The sales unit has no approval for it."));
+        }
+    }
+    Ok(())
+}
+
+/// The other names of a payer.
+pub(super) fn customer(extras: &Map<String, Json>) -> Result<(), Refusal> {
+    let text = |name: &str| extras.get(name).and_then(Json::as_str);
+    if text("personalQr").is_some_and(|text| text.chars().count() < PERSONAL_QR_MIN) {
+        return Err(coded(4060, "personalQr has 5 to 255 characters."));
+    }
+    if text("customerToken").is_some_and(|text| text.trim().is_empty()) {
+        return Err(coded(4050, "customerToken is blank."));
+    }
+    Ok(())
+}
 
 pub(super) fn amount(site: &Site, value: i64, code: &str) -> Result<Money, Refusal> {
     let least = match code {
@@ -102,10 +140,14 @@ pub(super) fn scope(scope: &str, extras: &Map<String, Json>) -> Result<(), Refus
     Ok(())
 }
 
-pub(super) fn metadata(extras: &Map<String, Json>) -> Result<(), Refusal> {
+pub(super) fn metadata(members: &Members, extras: &Map<String, Json>) -> Result<(), Refusal> {
     let Some(Json::Object(metadata)) = extras.get("metadata") else {
         return Ok(());
     };
+    let repeated = |value: &Value| matches!(value, Value::Object(pairs) if pairs.has_repeated());
+    if members.get("metadata").is_some_and(repeated) {
+        return Err(coded(4110, "A key of metadata comes once."));
+    }
     if metadata.len() > METADATA_PAIRS_MAX {
         return Err(coded(4100, "metadata has at most 5 pairs."));
     }

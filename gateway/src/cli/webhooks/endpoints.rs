@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::super::door::{Door, DoorArgs, segment};
+use super::super::visible::visible;
 use super::super::{Problem, say};
 use super::{pretty, rows, text};
 
@@ -12,6 +13,8 @@ use super::{pretty, rows, text};
 pub(in crate::cli) enum EndpointsCommand {
     /// Lists the endpoints and how they have been doing.
     List(ListArgs),
+    /// Shows one: how it has been doing, and what was done to it by whom.
+    Show(ShowArgs),
     /// Registers one and prints its secret, this once.
     Add(AddArgs),
     /// Holds an endpoint's deliveries back.
@@ -24,11 +27,28 @@ pub(in crate::cli) enum EndpointsCommand {
     Rotate(OneArgs),
     /// Removes an endpoint; what waits for it is given up.
     Remove(OneArgs),
+    /// Takes a removal back; `list --removed` shows what was removed.
+    Restore(OneArgs),
 }
 
 /// Options of `list`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ListArgs {
+    /// Those that were removed, the last one first.
+    #[arg(long)]
+    removed: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
+/// Options of `show`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShowArgs {
+    /// The endpoint (`end_…`).
+    endpoint: String,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -67,11 +87,13 @@ pub(in crate::cli) struct OneArgs {
 pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
     match command {
         EndpointsCommand::List(args) => list(args).await,
+        EndpointsCommand::Show(args) => show(args).await,
         EndpointsCommand::Add(args) => add(args).await,
         EndpointsCommand::Pause(args) => one(args, "pause", "is paused").await,
         EndpointsCommand::Resume(args) => one(args, "resume", "is resumed").await,
         EndpointsCommand::Test(args) => one(args, "test", "gets a test event").await,
         EndpointsCommand::Remove(args) => one(args, "remove", "is removed").await,
+        EndpointsCommand::Restore(args) => one(args, "restore", "is active again").await,
         EndpointsCommand::Rotate(args) => {
             let path = format!("/endpoints/{}/rotate", segment(&args.endpoint));
             let answer = Door::new(&args.door).post(&path, None).await?;
@@ -85,39 +107,87 @@ pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
 }
 
 async fn list(args: &ListArgs) -> Result<(), Problem> {
-    let answer = Door::new(&args.door).get("/endpoints", &[]).await?;
+    let removed = args.removed.then_some("true");
+    let answer = Door::new(&args.door)
+        .get("/endpoints", &[("removed", removed)])
+        .await?;
     if args.json {
         say(&pretty(&answer));
         return Ok(());
     }
     let found = rows(&answer, "endpoints");
-    if found.is_empty() {
+    if found.is_empty() && args.removed {
+        say("No endpoint was removed.");
+    } else if found.is_empty() {
         say("No endpoints. Register one with `florin webhooks endpoints add <URL>`.");
     }
     for row in found {
-        let failures = row.get("failures").and_then(Value::as_u64).unwrap_or(0);
-        let health = match failures {
-            0 => String::new(),
-            many => format!(
-                ", {many} failed attempts since {}",
-                text(row, "failing_since")
-            ),
-        };
-        let events: Vec<_> = rows(row, "events")
-            .iter()
-            .filter_map(Value::as_str)
-            .collect();
-        say(&format!(
-            "{}  {}{health}\n  {}  {} ({})  {}",
-            text(row, "id"),
-            text(row, "state"),
-            text(row, "url"),
-            text(row, "scheme"),
-            events.join(", "),
-            row.get("label").and_then(Value::as_str).unwrap_or_default(),
-        ));
+        say(&summary(row));
     }
     Ok(())
+}
+
+async fn show(args: &ShowArgs) -> Result<(), Problem> {
+    let path = format!("/endpoints/{}", segment(&args.endpoint));
+    let answer = Door::new(&args.door).get(&path, &[]).await?;
+    if args.json {
+        say(&pretty(&answer));
+        return Ok(());
+    }
+    let mut shown = summary(&answer);
+    for entry in rows(&answer, "history") {
+        let (at, what, by) = (text(entry, "at"), text(entry, "what"), text(entry, "by"));
+        let details = visible(text(entry, "details"));
+        shown.push_str(&format!("\n  {at}  {what:<20}  {by:<12}  {details}"));
+    }
+    say(&shown);
+    Ok(())
+}
+
+/// An endpoint in a few lines.
+fn summary(row: &Value) -> String {
+    let failures = row.get("failures").and_then(Value::as_u64).unwrap_or(0);
+    let health = match failures {
+        0 => String::new(),
+        many => format!(
+            ", {many} failed attempts since {}",
+            text(row, "failing_since")
+        ),
+    };
+    let paused = match row.get("since").and_then(Value::as_str) {
+        Some(since) => format!(" since {since}, {}", text(row, "why")),
+        None => String::new(),
+    };
+    let events: Vec<_> = rows(row, "events")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let label = row.get("label").and_then(Value::as_str);
+    let label = label.map_or_else(String::new, |label| format!("  \"{}\"", visible(label)));
+    format!(
+        "{}  {}{paused}{health}{label}\n  {}  {} ({})\n  the dialect's id  {}{}",
+        text(row, "id"),
+        text(row, "state"),
+        text(row, "url"),
+        text(row, "scheme"),
+        events.join(", "),
+        text(row, "dialect_id"),
+        doubles(row),
+    )
+}
+
+/// A warning if others get the same at the same address.
+fn doubles(row: &Value) -> String {
+    match row.get("doubles").and_then(Value::as_u64).unwrap_or(0) {
+        0 => String::new(),
+        1 => "\n  Warning: another endpoint at this address gets some of the same events, each of \
+              which arrives twice."
+            .to_owned(),
+        many => format!(
+            "\n  Warning: {many} other endpoints at this address get some of the same events, \
+             which arrive once for each."
+        ),
+    }
 }
 
 async fn add(args: &AddArgs) -> Result<(), Problem> {
@@ -129,10 +199,11 @@ async fn add(args: &AddArgs) -> Result<(), Problem> {
     });
     let answer = Door::new(&args.door).post("/endpoints", Some(body)).await?;
     say(&format!(
-        "{}  {}\n  secret  {}\nIt is not shown again.",
+        "{}  {}\n  secret  {}\nIt is not shown again.{}",
         text(&answer, "id"),
         text(&answer, "url"),
         text(&answer, "secret"),
+        doubles(&answer),
     ));
     Ok(())
 }

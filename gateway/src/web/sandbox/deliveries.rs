@@ -13,7 +13,7 @@ use store::tables::deliveries::why;
 use super::shop::{indented, lines};
 use crate::app::App;
 use crate::operations::Failure;
-use crate::operations::deliveries::Standing;
+use crate::operations::deliveries::{Names, Standing};
 use crate::sandbox::deliveries::{self, AttemptRow, DeliveryRow};
 use crate::web::display::When;
 use crate::web::errors;
@@ -65,6 +65,8 @@ pub struct Delivery {
     pub registered: Option<String>,
     /// Why it is where it is, in words.
     pub why: String,
+    /// What the payment is called in answers and what in this delivery, if those differ.
+    pub names: Option<String>,
 }
 
 /// One try, both sides.
@@ -120,6 +122,7 @@ impl Delivery {
                 .then(|| w.delivery_skip_of.with("event", &row.event).to_string()),
             registered: row.registered.as_ref().map(ToString::to_string),
             why: standing(w, &row.standing),
+            names: row.names.as_ref().map(|names| numbers(w, names)),
             tone,
             state,
             next: row.next_attempt_at.map(|at| When::new(w, at)),
@@ -131,6 +134,16 @@ impl Delivery {
             endpoint: row.endpoint,
         }
     }
+}
+
+/// The reference and both numbers of a reservation.
+fn numbers(w: &Words, names: &Names) -> String {
+    let step = names.step.as_ref().map_or("–", |step| step.as_str());
+    w.delivery_numbers
+        .with("reference", &names.reference)
+        .with("payment", names.payment.as_str())
+        .with("step", step)
+        .to_string()
 }
 
 fn standing(w: &Words, standing: &Standing) -> String {

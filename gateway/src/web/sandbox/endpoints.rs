@@ -11,6 +11,7 @@ use domain::endpoint::Pause;
 use domain::{Endpoint, EndpointId, EndpointState, Topics};
 
 use crate::app::App;
+use crate::operations::endpoints as operations;
 use crate::sandbox::deliveries::{self, Deed};
 use crate::web::display::When;
 use crate::web::errors;
@@ -53,6 +54,8 @@ pub struct Row {
     pub why: Option<String>,
     /// How it has been doing.
     pub health: String,
+    /// A warning if others get the same.
+    pub doubles: Option<String>,
     /// What the buttons say to those who cannot see where they stand.
     pub pause: String,
     /// See `pause`.
@@ -67,13 +70,16 @@ impl EndpointsPage {
         Self {
             w,
             head: Head::developer(w.endpoints_heading),
-            rows: endpoints.iter().map(|one| Row::new(w, one)).collect(),
+            rows: endpoints
+                .iter()
+                .map(|one| Row::new(w, one, operations::doubles(one, endpoints)))
+                .collect(),
         }
     }
 }
 
 impl Row {
-    fn new(w: &Words, endpoint: &Endpoint) -> Self {
+    fn new(w: &Words, endpoint: &Endpoint, doubles: u32) -> Self {
         let name = endpoint
             .label
             .as_ref()
@@ -103,6 +109,11 @@ impl Row {
             },
             why: why(w, endpoint.state),
             health: health(w, endpoint),
+            doubles: match doubles {
+                0 => None,
+                1 => Some(w.endpoint_doubles_one.to_string()),
+                many => Some(w.endpoint_doubles.with("count", many).to_string()),
+            },
             pause: w.endpoint_pause_of.with("url", name).to_string(),
             resume: w.endpoint_resume_of.with("url", name).to_string(),
             test: w.endpoint_test_of.with("url", name).to_string(),

@@ -421,6 +421,9 @@ words! {
     state_failed = "Failed";
     state_paused = "Paused";
     delivery_why = "Why";
+    delivery_names = "Names";
+    delivery_numbers =
+        "Reference {reference}. pspReference: {payment} in API answers, {step} in this webhook.";
     delivery_skip = "Skip";
     delivery_skip_of = "Skip: {event}";
     delivery_at_endpoint = "Its endpoint";
@@ -451,6 +454,11 @@ words! {
     endpoint_all_events = "All";
     endpoint_id = "Endpoint";
     endpoint_health = "Health";
+    endpoint_twice = "Twice";
+    endpoint_doubles_one =
+        "Another endpoint at this address gets some of the same events, so they arrive twice.";
+    endpoint_doubles =
+        "{count} other endpoints at this address get some of the same events, once for each.";
     endpoint_healthy = "The last try was good, or there was none yet.";
     endpoint_failing_one = "1 failed try since {when}.";
     endpoint_failing = "{count} failed tries since {when}.";

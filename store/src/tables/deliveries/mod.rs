@@ -14,6 +14,7 @@ use domain::delivery::Outcome;
 use domain::{DeliveryId, EndpointId, MerchantId, Mode, Timestamp};
 
 pub use self::lists::{Filter, Range, about, attempts, in_range, newest, waiting};
+pub use self::old::{Stretch, forget, old_after};
 
 use super::mode;
 use crate::sql::{Row, Value};
@@ -31,6 +32,7 @@ macro_rules! columns {
 
 // Below the macro, which it uses.
 mod lists;
+mod old;
 
 const LAST_IN_LINE: &str = "SELECT MAX(place) FROM deliveries \
     WHERE subject = ?1 AND queue = ?2 AND state = 'pending'";
@@ -105,6 +107,9 @@ pub const STATEMENTS: &[&str] = &[
     lists::OF_ENDPOINT_IN,
     lists::OF_ENDPOINT_FROM,
     lists::WAITING,
+    old::OLD,
+    old::FORGET_ATTEMPTS,
+    old::FORGET,
     LAST_IN_LINE,
     INSERT,
     QUEUES,
@@ -362,6 +367,9 @@ fn next_in_line(tx: &mut Tx<'_>, of: &New, now: Timestamp) -> Result<(), Fault> 
     ];
     if tx.exec(NEXT_IN_LINE, &args)? > 0 {
         tx.wake(&of.queue);
+        // It may not go out before what stands before it is over for good: were that undone by a
+        // power cut, the earlier one would come after it.
+        tx.must_be_synced();
     }
     Ok(())
 }

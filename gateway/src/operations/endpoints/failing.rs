@@ -1,0 +1,139 @@
+//! Endpoints that fail for so long that they are removed, and the way back.
+//!
+//! Promises: nobody's endpoint is removed without a notice, and that comes as long before as the
+//! rules say. Both happen by time, whether or not anything is sent to the endpoint meanwhile.
+
+use std::sync::{Arc, PoisonError};
+
+use domain::delivery::{DeliveryRules, WhenDead};
+use domain::limits::SWEEP_MAX;
+use domain::{Caller, Endpoint, EndpointId, Event, Fact, Span, Timestamp};
+use store::Failure;
+use store::tables::{deliveries as outbox, endpoints as table};
+
+use super::{Who, announce, belongs, entry, not_found, note, refused};
+use crate::app::App;
+
+/// Weeks pass before anything follows; looking once a minute is often enough. In the sandbox, where
+/// the clock jumps, every look counts.
+const LOOK_EVERY: Span = Span::from_minutes(1);
+
+/// Takes a removal back: the endpoint gets what comes from now on. What was given up with it can
+/// be sent again.
+pub async fn restore(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Endpoint, Failure> {
+    // What waited for it when it was removed is given up first.
+    while super::empty_removed(app).await? {}
+    let at = app.moment();
+    let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
+    app.store
+        .write("restore_endpoint", move |tx| {
+            let found = table::by_id(tx, &id)?.filter(|known| belongs(known, &caller));
+            let Some(before) = found else {
+                return refused(not_found(id.as_str()));
+            };
+            let version = before.version;
+            let endpoint = before.restore()?;
+            while outbox::empty(tx, &id, SWEEP_MAX)? == u64::from(SWEEP_MAX) {}
+            table::restore(tx, &endpoint, version)?;
+            announce(
+                tx,
+                &at,
+                &Event::of_endpoint(&at, Fact::EndpointResumed, endpoint.clone()),
+            )?;
+            let entered = (actor.as_str(), "endpoint.restored", endpoint.url.as_str());
+            entry(tx, &at, &endpoint, entered)?;
+            Ok(endpoint)
+        })
+        .await
+}
+
+/// The endpoints of a merchant that were removed, the last one first.
+pub async fn removed(app: &App, caller: &Caller, limit: u32) -> Result<Vec<Endpoint>, Failure> {
+    let caller = caller.clone();
+    app.store
+        .read("removed_endpoints", move |tx| {
+            Ok(table::removed(tx, &caller.merchant.id, caller.mode, limit)?)
+        })
+        .await
+}
+
+/// What follows by time alone for endpoints that fail, where their scheme removes dead ones: their
+/// owner is told, then they are removed, also when nothing is sent to them meanwhile. How many
+/// changed.
+pub async fn judge_failing(app: &App) -> Result<usize, Failure> {
+    let now = app.clock.now();
+    if !app.sandbox && recently(app, now) {
+        return Ok(0);
+    }
+    let mut changed = 0;
+    for endpoint in failing(app).await? {
+        let rules = app.rules(&endpoint.head.scheme);
+        if endpoint.judged_at(&rules).is_none_or(|at| at > now) {
+            continue;
+        }
+        let (at, id) = (app.moment(), endpoint.head.id);
+        app.store
+            .write("judge_endpoint", move |tx| {
+                let Some(endpoint) = table::by_id(tx, &id)?.filter(|known| !known.is_removed())
+                else {
+                    return Ok(());
+                };
+                let version = endpoint.version;
+                let (endpoint, fact) = endpoint.waited(at.now, &rules)?;
+                let Some(fact) = fact else {
+                    return Ok(());
+                };
+                table::update(tx, &endpoint, version)?;
+                let details = format!("{} failed attempts", endpoint.health.failures);
+                note(tx, &at, &endpoint, fact, ("florin", &details))
+            })
+            .await?;
+        changed += 1;
+    }
+    Ok(changed)
+}
+
+/// Was it done on this node a moment ago? Notes that it is done now if not.
+fn recently(app: &App, now: Timestamp) -> bool {
+    let mut last = app.judged.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_some_and(|last| now < last.plus(LOOK_EVERY)) {
+        return true;
+    }
+    *last = Some(now);
+    false
+}
+
+/// When [`judge_failing`] has something to do next, later than `after`.
+pub async fn next_judgement(app: &App, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let failing = failing(app).await?;
+    let due = failing
+        .iter()
+        .filter_map(|endpoint| endpoint.judged_at(&app.rules(&endpoint.head.scheme)));
+    Ok(due.filter(|at| *at > after).min())
+}
+
+/// Endpoints that fail, of schemes that remove dead ones.
+async fn failing(app: &App) -> Result<Vec<Endpoint>, Failure> {
+    let removing = |(name, rules): (&&'static str, &Arc<DeliveryRules>)| {
+        (rules.when_dead == WhenDead::Remove).then_some(*name)
+    };
+    let schemes: Vec<&'static str> = app.delivery.iter().filter_map(removing).collect();
+    app.store
+        .read("failing_endpoints", move |tx| {
+            let mut all = Vec::new();
+            for scheme in &schemes {
+                let mut after = None;
+                loop {
+                    let page = table::failing(tx, scheme, after.as_ref(), SWEEP_MAX)?;
+                    let full = page.len() == SWEEP_MAX as usize;
+                    after = page.last().map(|last| last.head.id.clone());
+                    all.extend(page);
+                    if !full {
+                        break;
+                    }
+                }
+            }
+            Ok(all)
+        })
+        .await
+}
