@@ -55,21 +55,6 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
     })?;
     app.store.close();
     say(&format!(
-<<<<<<< HEAD
-        "{} ({}), {} mode\n  HitPay key   {}\n  HitPay salt  {}\n  Numipay API key              {}\n  \
-         Numipay signature password   {}\n{}\n  iGivePay x-client-id           {}\n  \
-         iGivePay x-client-secret       {}\nThey are not shown again.",
-        merchant.name,
-        merchant.slug,
-        mode.as_str(),
-        key.expose(),
-        salt.expose(),
-        numipay.0.expose(),
-        numipay.1.expose(),
-        vipps_lines(&vipps),
-        igive.0,
-        igive.1.expose()
-=======
         "{} ({}), {} mode\n{}\nThey are not shown again.",
         merchant.name,
         merchant.slug,
@@ -80,9 +65,10 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
             line("Numipay API key", numipay.0.expose()),
             line("Numipay signature password", numipay.1.expose()),
             vipps_lines(&vipps),
+            line("iGivePay x-client-id", &igive.0),
+            line("iGivePay x-client-secret", igive.1.expose()),
         ]
         .join("\n"),
->>>>>>> main
     ));
     if mode == Mode::Live {
         say("Note: there is no upstream provider yet; live payment requests cannot be paid.");

@@ -274,46 +274,54 @@ impl Attack {
         for (what, figure) in rows {
             let _ = writeln!(text, "{what:<44} {figure}");
         }
-        let comparable = wrong_code.len() >= 200;
-        let checks = [
-            (learnt.hits == 0, "a blind guess found a card".to_owned()),
-            (
-                most <= IN_A_DAY,
-                format!("{most} tries at one number in a day"),
-            ),
-            (
-                found <= LUCK_MAX,
-                format!("{found} codes of leaked numbers were found"),
-            ),
-            (
-                learnt.words.len() <= 1,
-                format!("wrong answers differ: {:?}", learnt.words),
-            ),
-            (
-                !comparable || apart <= APART_MAX,
-                format!("the time tells whether a number exists: {apart:.1} % apart"),
-            ),
-            (
-                learnt.odd.is_empty(),
-                format!("odd answers: {:?}", learnt.odd.first()),
-            ),
-            (
-                open.len() as u64 <= found || most < IN_A_DAY,
-                format!(
-                    "{} leaked cards are not blocked: {:?}",
-                    open.len(),
-                    open.first()
-                ),
-            ),
-        ];
-        let mut whole = true;
-        for (_, what) in checks.iter().filter(|(right, _)| !right) {
-            whole = false;
+        let compared = wrong_code.len() >= 200;
+        let broken = broken(&learnt, &open, compared.then_some(apart));
+        for what in &broken {
             let _ = writeln!(text, "WRONG: {what}");
         }
-        if whole {
+        if broken.is_empty() {
             text.push_str("Every promise was kept.\n");
         }
-        (whole, text)
+        (broken.is_empty(), text)
     }
+}
+
+/// What is not as promised. `apart`: how far the times of the two kinds of wrong lie apart in
+/// hundredths, if enough of both were measured.
+fn broken(learnt: &Learnt, open: &[String], apart: Option<f64>) -> Vec<String> {
+    let most = learnt.tries.values().copied().max().unwrap_or(0);
+    let found = learnt.found.len() as u64;
+    let checks = [
+        (learnt.hits == 0, "a blind guess found a card".to_owned()),
+        (
+            most <= IN_A_DAY,
+            format!("{most} tries at one number in a day"),
+        ),
+        (
+            found <= LUCK_MAX,
+            format!("{found} codes of leaked numbers were found"),
+        ),
+        (
+            learnt.words.len() <= 1,
+            format!("wrong answers differ: {:?}", learnt.words),
+        ),
+        (
+            apart.is_none_or(|apart| apart <= APART_MAX),
+            format!("the time tells whether a number exists: {apart:.1?} % apart"),
+        ),
+        (
+            learnt.odd.is_empty(),
+            format!("odd answers: {:?}", learnt.odd.first()),
+        ),
+        (
+            open.len() as u64 <= found || most < IN_A_DAY,
+            format!(
+                "{} leaked cards are not blocked: {:?}",
+                open.len(),
+                open.first()
+            ),
+        ),
+    ];
+    let wrong = checks.into_iter().filter(|(right, _)| !right);
+    wrong.map(|(_, what)| what).collect()
 }
