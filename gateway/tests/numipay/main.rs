@@ -9,6 +9,7 @@
 mod cards;
 mod deposits;
 mod document;
+mod gifts;
 mod lists;
 mod operators;
 mod payouts;

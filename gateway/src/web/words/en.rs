@@ -102,6 +102,7 @@ words! {
     gift_number_hint = "19 digits on most cards";
     gift_cvc = "Code (CVC)";
     gift_cvc_hint = "3 digits";
+    gift_cvc_at_till = "3 digits; not needed for a card in your hand";
     gift_number_missing = "Enter the number of the gift card";
     gift_number_invalid = "Check the number: it is 12 to 19 digits";
     gift_cvc_missing = "Enter the code of the gift card";
