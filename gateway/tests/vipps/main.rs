@@ -5,10 +5,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod binary;
+mod described;
 mod field;
 mod hooks;
 mod payments;
 mod phone;
+#[path = "../process/mod.rs"]
+mod process;
 mod races;
+mod registrations;
+mod settings;
 mod shop;
 mod tokens;
