@@ -11,6 +11,7 @@
 
 mod gift_stories;
 mod html;
+mod phone_stories;
 mod rules;
 mod stories;
 mod words;

@@ -492,6 +492,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         small_stories(),
         sandbox_stories(),
         crate::gift_stories::stories(),
+        crate::phone_stories::stories(),
     ]
     .concat()
 }
