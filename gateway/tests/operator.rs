@@ -262,6 +262,52 @@ fn endpoints_from_the_first_to_the_last_command() {
             &format!("There is no {id}"),
         );
     }
+    let removed = lab.does(&["webhooks", "endpoints", "list", "--removed"]);
+    assert!(
+        removed.contains(&id) && removed.contains("removed"),
+        "{removed}"
+    );
+    lab.does(&["webhooks", "endpoints", "restore", &id]);
+    lab.refuses(
+        &["webhooks", "endpoints", "restore", &id],
+        1,
+        "It is not removed",
+    );
+    let none = lab.does(&["webhooks", "endpoints", "list", "--removed"]);
+    assert_eq!(none, "No endpoint was removed.\n");
+    lab.does(&["webhooks", "endpoints", "test", &id]);
+    let (head, body) = lab.hook.wait("endpoint.tested", 3).remove(2);
+    assert!(genuine(&head, &body, &new), "with the secret of before");
+}
+
+#[test]
+fn an_endpoint_that_is_registered_twice_is_told_so() {
+    let lab = Lab::new();
+    let url = lab.hook.url("standard");
+    let add = [
+        "webhooks",
+        "endpoints",
+        "add",
+        &url,
+        "--events",
+        "bill.paid",
+    ];
+    assert!(!lab.does(&add).contains("Warning"));
+    let twice = lab.does(&add);
+    assert!(
+        twice.contains("Warning: another endpoint at this address"),
+        "{twice}"
+    );
+    assert!(
+        lab.does(&add)
+            .contains("Warning: 2 other endpoints at this address")
+    );
+    let list = lab.does(&["webhooks", "endpoints", "list"]);
+    assert_eq!(
+        list.matches("Warning: 2 other endpoints").count(),
+        3,
+        "{list}"
+    );
 }
 
 fn genuine(head: &str, body: &str, secret: &str) -> bool {
@@ -675,6 +721,172 @@ fn endpoints_ask_only_for_what_comes() {
     ] {
         let said = lab.does(&[&["webhooks", "endpoints", "add", &url], args].concat());
         assert!(said.contains("secret"), "{said}");
+    }
+}
+
+/// Moves the sandbox's clock.
+fn advance(lab: &mut Lab, by: &str) {
+    let body = format!("{{\"advance\":\"{by}\"}}");
+    let moved = lab.client.post("/sandbox/clock", "application/json", &body);
+    let moved = moved.unwrap();
+    assert_eq!(moved.status, 200, "{}", moved.body);
+}
+
+#[test]
+fn an_endpoint_that_is_gone_is_paused_and_loses_nothing() {
+    let lab = Lab::new();
+    let (gone, secret) = lab.add(&lab.hook.url("gone"), &["--label", "Stock"]);
+    let watch = lab.hook.url("watch");
+    lab.add(&watch, &["--events", "endpoint.*"]);
+    lab.hook.answers("post /gone", 410);
+    lab.does(&["trigger", "bill.paid"]);
+    let (_, told) = lab.hook.wait("\"endpoint.paused\"", 1).remove(0);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["data"]["endpoint"]["id"], gone);
+    assert_eq!(told["data"]["endpoint"]["cause"], "gone");
+    let shown = lab.json(&["webhooks", "endpoints", "show", &gone]);
+    assert_eq!(
+        (&shown["state"], &shown["why"]),
+        (&"paused".into(), &"gone".into())
+    );
+    let last = shown["history"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["by"], &last["what"]),
+        (&"florin".into(), &"endpoint.paused".into())
+    );
+    // What comes now waits.
+    let later = lab.json(&["trigger", "bill.expired"]);
+    let id = later["payment"].as_str().unwrap();
+    let waiting = lab.json(&["webhooks", "list", "--state", "paused"]);
+    let waiting = waiting["deliveries"].as_array().unwrap();
+    assert!(waiting.len() >= 2, "{waiting:?}");
+    let why = lab.does(&["webhooks", "show", waiting[0]["id"].as_str().unwrap()]);
+    assert!(why.contains("because it answered 410 Gone"), "{why}");
+    lab.hook.answers("post /gone", 200);
+    lab.does(&["webhooks", "endpoints", "resume", &gone]);
+    let of = lab.hook.wait(&format!("\"dialect_id\":\"{id}\""), 2);
+    let kinds: Vec<Value> = of
+        .iter()
+        .map(|(_, body)| serde_json::from_str::<Value>(body).unwrap()["type"].clone())
+        .collect();
+    assert_eq!(kinds, ["bill.created", "bill.expired"], "in order");
+    for (head, body) in of {
+        assert!(genuine(&head, &body, &secret));
+    }
+    let history = lab.does(&["webhooks", "endpoints", "show", &gone]);
+    let lines: Vec<_> = history.lines().skip(3).collect();
+    assert_eq!(lines.len(), 3, "{history}");
+    for (line, (what, by)) in lines.iter().zip([
+        ("endpoint.registered", "operator"),
+        ("endpoint.paused", "florin"),
+        ("endpoint.resumed", "operator"),
+    ]) {
+        assert!(line.contains(what) && line.contains(by), "{line}");
+    }
+    assert!(history.contains("active") && !history.contains(&secret));
+}
+
+#[test]
+fn a_receiver_may_ask_for_patience() {
+    let lab = Lab::new();
+    let url = lab.hook.url("busy");
+    lab.add(&url, &["--events", "bill.created"]);
+    lab.hook.answers("post /busy", 503);
+    lab.hook.says(
+        &[("retry-after", "7200")],
+        "\u{1b}[2J\u{1b}]0;owned\u{7} later",
+    );
+    let made = lab.json(&["trigger", "bill.created"]);
+    let delivery = made["deliveries"][0]["id"].as_str().unwrap();
+    lab.hook.wait("post /busy", 1);
+    let started = gateway::clock::stopwatch();
+    let shown = loop {
+        let shown = lab.json(&["webhooks", "show", delivery]);
+        if shown["attempts"][0]["status"] == 503 && shown["next_attempt_at"].is_string() {
+            break shown;
+        }
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        assert!(spent.as_secs() < 20, "{shown}");
+    };
+    let time = |text: &Value| -> jiff::Timestamp { text.as_str().unwrap().parse().unwrap() };
+    let (first, next) = (
+        time(&shown["attempts"][0]["at"]),
+        time(&shown["next_attempt_at"]),
+    );
+    let wait = next.duration_since(first).as_secs();
+    assert!((7_200..7_300).contains(&wait), "{wait} s");
+    // What it said steers no terminal.
+    let text = lab.does(&["webhooks", "show", delivery]);
+    assert!(
+        !text.contains('\u{1b}') && !text.contains('\u{7}'),
+        "{text:?}"
+    );
+    assert!(text.contains("owned"), "{text}");
+}
+
+#[test]
+fn an_endpoint_that_fails_for_days_is_announced_paused_and_resumed_by_hand() {
+    let mut lab = Lab::new();
+    let (dead, _) = lab.add(&lab.hook.url("dead"), &["--events", "bill.*"]);
+    let watch = lab.hook.url("watch");
+    lab.add(&watch, &["--events", "endpoint.*"]);
+    lab.hook.answers("post /dead", 500);
+    lab.does(&["trigger", "bill.created"]);
+    lab.hook.wait("post /dead", 1);
+    // The last try of the first day comes a little later, by chance.
+    advance(&mut lab, "30h");
+    lab.hook.wait("\"endpoint.failing\"", 1);
+    for _ in 0..5 {
+        // Something must be sent for it to fail.
+        lab.does(&["trigger", "bill.created"]);
+        advance(&mut lab, "1d");
+    }
+    let (_, told) = lab.hook.wait("\"endpoint.paused\"", 1).remove(0);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["data"]["endpoint"]["cause"], "failing");
+    assert!(told["data"]["endpoint"]["failures"].as_u64().unwrap() >= 10);
+    let text = lab.does(&["webhooks", "endpoints", "list"]);
+    assert!(
+        text.contains("paused since") && text.contains("failed attempts since"),
+        "{text}"
+    );
+    let shown = lab.json(&["webhooks", "endpoints", "show", &dead]);
+    let done: Vec<_> = shown["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            (
+                entry["by"].as_str().unwrap(),
+                entry["what"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let wanted = [
+        ("operator", "endpoint.registered"),
+        ("florin", "endpoint.failing"),
+        ("florin", "endpoint.paused"),
+    ];
+    assert_eq!(done, wanted);
+    // What gave up while it failed is listed as failed; by hand it goes out again.
+    let failed = lab.json(&["webhooks", "list", "--endpoint", &dead, "--state", "failed"]);
+    let failed = failed["deliveries"].as_array().unwrap().len();
+    lab.hook.answers("post /dead", 200);
+    let before = lab.hook.wait("post /dead", 1).len();
+    lab.does(&["webhooks", "endpoints", "resume", &dead]);
+    let from = ["--from", "2020-01-01T00:00:00Z"];
+    lab.does(&[&["webhooks", "resend", "--endpoint", &dead], &from[..]].concat());
+    lab.hook.wait("post /dead", before + failed.max(1));
+    let started = gateway::clock::stopwatch();
+    loop {
+        let left = lab.json(&["webhooks", "list", "--endpoint", &dead]);
+        let rows = left["deliveries"].as_array().unwrap();
+        if rows.iter().all(|row| row["state"] == "delivered") {
+            assert_eq!(rows.len(), 6, "{left}");
+            break;
+        }
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        assert!(spent.as_secs() < 20, "{left}");
     }
 }
 

@@ -119,7 +119,14 @@ impl Changing {
         let count = self.places.len();
         let counted = count.min(COUNTED);
         let base = if self.digits == DECIMAL { 10 } else { 16 };
-        let (mut left, mut chance) = (number, number.wrapping_add(1));
+        // Two columns whose digits all change must not meet: each shape has chance of its own.
+        let mut chance = self
+            .shape
+            .iter()
+            .fold(number.wrapping_add(1), |seed, byte| {
+                scramble(seed ^ u64::from(*byte))
+            });
+        let mut left = number;
         for step in 0..count {
             // The lowest digit of the number is written first: last place of the counted ones.
             let (place, digit) = if step < counted {

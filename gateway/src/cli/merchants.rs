@@ -53,21 +53,28 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
     })?;
     app.store.close();
     say(&format!(
-        "{} ({}), {} mode\n  HitPay key   {}\n  HitPay salt  {}\n  Numipay API key              {}\n  \
-         Numipay signature password   {}\n{}\nThey are not shown again.",
+        "{} ({}), {} mode\n{}\nThey are not shown again.",
         merchant.name,
         merchant.slug,
         mode.as_str(),
-        key.expose(),
-        salt.expose(),
-        numipay.0.expose(),
-        numipay.1.expose(),
-        vipps_lines(&vipps)
+        [
+            line("HitPay key", key.expose()),
+            line("HitPay salt", salt.expose()),
+            line("Numipay API key", numipay.0.expose()),
+            line("Numipay signature password", numipay.1.expose()),
+            vipps_lines(&vipps),
+        ]
+        .join("\n"),
     ));
     if mode == Mode::Live {
         say("Note: there is no upstream provider yet; live payment requests cannot be paid.");
     }
     Ok(())
+}
+
+/// A credential under its name.
+fn line(name: &str, value: &str) -> String {
+    format!("  {name:<30} {value}")
 }
 
 /// Numipay's API key and signature password.

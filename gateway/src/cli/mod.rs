@@ -17,6 +17,7 @@ mod serve;
 mod start;
 mod store;
 mod trigger;
+mod visible;
 mod webhooks;
 
 use std::io::Write;

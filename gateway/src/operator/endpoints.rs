@@ -44,6 +44,35 @@ pub async fn list(
     Ok(Json(json!({"endpoints": rows})))
 }
 
+/// `GET /endpoints/{id}`: with what was done to it, by whom.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let id = endpoint_id(&id)?;
+    let one = endpoints::show(&app, &caller, &id).await?;
+    let known = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
+    let mut shown = with_doubles(&one, endpoints::doubles(&one, &known));
+    let history: Vec<_> = endpoints::history(&app, &caller, &id)
+        .await?
+        .into_iter()
+        .map(|entry| {
+            json!({
+                "at": rfc3339(entry.at),
+                "by": entry.actor,
+                "what": entry.action,
+                "details": entry.details,
+            })
+        })
+        .collect();
+    if let Value::Object(members) = &mut shown {
+        members.insert("history".to_owned(), history.into());
+    }
+    Ok(Json(shown))
+}
+
 fn with_doubles(one: &Endpoint, doubles: u32) -> Value {
     let mut row = endpoint(one);
     if let Value::Object(members) = &mut row {
@@ -53,10 +82,10 @@ fn with_doubles(one: &Endpoint, doubles: u32) -> Value {
 }
 
 fn endpoint(endpoint: &Endpoint) -> Value {
-    let (state, since) = match endpoint.state {
-        EndpointState::Active => ("active", None),
-        EndpointState::Paused { at, .. } => ("paused", Some(at)),
-        EndpointState::Removed { at } => ("removed", Some(at)),
+    let (state, since, why) = match endpoint.state {
+        EndpointState::Active => ("active", None, None),
+        EndpointState::Paused { at, why } => ("paused", Some(at), Some(why.as_str())),
+        EndpointState::Removed { at } => ("removed", Some(at), None),
     };
     json!({
         "id": endpoint.head.id.as_str(),
@@ -70,6 +99,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "label": endpoint.label,
         "state": state,
         "since": since.map(rfc3339),
+        "why": why,
         "failures": endpoint.health.failures,
         "failing_since": endpoint.health.failing_since.map(rfc3339),
     })

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { button, field, launch, leave, pay, press, sound, tabTo, type, visitor } from "./page.mjs";
+import { cashierTests } from "./numipay.mjs";
 import { Merchant, florin, openShop, sandbox, until } from "./sandbox.mjs";
 import { phoneTests } from "./vipps.mjs";
 
@@ -339,6 +340,7 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 phoneTests(test, { browser, settings, shop });
+cashierTests(test, { browser, settings, shop });
 
 if (process.env.SHOTS) {
   test("the picture for the README", async () => {

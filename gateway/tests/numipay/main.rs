@@ -8,12 +8,14 @@
 
 mod cards;
 mod deposits;
+mod document;
 mod lists;
 mod operators;
 mod payouts;
 mod places;
 mod races;
 mod shop;
+mod webhooks;
 
 #[path = "../process/mod.rs"]
 mod process;

@@ -9,14 +9,14 @@ use crate::process::client::Client;
 use crate::process::{Gateway, florin, said};
 use crate::shop::{APPROVE, HOSTED, PAYOUTS, Shop, text};
 
-struct Desk {
+pub struct Desk {
     gateway: Gateway,
     folder: tempfile::TempDir,
     key: String,
 }
 
 impl Desk {
-    fn open() -> Self {
+    pub fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gateway = Gateway::start(folder.path(), "127.0.0.1:0");
         let known = std::fs::read_to_string(folder.path().join("sandbox.json")).unwrap();
@@ -37,7 +37,7 @@ impl Desk {
             .unwrap()
     }
 
-    fn does(&self, args: &[&str]) -> String {
+    pub fn does(&self, args: &[&str]) -> String {
         let output = self.command(args);
         assert!(output.status.success(), "{args:?}: {}", said(&output));
         String::from_utf8(output.stdout).unwrap()
@@ -72,7 +72,7 @@ impl Desk {
         (answer.status, told)
     }
 
-    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.call_as(&self.key, "POST", path, body)
     }
 

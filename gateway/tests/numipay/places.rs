@@ -131,3 +131,21 @@ async fn the_proof_of_the_ledger_covers_payouts() {
         assert!(!verified.problems.is_empty(), "{change}");
     }
 }
+
+#[tokio::test]
+async fn an_operator_may_limit_calls_per_minute() {
+    let mut site = dialects::Site::sandbox("http://127.0.0.1:8080");
+    site.numipay.calls_per_minute = 3;
+    let shop = Shop::with(site).await;
+    for number in 0..3 {
+        shop.begin(HOSTED, &format!("T-{number}"), "5.00").await;
+    }
+    let (status, told) = shop.get("/gateway/v1/transactions").await;
+    assert_eq!((status, &told["code"]), (429, &json!(1025)), "{told}");
+    assert!(
+        text(&told, "message").contains("Try again in 60 s"),
+        "{told}"
+    );
+    shop.clock.advance(domain::Span::from_seconds(60));
+    assert_eq!(shop.get("/gateway/v1/transactions").await.0, 200);
+}

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cashier_stories;
 mod gift_stories;
 mod html;
 mod phone_stories;

@@ -493,6 +493,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         sandbox_stories(),
         crate::gift_stories::stories(),
         crate::phone_stories::stories(),
+        crate::cashier_stories::stories(),
     ]
     .concat()
 }

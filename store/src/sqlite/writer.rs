@@ -11,7 +11,8 @@
 //!
 //! A group whose first job need not be on disk before it is answered is not synced. It takes only
 //! such jobs; the next one that must be synced opens the next group. The log is written in order,
-//! so its sync covers those before it.
+//! so its sync covers those before it. A job that finds on the way that it must be synced after
+//! all has its group synced after the commit.
 //!
 //! There is no timer: while one commit syncs, the next group gathers by itself, and an idle system
 //! commits at once. A job may see rows of an unanswered neighbour in the same group; that is safe
@@ -108,6 +109,17 @@ fn syncing(connection: &Connection, now: &mut bool, wanted: bool) -> Result<(), 
     Ok(())
 }
 
+/// Syncs what was committed without it: writes one page more (a number that nobody reads), and the
+/// sync of that covers all before it.
+fn sync(connection: &Connection) -> Result<(), Fault> {
+    let mut full = false;
+    syncing(connection, &mut full, true)?;
+    let done = connection.pragma_update(None, "user_version", 0);
+    let back = syncing(connection, &mut full, false);
+    done.map_err(|error| Fault(format!("a sync: {}", plain(&error))))?;
+    back
+}
+
 /// Writes the log back into the database file, as far as readers allow; never waits for them. A
 /// failure (a full disk) is no loss: the log still has everything, and the next one tries again.
 fn checkpoint(connection: &Connection) {
@@ -147,6 +159,9 @@ fn group(
     }
     if spoiled.is_none() {
         spoiled = sql(connection, "COMMIT").err();
+    }
+    if spoiled.is_none() && !synced && done.iter().any(|job| job.synced) {
+        spoiled = sync(connection).err();
     }
     if let Some(fault) = &spoiled {
         // Nothing was promised yet: everyone is told that it did not happen.
@@ -190,7 +205,10 @@ fn guarded(connection: &Connection, job: &mut Job) -> bool {
     let mut adapter = Adapter(connection);
     let mut tx = Tx::new(&mut adapter, LANE);
     match catch_unwind(AssertUnwindSafe(|| (job.step)(Step::Run(&mut tx)))) {
-        Ok(keep) => keep,
+        Ok(keep) => {
+            job.synced |= keep && tx.is_to_be_synced();
+            keep
+        }
         Err(_) => {
             metrics::counter!("florin_panics_total", "where" => "writer").increment(1);
             (job.step)(Step::Spoil(Failure::Fault(Fault(format!(
@@ -207,4 +225,72 @@ fn sql(connection: &Connection, text: &'static str) -> Result<(), Fault> {
         .and_then(|mut statement| statement.execute([]));
     done.map(|_| ())
         .map_err(|error| Fault(format!("{text}: {}", plain(&error))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job that writes a row, and finds perhaps that it must be synced.
+    fn job(synced: bool, finds: bool) -> Job {
+        Job {
+            name: "test",
+            synced,
+            step: Box::new(move |step| {
+                if let Step::Run(tx) = step {
+                    tx.exec("INSERT INTO t VALUES (1)", &[]).unwrap();
+                    if finds {
+                        tx.must_be_synced();
+                    }
+                }
+                true
+            }),
+        }
+    }
+
+    /// Bytes that a group wrote to the log, and whether it gave a job back.
+    fn written(connection: &Connection, first: Job, waiting: Vec<Job>) -> (u64, bool) {
+        let log = |connection: &Connection| {
+            let log = format!("{}-wal", connection.path().unwrap());
+            std::fs::metadata(log).unwrap().len()
+        };
+        let (sender, jobs) = sync_channel(8);
+        for job in waiting {
+            sender.send(job).unwrap_or_else(|_| panic!("there is room"));
+        }
+        let before = log(connection);
+        let mut synced = true;
+        let ready = syncing(connection, &mut synced, first.synced);
+        let held = group(connection, Options::TEST, &jobs, (first, ready));
+        (log(connection) - before, held.is_some())
+    }
+
+    #[test]
+    fn who_must_be_synced_is_synced_even_if_that_is_found_on_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("t.db")).unwrap();
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x INTEGER)")
+            .unwrap();
+        let one = written(&connection, job(false, false), Vec::new());
+        assert_eq!(written(&connection, job(true, false), Vec::new()), one);
+        assert_eq!(written(&connection, job(true, true), Vec::new()), one);
+        let (more, _) = written(&connection, job(false, true), Vec::new());
+        let page = 4_096 + 24;
+        assert_eq!(more, one.0 + page, "one page more is written, and synced");
+        let neighbours = vec![job(false, true), job(false, false)];
+        let (more, held) = written(&connection, job(false, false), neighbours);
+        assert_eq!(
+            (more, held),
+            (one.0 + page, false),
+            "one sync for all of a group"
+        );
+        let (_, held) = written(&connection, job(false, false), vec![job(true, false)]);
+        assert!(
+            held,
+            "who must be synced from the beginning opens a group of its own"
+        );
+        let (_, held) = written(&connection, job(true, false), vec![job(false, false)]);
+        assert!(!held, "who need not may come along");
+    }
 }

@@ -149,6 +149,7 @@ fn rows(w: &Words, offered: &[Provider]) -> Vec<MethodRow> {
         },
         card: provider.kind == ProviderKind::Card,
         gift: provider.kind == ProviderKind::GiftCard,
+        bank: provider.kind == ProviderKind::Bank,
     };
     offered.iter().map(row).collect()
 }
@@ -183,6 +184,8 @@ pub struct ProviderPage {
     pub provider: String,
     /// The provider's id.
     pub code: String,
+    /// Is it a bank? Anything else looks like a wallet.
+    pub bank: bool,
     /// What is asked.
     pub heading: String,
     /// In full.
@@ -238,6 +241,7 @@ impl ProviderPage {
             head: Head::payer(heading, false),
             provider: w.provider_name.with("name", &provider.name).to_string(),
             code: provider.id.clone(),
+            bank: provider.kind == ProviderKind::Bank,
             heading: heading.to_string(),
             text: fill(text),
             rows,

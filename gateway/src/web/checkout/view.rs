@@ -72,6 +72,8 @@ pub struct MethodRow {
     pub card: bool,
     /// Is it the gift card?
     pub gift: bool,
+    /// Is it a bank?
+    pub bank: bool,
 }
 
 /// The row of a method.
@@ -86,6 +88,7 @@ pub fn method_row(w: &Words, code: &str) -> MethodRow {
         },
         card: code == "card",
         gift: code == GIFT_CARD,
+        bank: false,
     }
 }
 

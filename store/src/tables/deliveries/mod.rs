@@ -367,6 +367,9 @@ fn next_in_line(tx: &mut Tx<'_>, of: &New, now: Timestamp) -> Result<(), Fault> 
     ];
     if tx.exec(NEXT_IN_LINE, &args)? > 0 {
         tx.wake(&of.queue);
+        // It may not go out before what stands before it is over for good: were that undone by a
+        // power cut, the earlier one would come after it.
+        tx.must_be_synced();
     }
     Ok(())
 }
