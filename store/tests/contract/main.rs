@@ -115,6 +115,8 @@ suite! {
         an_endpoint_comes_back_as_it_was_saved,
         an_update_needs_the_version_that_was_read,
         removed_ones_are_found_and_not_listed,
+        those_that_fail_are_found_page_by_page,
+        a_removal_is_listed_and_taken_back,
         one_name_on_the_wire_is_given_once_in_a_scheme,
         secrets_end_while_they_are_replaced,
         a_paused_endpoint_gets_nothing_and_loses_nothing,
