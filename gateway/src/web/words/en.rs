@@ -402,7 +402,7 @@ words! {
     deliveries_all = "Show all";
     deliveries_older = "Older deliveries";
     filter_heading = "Filter the deliveries";
-    filter_payment = "Payment: its id or your reference";
+    filter_payment = "Payment (id or reference)";
     filter_state = "State";
     filter_any = "Any";
     filter_button = "Filter";
@@ -471,7 +471,7 @@ words! {
     endpoint_too_many = "No more than {count} endpoints can be registered";
     range_heading = "Send a time range again";
     range_from = "From (UTC)";
-    range_until = "Until before (UTC), or empty for now";
+    range_until = "Until before (UTC; empty: now)";
     range_all = "Those that were delivered too";
     range_button = "Send again";
     range_unreadable = "Give a date and a time, like 2026-11-21 09:00";
