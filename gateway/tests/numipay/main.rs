@@ -9,6 +9,7 @@
 mod cards;
 mod deposits;
 mod document;
+mod life;
 mod lists;
 mod operators;
 mod payouts;
