@@ -264,6 +264,59 @@ fn endpoints_from_the_first_to_the_last_command() {
     }
 }
 
+#[test]
+fn a_removal_can_be_taken_back() {
+    let lab = Lab::new();
+    let (id, secret) = lab.add(&lab.hook.url("standard"), &[]);
+    lab.does(&["webhooks", "endpoints", "remove", &id]);
+    let removed = lab.does(&["webhooks", "endpoints", "list", "--removed"]);
+    assert!(
+        removed.contains(&id) && removed.contains("removed"),
+        "{removed}"
+    );
+    lab.does(&["webhooks", "endpoints", "restore", &id]);
+    lab.refuses(
+        &["webhooks", "endpoints", "restore", &id],
+        1,
+        "It is not removed",
+    );
+    let none = lab.does(&["webhooks", "endpoints", "list", "--removed"]);
+    assert_eq!(none, "No endpoint was removed.\n");
+    lab.does(&["webhooks", "endpoints", "test", &id]);
+    let (head, body) = lab.hook.wait("endpoint.tested", 1).remove(0);
+    assert!(genuine(&head, &body, &secret), "with the secret of before");
+}
+
+#[test]
+fn an_endpoint_that_is_registered_twice_is_told_so() {
+    let lab = Lab::new();
+    let url = lab.hook.url("standard");
+    let add = [
+        "webhooks",
+        "endpoints",
+        "add",
+        &url,
+        "--events",
+        "bill.paid",
+    ];
+    assert!(!lab.does(&add).contains("Warning"));
+    let twice = lab.does(&add);
+    assert!(
+        twice.contains("Warning: another endpoint at this address"),
+        "{twice}"
+    );
+    assert!(
+        lab.does(&add)
+            .contains("Warning: 2 other endpoints at this address")
+    );
+    let list = lab.does(&["webhooks", "endpoints", "list"]);
+    assert_eq!(
+        list.matches("Warning: 2 other endpoints").count(),
+        3,
+        "{list}"
+    );
+}
+
 fn genuine(head: &str, body: &str, secret: &str) -> bool {
     let headers = head
         .lines()

@@ -65,6 +65,28 @@ pub fn month_of(now: Timestamp) -> YearMonth {
     }
 }
 
+/// A telephone number as it is written where the contract is at home; others without spaces.
+pub fn phone(number: &str) -> String {
+    let groups: &[usize] = match (number.get(..2), number.len()) {
+        (Some("47"), 10) => &[2, 3, 2, 3],
+        (Some("45"), 10) => &[2, 2, 2, 2, 2],
+        (Some("46"), 11) => &[2, 2, 3, 2, 2],
+        (Some("35"), 12) if number.starts_with("358") => &[3, 2, 3, 4],
+        _ => &[],
+    };
+    let mut rest = number;
+    let mut parts = Vec::new();
+    for group in groups {
+        let (part, left) = rest.split_at_checked(*group).unwrap_or((rest, ""));
+        parts.push(part);
+        rest = left;
+    }
+    if !rest.is_empty() {
+        parts.push(rest);
+    }
+    format!("+{}", parts.join("\u{a0}"))
+}
+
 /// `SGD 1,250.00`: the code, a blank that does not break the line, and the amount.
 pub fn amount(money: Money) -> String {
     format!("{}\u{a0}{}", money.currency(), money.grouped())
@@ -134,6 +156,20 @@ mod tests {
 
     use super::super::words::EN;
     use super::*;
+
+    #[test]
+    fn telephone_numbers_are_grouped_as_at_home() {
+        for (number, shown) in [
+            ("4791234567", "+47 912 34 567"),
+            ("4512345678", "+45 12 34 56 78"),
+            ("46701234567", "+46 70 123 45 67"),
+            ("358401234567", "+358 40 123 4567"),
+            ("479123456789", "+479123456789"),
+            ("123456789", "+123456789"),
+        ] {
+            assert_eq!(phone(number).replace('\u{a0}', " "), shown);
+        }
+    }
 
     #[test]
     fn amounts_follow_the_currency() {

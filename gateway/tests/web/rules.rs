@@ -102,7 +102,7 @@ fn every_input_has_a_label_and_every_button_says_what_it_sends() {
                     "remove-card",
                 ]
                 .as_slice(),
-                Some("outcome") => ["approve", "decline", "leave", "expire"].as_slice(),
+                Some("outcome") => ["approve", "decline", "abort", "expire", "leave"].as_slice(),
                 _ => [].as_slice(),
             };
             assert!(

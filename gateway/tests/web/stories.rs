@@ -541,6 +541,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         small_stories(),
         sandbox_stories(),
         crate::gift_stories::stories(),
+        crate::phone_stories::stories(),
         crate::cashier_stories::stories(),
     ]
     .concat()

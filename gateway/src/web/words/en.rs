@@ -102,6 +102,7 @@ words! {
     gift_number_hint = "19 digits on most cards";
     gift_cvc = "Code (CVC)";
     gift_cvc_hint = "3 digits";
+    gift_cvc_at_till = "3 digits; not needed for a card in your hand";
     gift_number_missing = "Enter the number of the gift card";
     gift_number_invalid = "Check the number: it is 12 to 19 digits";
     gift_cvc_missing = "Enter the code of the gift card";
@@ -539,8 +540,8 @@ words! {
     landing_heading = "Pay with Vipps MobilePay";
     landing_text = "Confirm your number. The request then appears on that phone.";
     landing_phone = "Mobile number";
-    landing_phone_hint = "With country code, for example 47 912 34 567";
-    landing_phone_wrong = "Enter a mobile number with country code, for example 47 912 34 567.";
+    landing_phone_hint = "With country code, for example 47\u{a0}912\u{a0}34\u{a0}567";
+    landing_phone_wrong = "Enter a mobile number with country code, for example 47\u{a0}912\u{a0}34\u{a0}567.";
     landing_continue = "Continue";
     landing_approved = "Payment approved";
     landing_approved_text =
@@ -565,14 +566,13 @@ words! {
     phone_expire = "Let the time run out";
     phone_declined_title = "The card was refused";
     phone_declined_text = "{cause}. Nothing was charged. Try another card.";
-    phone_over = "This request is over";
-    phone_over_text = "It was answered or has expired. Nothing was changed.";
     phone_empty = "No request waits on this phone.";
     phone_reload = "Look again";
     phone_past = "Earlier requests";
     phone_rule = "Answer by itself";
     phone_rule_text =
         "For automatic tests: every request that reaches this phone is answered at once.";
+    phones_refund = "Refund: {outcome}";
     phone_rule_label = "When a request comes";
     phone_rule_ask = "Wait for me";
     phone_rule_approve = "Approve it";
