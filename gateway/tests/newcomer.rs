@@ -292,13 +292,9 @@ fn the_page_about_webhooks_tells_the_rules_as_they_are() {
     }
 }
 
-/// A request that was sent, byte for byte, is genuine to `verify`, whatever its scheme.
-#[test]
-fn what_was_sent_verifies_in_every_scheme() {
-    let lab = Lab::new();
-    let hook = Hook::open();
-    let data = lab.folder.path().join("data");
-    let run = |args: &[&str]| {
+impl Lab {
+    fn run(&self, args: &[&str]) -> String {
+        let data = self.folder.path().join("data");
         let output = florin()
             .args(args)
             .arg("--data")
@@ -311,23 +307,46 @@ fn what_was_sent_verifies_in_every_scheme() {
             process::said(&output)
         );
         String::from_utf8(output.stdout).unwrap()
-    };
-    let known = lab.credentials();
-    let of = |name: &str| known.pointer(name).unwrap().as_str().unwrap().to_owned();
-    let secret = |said: &str| {
+    }
+
+    /// Registers an endpoint; its secret.
+    fn add(&self, args: &[&str]) -> String {
+        let said = self.run(&[&["webhooks", "endpoints", "add"], args].concat());
         let line = said.lines().find(|line| line.contains("secret")).unwrap();
         line.split_whitespace().nth(1).unwrap().to_owned()
-    };
-    let standard = secret(&run(&["webhooks", "endpoints", "add", &hook.url("s")]));
-    let add = [
-        "webhooks",
-        "endpoints",
-        "add",
-        &hook.url("v?a=1"),
-        "--scheme",
-        "vipps",
-    ];
-    let vipps = secret(&run(&add));
+    }
+
+    /// Makes an event happen; its delivery of this name, once it was taken.
+    fn delivered(&self, event: &str, target: Option<&str>) -> String {
+        let mut args = vec!["trigger", event, "--json"];
+        if let Some(target) = target {
+            args.extend(["--webhook", target]);
+        }
+        let answer: Value = serde_json::from_str(&self.run(&args)).unwrap();
+        let rows = answer["deliveries"].as_array().unwrap();
+        let made = rows.iter().find(|row| row["event"] == event).unwrap();
+        let id = made["id"].as_str().unwrap();
+        let started = gateway::clock::stopwatch();
+        while !self
+            .run(&["webhooks", "show", id])
+            .contains("It was delivered.")
+        {
+            let spent = gateway::clock::stopwatch().saturating_sub(started);
+            assert!(spent.as_secs() < 20, "{event}");
+        }
+        id.to_owned()
+    }
+}
+
+/// A request that was sent, byte for byte, is genuine to `verify`, whatever its scheme.
+#[test]
+fn what_was_sent_verifies_in_every_scheme() {
+    let lab = Lab::new();
+    let hook = Hook::open();
+    let known = lab.credentials();
+    let of = |name: &str| known.pointer(name).unwrap().as_str().unwrap().to_owned();
+    let standard = lab.add(&[&hook.url("s")]);
+    let vipps = lab.add(&[&hook.url("v?a=1"), "--scheme", "vipps"]);
     let own = hook.url("own");
     for (scheme, event, target, secret) in [
         (
@@ -351,21 +370,9 @@ fn what_was_sent_verifies_in_every_scheme() {
         ("vipps", "epayments.payment.captured.v1", None, vipps),
         ("standard", "bill.paid", None, standard),
     ] {
-        let mut args = vec!["trigger", event, "--json"];
-        if let Some(target) = target {
-            args.extend(["--webhook", target]);
-        }
-        let answer: Value = serde_json::from_str(&run(&args)).unwrap();
-        let rows = answer["deliveries"].as_array().unwrap();
-        let made = rows.iter().find(|row| row["event"] == event).unwrap();
-        let id = made["id"].as_str().unwrap();
-        let started = gateway::clock::stopwatch();
-        while !run(&["webhooks", "show", id]).contains("It was delivered.") {
-            let spent = gateway::clock::stopwatch().saturating_sub(started);
-            assert!(spent.as_secs() < 20, "{event}");
-        }
+        let id = lab.delivered(event, target.map(String::as_str));
         let raw = lab.folder.path().join("request.txt");
-        std::fs::write(&raw, run(&["webhooks", "show", id, "--raw"])).unwrap();
+        std::fs::write(&raw, lab.run(&["webhooks", "show", &id, "--raw"])).unwrap();
         let verify = |secret: &str, more: &[&str]| {
             let mut command = florin();
             command
