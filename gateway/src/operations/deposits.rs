@@ -1,6 +1,7 @@
 //! Deposits: a bill under the merchant's own id, paid on a page or with a card in the call.
 
 use dialects::{Dialect, Kind};
+use domain::bill::METHODS_NAMED;
 use domain::payment::{Cause, Means};
 use domain::provider::{ProviderKind, Question};
 use domain::transaction::{CANCELLED_BY_USER, Flow, Opened, Page, Standing, Tracking};
@@ -12,6 +13,7 @@ use store::tables::bills;
 use store::tables::transactions::{self, About};
 use store::{Failure, Fault, Tx};
 
+use super::covering;
 use super::payments::{self, Paid};
 use super::providers::{allowed, settings_in};
 use super::transactions::{Known, New, kept, known, page_token, save, wait};
@@ -127,6 +129,9 @@ fn open_in(
     };
     ask.return_url = ask.return_url.or_else(|| settings.return_url.clone());
     ask.extras.insert("page".to_owned(), token.clone().into());
+    if !matches!(plan, Plan::Hosted) {
+        ask.extras.insert(METHODS_NAMED.to_owned(), true.into());
+    }
     let id = wire(dialect, Kind::Bill, at);
     let bill = Bill::create(at, caller, name, id.clone(), ask);
     bills::insert(tx, &bill)?;
@@ -250,6 +255,8 @@ pub(super) fn close(
 ) -> Result<Bill, Failure> {
     match bill.clone().failed(at.now, cause) {
         Ok(failed) => {
+            // What gift cards were to pay of it is free again.
+            covering::free_all(tx, at, &bill)?;
             bills::update(tx, &failed)?;
             record(tx, at, Fact::BillFailed, &failed, payment)?;
             Ok(failed)

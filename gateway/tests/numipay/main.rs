@@ -9,6 +9,7 @@
 mod cards;
 mod deposits;
 mod document;
+mod gifts;
 mod life;
 mod lists;
 mod operators;
