@@ -262,6 +262,13 @@ fn endpoints_from_the_first_to_the_last_command() {
             &format!("There is no {id}"),
         );
     }
+}
+
+#[test]
+fn a_removal_can_be_taken_back() {
+    let lab = Lab::new();
+    let (id, secret) = lab.add(&lab.hook.url("standard"), &[]);
+    lab.does(&["webhooks", "endpoints", "remove", &id]);
     let removed = lab.does(&["webhooks", "endpoints", "list", "--removed"]);
     assert!(
         removed.contains(&id) && removed.contains("removed"),
@@ -276,8 +283,8 @@ fn endpoints_from_the_first_to_the_last_command() {
     let none = lab.does(&["webhooks", "endpoints", "list", "--removed"]);
     assert_eq!(none, "No endpoint was removed.\n");
     lab.does(&["webhooks", "endpoints", "test", &id]);
-    let (head, body) = lab.hook.wait("endpoint.tested", 3).remove(2);
-    assert!(genuine(&head, &body, &new), "with the secret of before");
+    let (head, body) = lab.hook.wait("endpoint.tested", 1).remove(0);
+    assert!(genuine(&head, &body, &secret), "with the secret of before");
 }
 
 #[test]
