@@ -100,6 +100,9 @@ pub const IN_FLIGHT_OF_FAILING_MAX: usize = 128;
 /// The longest wait that a receiver may ask for with `Retry-After`.
 pub const RETRY_AFTER_MAX: Span = Span::from_minutes(24 * 60);
 
+/// Characters of an endpoint's label: a name for a person, not a text.
+pub const LABEL_MAX: usize = 100;
+
 /// Endpoints of one merchant, mode and scheme.
 pub const ENDPOINTS_MAX: u32 = 100;
 

@@ -65,12 +65,12 @@ pub struct App {
     pub endpoint_secrets: Mutex<BTreeMap<String, KnownSecrets>>,
     /// Webhooks under way in this process, and who may take new ones.
     pub sending: Sending,
+    /// When endpoints that fail were last looked at.
+    pub judged: Mutex<Option<Timestamp>>,
     /// How long what is over is kept.
     pub kept: Kept,
     /// How far the removal of what is kept no longer has come.
     pub pass: Pass,
-    /// When endpoints that fail were last looked at.
-    pub judged: Mutex<Option<Timestamp>>,
     stopping: AtomicBool,
 }
 
@@ -128,9 +128,9 @@ impl App {
             lease,
             endpoint_secrets: Mutex::default(),
             sending: Sending::default(),
+            judged: Mutex::default(),
             kept: Kept::default(),
             pass: Pass::default(),
-            judged: Mutex::default(),
             stopping: AtomicBool::new(false),
         }
     }

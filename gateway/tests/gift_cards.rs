@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use domain::call::CardCall;
 use domain::gift_card::{CardRefusal, CardState, Note};
-use domain::payment::GIFT_CARD;
+use domain::payment::{GIFT_CARD, GIFT_CARD_IN_CALL};
 use domain::programme::CardUse;
 use domain::{
     BillState, BillView, Call, Caller, CardEntry, Currency, GiftCard, Money, Programme, Refusal,
@@ -22,7 +22,7 @@ use gateway::operations::covering::{self, Cover};
 use gateway::operations::gift_cards::{self, Change, Issued, Order};
 use gateway::operations::guesses::Visitor;
 use gateway::operations::payments::{self, Answer, Paid};
-use gateway::operations::redeeming::{self, GIFT_CARD_IN_CALL};
+use gateway::operations::redeeming;
 use gateway::operations::{self, Failure, bills, ledger};
 use gateway::workers;
 use lab::{Lab, form};

@@ -242,7 +242,7 @@ fn a_good_server_is_measured() {
         "the style sheet counts"
     );
     assert!(figure("create.64.rate")["floor"]["ratio"].as_f64().unwrap() > 0.0);
-    assert_eq!(report["loads"].as_array().unwrap().len(), 13, "{out}");
+    assert_eq!(report["loads"].as_array().unwrap().len(), 14, "{out}");
     assert!(out.contains("| what "), "{out}");
 }
 

@@ -10,6 +10,7 @@ pub struct Tx<'a> {
     lane: i64,
     poison: Option<Fault>,
     woken: Vec<String>,
+    synced: bool,
 }
 
 impl std::fmt::Debug for Tx<'_> {
@@ -29,7 +30,19 @@ impl<'a> Tx<'a> {
             lane,
             poison: None,
             woken: Vec::new(),
+            synced: false,
         }
+    }
+
+    /// What this transaction did must be on disk before its caller goes on, even if the caller
+    /// thought that it need not ([`crate::Store::write_unsynced`]).
+    pub(crate) fn must_be_synced(&mut self) {
+        self.synced = true;
+    }
+
+    /// Must it?
+    pub(crate) fn is_to_be_synced(&self) -> bool {
+        self.synced
     }
 
     /// The ledger chain that this transaction may append to; no other writer does.

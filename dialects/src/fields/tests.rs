@@ -1,6 +1,7 @@
 //! Tests of the typed readers.
 
 use super::*;
+use crate::Listed;
 
 fn wording(field: &str, fault: Fault) -> String {
     format!("{field}: {fault:?}")
@@ -327,7 +328,7 @@ fn numbers_within_bounds() {
 
 #[test]
 fn addresses_that_the_operator_lists() {
-    let listed = crate::Listed::new(|url| url.starts_with("http://10.20."));
+    let listed = Listed::new(|url| url.starts_with("http://10.20."));
     let url = |text: &str| {
         let rule = UrlRule {
             max: 60,

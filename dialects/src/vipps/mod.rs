@@ -221,9 +221,10 @@ impl Dialect for Vipps {
     }
 
     fn notes(&self, head: &Parts, call: &Call) -> Notes {
-        let ignored = match call {
-            Call::Reservation(ReservationCall::Create(ask, _)) => terms::ignored(ask),
-            _ => Vec::new(),
+        let ignored = if let Call::Reservation(ReservationCall::Create(ask, _)) = call {
+            terms::ignored(ask)
+        } else {
+            Vec::new()
         };
         Notes {
             ignored,

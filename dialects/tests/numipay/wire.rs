@@ -1,9 +1,11 @@
 //! Rules of the contract that are no single file.
 
-use dialects::numipay::{Numipay, Options, replies};
+use dialects::numipay::{self, Numipay, Options, replies};
 use dialects::{Dialect, Kind, PageOutcome, Site, Target, owner};
 use domain::transaction::{Flow, Standing};
-use domain::{BillState, Call, Credential, PayoutState, Refusal, Secret, Seed, TransactionCall};
+use domain::{
+    BillState, Call, Credential, Flaw, Mode, PayoutState, Refusal, Secret, Seed, TransactionCall,
+};
 use http::{HeaderValue, Request};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -441,6 +443,50 @@ fn who_approves_is_a_name_that_opens_nothing() {
     assert_ne!(one, two);
     assert_eq!(one, by("np_dev_one"));
     assert!(one.starts_with("key:") && one.len() == 20 && !one.contains("np_dev"));
+}
+
+#[test]
+fn keys_that_are_over_and_blocked_addresses_have_codes_of_their_own() {
+    for (flaw, status, told) in [
+        (
+            Flaw::KeyExpired,
+            401,
+            json!({"code": 1028, "message": "API Key has expired"}),
+        ),
+        (
+            Flaw::Address,
+            403,
+            json!({"code": 1295, "message": "Your IP is blocked"}),
+        ),
+        (
+            Flaw::KeyWrong,
+            401,
+            json!({"code": 1026, "message": "API Key is missing"}),
+        ),
+    ] {
+        let head = fixtures::head("GET", "/gateway/v1/transactions");
+        let refusal = Refusal::Credential(flaw);
+        let response = Numipay.refuse(&fixtures::site(), &head, &refusal);
+        assert_eq!(response.status(), status, "{flaw:?}");
+        assert_eq!(
+            serde_json::from_slice::<Value>(response.body()).unwrap(),
+            told
+        );
+    }
+}
+
+#[test]
+fn keys_and_passwords_say_their_mode() {
+    assert_eq!(numipay::key_prefix(Mode::Test), "np_dev_");
+    assert_eq!(numipay::key_prefix(Mode::Live), "np_live_");
+    let chance = "QyGAheyMqcHVmp8ZMQtkYcev27sCu7RF and more";
+    let password = numipay::signature_password(Mode::Test, "Company, Xxxx & Sons", chance);
+    assert_eq!(
+        password,
+        "spg_test_companyxxxxQyGAheyMqcHVmp8ZMQtkYcev27sCu7RF"
+    );
+    let live = numipay::signature_password(Mode::Live, "株式会社", chance);
+    assert!(live.starts_with("spg_live_") && live.len() >= 41, "{live}");
 }
 
 proptest! {

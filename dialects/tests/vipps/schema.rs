@@ -60,6 +60,12 @@ pub fn follow(document: &Value, value: &Value) {
 /// Checks a value against the part of JSON Schema that the documents use.
 pub fn check(document: &Value, schema: &Value, value: &Value, at: &str) {
     let schema = resolve(document, schema);
+    if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
+        let whole = |choice: &&Value| has_required(resolve(document, choice), value);
+        let fitting: Vec<&Value> = choices.iter().filter(whole).collect();
+        assert_eq!(fitting.len(), 1, "{at}: {value} is not one of them");
+        return check(document, fitting[0], value, at);
+    }
     if let Some(choices) = schema.get("enum") {
         assert!(
             choices.as_array().unwrap().contains(value),
@@ -110,6 +116,13 @@ pub fn check(document: &Value, schema: &Value, value: &Value, at: &str) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Are all members there that a schema requires?
+fn has_required(schema: &Value, value: &Value) -> bool {
+    let required = schema.get("required").and_then(Value::as_array);
+    let mut names = required.into_iter().flatten().filter_map(Value::as_str);
+    names.all(|name| value.get(name).is_some())
 }
 
 /// Every object with a schema of its own.

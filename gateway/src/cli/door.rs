@@ -105,6 +105,11 @@ impl Door {
             || String::from_utf8_lossy(&text).into_owned(),
             str::to_owned,
         );
+        let message = if message.is_empty() {
+            format!("the gateway answered {status} without a word")
+        } else {
+            message
+        };
         Err(if status == http::StatusCode::BAD_REQUEST {
             Problem::Usage(message)
         } else {
@@ -115,6 +120,10 @@ impl Door {
 
 /// What a person typed, as one segment of a path: a wrong id is then answered as such.
 pub(super) fn segment(text: &str) -> String {
+    if text.is_empty() {
+        // An empty segment would be another path.
+        return "%20".to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') {

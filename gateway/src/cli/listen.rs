@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::door::{Door, DoorArgs};
+use super::visible::visible;
 use super::{Problem, cannot, say, start};
 use crate::outbound::{Outbound, Policy, Sending};
 
@@ -183,7 +184,7 @@ fn show(relay: &Relay, body: &str, outcome: &str) {
         "{}  {:<22}  {object}  {}  {outcome}",
         text("/timestamp"),
         text("/type"),
-        text("/data/bill/reference"),
+        visible(text("/data/bill/reference")),
     ));
 }
 

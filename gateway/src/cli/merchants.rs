@@ -31,7 +31,7 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         )));
     }
     let app = serve::app(&config)?;
-    let (merchant, key, salt, numipay, vipps) = start::runtime()?.block_on(async {
+    let (merchant, key, salt, numipay, vipps, igive) = start::runtime()?.block_on(async {
         let merchant = merchants::add(&app, name, currency, mode)
             .await
             .map_err(failed)?;
@@ -49,25 +49,36 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         let vipps = accounts::create(&app, &dialects::vipps::Vipps, &caller)
             .await
             .map_err(failed)?;
-        Ok((merchant, key, salt, numipay, vipps))
+        let igive = merchants::new_client(&app, "igivepay", &caller).await;
+        let igive = igive.map_err(failed)?;
+        Ok((merchant, key, salt, numipay, vipps, igive))
     })?;
     app.store.close();
     say(&format!(
-        "{} ({}), {} mode\n  HitPay key   {}\n  HitPay salt  {}\n  Numipay API key              {}\n  \
-         Numipay signature password   {}\n{}\nThey are not shown again.",
+        "{} ({}), {} mode\n{}\nThey are not shown again.",
         merchant.name,
         merchant.slug,
         mode.as_str(),
-        key.expose(),
-        salt.expose(),
-        numipay.0.expose(),
-        numipay.1.expose(),
-        vipps_lines(&vipps)
+        [
+            line("HitPay key", key.expose()),
+            line("HitPay salt", salt.expose()),
+            line("Numipay API key", numipay.0.expose()),
+            line("Numipay signature password", numipay.1.expose()),
+            vipps_lines(&vipps),
+            line("iGivePay x-client-id", &igive.0),
+            line("iGivePay x-client-secret", igive.1.expose()),
+        ]
+        .join("\n"),
     ));
     if mode == Mode::Live {
         say("Note: there is no upstream provider yet; live payment requests cannot be paid.");
     }
     Ok(())
+}
+
+/// A credential under its name.
+fn line(name: &str, value: &str) -> String {
+    format!("  {name:<30} {value}")
 }
 
 /// Numipay's API key and signature password.

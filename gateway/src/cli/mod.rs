@@ -17,6 +17,7 @@ mod serve;
 mod start;
 mod store;
 mod trigger;
+mod visible;
 mod webhooks;
 
 use std::io::Write;
@@ -84,6 +85,9 @@ enum Command {
     /// Looks after webhooks.
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
+    /// Issues gift cards and looks after them.
+    #[command(subcommand)]
+    Giftcards(giftcards::GiftCardsCommand),
     /// Copies the embedded database to one checked file, also while the gateway runs.
     Backup(backup::BackupArgs),
     /// Puts a backup where there is no database yet, after checking it.
@@ -91,9 +95,6 @@ enum Command {
     /// Moves between databases.
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Issues gift cards and looks after them.
-    #[command(subcommand)]
-    Giftcards(giftcards::GiftCardsCommand),
 }
 
 #[derive(Debug, Args)]
@@ -205,10 +206,10 @@ pub fn main() -> ExitCode {
         Command::Providers(command) => providers::run(&command),
         Command::Keys(command) => keys::run(&command),
         Command::Webhooks(command) => webhooks::run(&command),
+        Command::Giftcards(command) => giftcards::run(&command),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Store(command) => store::run(&command),
-        Command::Giftcards(command) => giftcards::run(&command),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,

@@ -46,7 +46,7 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
         request.headers_mut().insert(REQUEST_ID, value);
     }
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = loggable(request.uri().path());
     let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
     let work = caught(next.run(request));
     let mut response = match tokio::time::timeout(limit, work).await {
@@ -72,6 +72,27 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     // The query is left out: it may carry a token or a person's data.
     tracing::debug!(request = id, %method, path, status, micros = took.as_micros(), "request");
     response
+}
+
+/// Digits in a row, whatever stands between them, that may be the number of a card.
+const CARD_DIGITS: usize = 12;
+
+/// Characters of the longest id in a path; what is longer may be the token of a page.
+const ID_MAX: usize = 40;
+
+/// A path as it may be logged: without numbers of cards and tokens of pages.
+fn loggable(path: &str) -> String {
+    let shown = |segment: &str| {
+        let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+        let letters = segment.replace("%20", "");
+        let letters = letters.bytes().filter(u8::is_ascii_alphabetic).count();
+        if segment.len() > ID_MAX || (digits >= CARD_DIGITS && letters == 0) {
+            "…".to_owned()
+        } else {
+            segment.to_owned()
+        }
+    };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 /// Runs a future; a panic in it is an error.
@@ -226,4 +247,36 @@ fn is_known(method: &Method) -> bool {
 /// `{"message": …}`, the shape of every error outside the dialects.
 pub fn plain(status: StatusCode, message: &str) -> Response {
     (status, axum::Json(serde_json::json!({"message": message}))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_logged_without_what_opens_something() {
+        for (path, shown) in [
+            ("/v1/payment-requests", "/v1/payment-requests"),
+            (
+                "/api/v1/giftcards/balance/9578411100505857771",
+                "/api/v1/giftcards/balance/…",
+            ),
+            ("/x/9578%204111%200050%205857/y", "/x/…/y"),
+            ("/x/4242-4242-4242-4242", "/x/…"),
+            (
+                "/gateway/v1/transactions/142fsxqs91tflx5",
+                "/gateway/v1/transactions/142fsxqs91tflx5",
+            ),
+            (
+                "/v1/payment-requests/01a1fd4c-6e75-7648-8a2f-f717612fdbaa",
+                "/v1/payment-requests/01a1fd4c-6e75-7648-8a2f-f717612fdbaa",
+            ),
+            (
+                "/cashier/b479405c6278323b3d545dfec0b83600a6c942cbac1451a9",
+                "/cashier/…",
+            ),
+        ] {
+            assert_eq!(loggable(path), shown);
+        }
+    }
 }

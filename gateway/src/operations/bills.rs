@@ -353,6 +353,7 @@ pub async fn fail_for_good(
         .write("fail_bill", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
             let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
+            super::covering::free_all(tx, &at, &bill)?;
             let bill = bill.failed(at.now, cause.clone())?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;

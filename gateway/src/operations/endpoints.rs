@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 use domain::call::EndpointView;
 use domain::endpoint::Pause;
-use domain::limits::{ENDPOINTS_MAX, KEY_CACHE, ROTATION, SWEEP_MAX};
+use domain::limits::{ENDPOINTS_MAX, KEY_CACHE, LABEL_MAX, ROTATION, SWEEP_MAX};
 use domain::{
     Call, Caller, Endpoint, EndpointAsk, EndpointId, Event, Fact, FieldProblem, MerchantId, Mode,
     Moment, Object, Refusal, Reply, Secret, Topics, WireId,
@@ -125,11 +125,21 @@ pub async fn register(
 
 /// Refuses what can be seen to be wrong before anything is sent there.
 fn check(app: &App, ask: &EndpointAsk) -> Result<(), Refusal> {
-    let Err(message) = app.outbound.admits(&ask.url) else {
-        return Ok(());
+    let problem = |field: &str, message: String| {
+        let field = field.to_owned();
+        Err(Refusal::Invalid(vec![FieldProblem { field, message }]))
     };
-    let field = "url".to_owned();
-    Err(Refusal::Invalid(vec![FieldProblem { field, message }]))
+    if let Some(label) = &ask.label {
+        let blank = label.trim().is_empty();
+        if blank || label.chars().count() > LABEL_MAX || label.chars().any(char::is_control) {
+            let message = format!("a label is one line of 1 to {LABEL_MAX} characters");
+            return problem("label", message);
+        }
+    }
+    match app.outbound.admits(&ask.url) {
+        Ok(()) => Ok(()),
+        Err(message) => problem("url", message),
+    }
 }
 
 /// Is there room for one more endpoint, of its topics too? How many would get the same as it.
@@ -228,6 +238,20 @@ async fn view(app: &App, endpoint: Endpoint) -> Result<EndpointView, Failure> {
         secret,
         doubles: 0,
     })
+}
+
+/// What was done to an endpoint and by whom, oldest first; also after it was removed.
+pub async fn history(
+    app: &App,
+    caller: &Caller,
+    id: &EndpointId,
+) -> Result<Vec<audit::Entry>, Failure> {
+    let endpoint = show(app, caller, id).await?;
+    app.store
+        .read("endpoint_history", move |tx| {
+            Ok(audit::about(tx, endpoint.head.id.as_str())?)
+        })
+        .await
 }
 
 /// Changes an endpoint's address, topics, label and extras.

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use dialects::nearest::nearest;
-use domain::limits::TOPICS_MAX;
 use domain::{Endpoint, EndpointAsk, EndpointState, Topics};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -44,6 +42,35 @@ pub async fn list(
     Ok(Json(json!({"endpoints": rows})))
 }
 
+/// `GET /endpoints/{id}`: with what was done to it, by whom.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let id = endpoint_id(&id)?;
+    let one = endpoints::show(&app, &caller, &id).await?;
+    let known = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
+    let mut shown = with_doubles(&one, endpoints::doubles(&one, &known));
+    let history: Vec<_> = endpoints::history(&app, &caller, &id)
+        .await?
+        .into_iter()
+        .map(|entry| {
+            json!({
+                "at": rfc3339(entry.at),
+                "by": entry.actor,
+                "what": entry.action,
+                "details": entry.details,
+            })
+        })
+        .collect();
+    if let Value::Object(members) = &mut shown {
+        members.insert("history".to_owned(), history.into());
+    }
+    Ok(Json(shown))
+}
+
 fn with_doubles(one: &Endpoint, doubles: u32) -> Value {
     let mut row = endpoint(one);
     if let Value::Object(members) = &mut row {
@@ -53,10 +80,10 @@ fn with_doubles(one: &Endpoint, doubles: u32) -> Value {
 }
 
 fn endpoint(endpoint: &Endpoint) -> Value {
-    let (state, since) = match endpoint.state {
-        EndpointState::Active => ("active", None),
-        EndpointState::Paused { at, .. } => ("paused", Some(at)),
-        EndpointState::Removed { at } => ("removed", Some(at)),
+    let (state, since, why) = match endpoint.state {
+        EndpointState::Active => ("active", None, None),
+        EndpointState::Paused { at, why } => ("paused", Some(at), Some(why.as_str())),
+        EndpointState::Removed { at } => ("removed", Some(at), None),
     };
     json!({
         "id": endpoint.head.id.as_str(),
@@ -70,6 +97,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "label": endpoint.label,
         "state": state,
         "since": since.map(rfc3339),
+        "why": why,
         "failures": endpoint.health.failures,
         "failing_since": endpoint.health.failing_since.map(rfc3339),
     })
@@ -98,11 +126,7 @@ pub async fn register(
         let known: Vec<_> = Scheme::all().map(Scheme::name).collect();
         Trouble::wrong(format!("scheme is one of {}, not {name}", known.join(", ")))
     })?;
-    known_events(scheme, &wanted.events)?;
-    if wanted.events.len() > TOPICS_MAX {
-        let message = format!("at most {TOPICS_MAX} events can be listed; leave them out for all");
-        return Err(Trouble::wrong(message));
-    }
+    scheme.admit(&wanted.events)?;
     let all = wanted.events.is_empty() || wanted.events.iter().any(|event| event == "*");
     let ask = EndpointAsk {
         url: wanted.url,
@@ -121,31 +145,6 @@ pub async fn register(
         members.insert("secret".to_owned(), secret.expose().into());
     }
     Ok(Json(shown))
-}
-
-/// Refuses a scheme without registered endpoints, and events that would never come.
-fn known_events(scheme: Scheme, wanted: &[String]) -> Result<(), Trouble> {
-    let known = scheme.topics();
-    let name = scheme.name();
-    if known.is_empty() {
-        return Err(Trouble::wrong(format!(
-            "scheme: {name} sends its webhooks to the address of each payment, not to registered \
-             endpoints; register one of the scheme standard for the same events"
-        )));
-    }
-    let comes = |event: &&String| {
-        let topics = Topics::Some(vec![(*event).clone()]);
-        *event == "*" || known.iter().any(|topic| topics.wants(topic))
-    };
-    let Some(unknown) = wanted.iter().find(|event| !comes(event)) else {
-        return Ok(());
-    };
-    let meant = nearest(unknown, known.iter().copied());
-    let meant = meant.map_or_else(String::new, |name| format!("did you mean {name}? "));
-    Err(Trouble::wrong(format!(
-        "events: {name} has no {unknown}; {meant}These come: {}",
-        known.join(", ")
-    )))
 }
 
 /// `POST /endpoints/{id}/pause`.

@@ -68,6 +68,7 @@ fn routes() -> Router<Arc<App>> {
         .route("/deliveries/{id}/resend", post(deliveries::resend))
         .route("/deliveries/{id}/skip", post(deliveries::skip))
         .route("/endpoints", get(endpoints::list).post(endpoints::register))
+        .route("/endpoints/{id}", get(endpoints::show))
         .route("/endpoints/{id}/pause", post(endpoints::pause))
         .route("/endpoints/{id}/resume", post(endpoints::resume))
         .route("/endpoints/{id}/remove", post(endpoints::remove))

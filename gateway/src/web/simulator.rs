@@ -49,7 +49,7 @@ impl SimulatorPage {
         let payment = &challenge.payment.head;
         let shop = &challenge.view.merchant.name;
         let amount = display::amount(payment.amount);
-        let card = payment.method == "card";
+        let card = payment.method == "card" || payment.instrument.is_some();
         let method = display::method(w, &payment.method);
         let bank = match card {
             true => w.bank_name.to_string(),

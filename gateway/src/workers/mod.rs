@@ -45,8 +45,8 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 /// Everything that is due but webhooks: expired bills, reservations past their deadline, payouts,
-/// attempts without an answer, endpoints that fail, gift cards whose time is over, what is kept no
-/// longer.
+/// attempts without an answer, endpoints that fail, gift cards whose time is over, and what is
+/// kept no longer.
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}

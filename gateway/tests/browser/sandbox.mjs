@@ -99,12 +99,15 @@ export class Merchant {
 /** A shop: any address below it is a page, and what is posted to it is kept. */
 export async function openShop() {
   const webhooks = [];
+  const raw = [];
   const server = createServer((request, response) => {
     const chunks = [];
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
       if (request.method === "POST") {
-        webhooks.push(new URLSearchParams(Buffer.concat(chunks).toString("utf8")));
+        const body = Buffer.concat(chunks).toString("utf8");
+        webhooks.push(new URLSearchParams(body));
+        raw.push({ headers: request.headers, body });
         response.writeHead(200).end("OK");
       } else {
         response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" });
@@ -116,5 +119,5 @@ export async function openShop() {
   const url = `http://127.0.0.1:${server.address().port}`;
   const webhookOf = (id) =>
     until(`the webhook of ${id}`, () => webhooks.find((w) => w.get("payment_request_id") === id));
-  return { url, webhookOf, close: () => server.close() };
+  return { url, raw, webhookOf, close: () => server.close() };
 }

@@ -94,6 +94,24 @@ impl Lab {
         }
     }
 
+    /// What is on disk now, if all of it was synced: the database and its log.
+    pub fn disk(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["florin.db", "florin.db-wal"] {
+            std::fs::copy(self.folder.path().join(name), copy.path().join(name)).unwrap();
+        }
+        copy
+    }
+
+    /// The power fails: what was written after `disk` is gone.
+    pub async fn power_cut(self, disk: tempfile::TempDir) -> Self {
+        let cut = Self {
+            folder: disk,
+            ..self
+        };
+        cut.reopen().await
+    }
+
     pub fn ask(&self, repeatable: bool, lives: Option<Span>) -> domain::Ask {
         domain::Ask {
             amount: Money::from_minor(1_000, Currency::parse("SGD").unwrap()).unwrap(),

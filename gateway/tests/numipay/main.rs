@@ -8,12 +8,16 @@
 
 mod cards;
 mod deposits;
+mod document;
+mod gifts;
+mod life;
 mod lists;
 mod operators;
 mod payouts;
 mod places;
 mod races;
 mod shop;
+mod webhooks;
 
 #[path = "../process/mod.rs"]
 mod process;

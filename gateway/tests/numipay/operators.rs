@@ -9,14 +9,14 @@ use crate::process::client::Client;
 use crate::process::{Gateway, florin, said};
 use crate::shop::{APPROVE, HOSTED, PAYOUTS, Shop, text};
 
-struct Desk {
+pub struct Desk {
     gateway: Gateway,
     folder: tempfile::TempDir,
     key: String,
 }
 
 impl Desk {
-    fn open() -> Self {
+    pub fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gateway = Gateway::start(folder.path(), "127.0.0.1:0");
         let known = std::fs::read_to_string(folder.path().join("sandbox.json")).unwrap();
@@ -37,7 +37,7 @@ impl Desk {
             .unwrap()
     }
 
-    fn does(&self, args: &[&str]) -> String {
+    pub fn does(&self, args: &[&str]) -> String {
         let output = self.command(args);
         assert!(output.status.success(), "{args:?}: {}", said(&output));
         String::from_utf8(output.stdout).unwrap()
@@ -72,7 +72,7 @@ impl Desk {
         (answer.status, told)
     }
 
-    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.call_as(&self.key, "POST", path, body)
     }
 
@@ -328,4 +328,27 @@ fn providers_rules_and_addresses_are_settings_in_a_file() {
             assert_eq!(told, json!({"code": 1295, "message": "Your IP is blocked"}));
         }
     }
+}
+
+#[test]
+fn the_file_that_the_help_shows_can_be_set() {
+    let desk = Desk::open();
+    let help = florin()
+        .args(["providers", "set", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let example = help.split_once("as for a new merchant):").unwrap().1;
+    let set = desk.settings(example);
+    assert!(set.status.success(), "{}: {example}", said(&set));
+    let said = String::from_utf8(set.stdout).unwrap();
+    let rule = "rule: sim-card, countries CO, PE, weight 10";
+    assert!(said.contains(rule) && said.contains("sim-card"), "{said}");
+    let with_fallback = example.replace("# fallback_for", "fallback_for");
+    let refused = desk.settings(&with_fallback);
+    assert_eq!(
+        refused.status.code(),
+        Some(2),
+        "it names a provider that is not there"
+    );
 }

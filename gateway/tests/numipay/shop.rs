@@ -174,6 +174,7 @@ impl Shop {
         };
         let (head, text) = self.raw(method, path, &headers, body).await;
         let told = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"));
+        crate::document::holds(method, path, head.status.as_u16(), &told);
         (head.status.as_u16(), told)
     }
 

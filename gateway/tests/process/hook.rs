@@ -17,6 +17,10 @@ struct State {
     got: Vec<(String, String)>,
     /// The answer to requests whose head and body hold a text; the last one that fits counts.
     answers: Vec<(String, u16)>,
+    /// More lines in the head of every answer, each with its line end.
+    headers: String,
+    /// What every answer says.
+    body: Option<String>,
     hangs: bool,
 }
 
@@ -64,7 +68,13 @@ impl Hook {
                 state = self.state.1.wait(state).unwrap();
             }
             drop(state);
-            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 2\r\n\r\nok");
+            let state = self.lock();
+            let (headers, body) = (&state.headers, state.body.as_deref().unwrap_or("ok"));
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            drop(state);
             if stream.get_mut().write_all(answer.as_bytes()).is_err() {
                 return;
             }
@@ -78,6 +88,16 @@ impl Hook {
     /// From now on, what holds this text gets this answer.
     pub fn answers(&self, text: &str, status: u16) {
         self.lock().answers.push((text.to_owned(), status));
+    }
+
+    /// From now on every answer has these headers and this body.
+    pub fn says(&self, headers: &[(&str, &str)], body: &str) {
+        let mut state = self.lock();
+        let lines = headers.iter();
+        state.headers = lines
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        state.body = Some(body.to_owned());
     }
 
     /// Hangs, or lets all go that hang.

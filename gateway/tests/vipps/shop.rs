@@ -16,6 +16,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower_service::Service;
 
+use crate::described;
+
 pub const PAYMENTS: &str = "/epayment/v1/payments";
 pub const HOOKS: &str = "/webhooks/v1/webhooks";
 
@@ -168,12 +170,14 @@ impl Shop {
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let kind = head.headers.get("content-type");
-        Answer {
+        let answer = Answer {
             status: head.status.as_u16(),
             kind: kind.map_or("", |kind| kind.to_str().unwrap()).to_owned(),
             headers: head.headers.clone(),
             body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        };
+        described::holds(method, path, &answer);
+        answer
     }
 
     pub fn client_headers(&self) -> [(&str, &str); 3] {

@@ -9,8 +9,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod cashier_stories;
 mod gift_stories;
 mod html;
+mod phone_stories;
 mod rules;
 mod stories;
 mod words;

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use domain::{DeliveryId, Endpoint, EndpointAsk, EndpointId, Event, Fact, Timestamp, Topics};
 use gateway::operations::endpoints::{self, Who};
+use gateway::operations::merchants;
 use gateway::outbound::Sending;
 use gateway::schemes::Scheme;
 use gateway::workers;
@@ -41,6 +42,10 @@ async fn lab_with(status: u16) -> (Lab, Arc<Receiver>) {
     }))
     .await;
     receiver.looks_at(&lab.clock);
+    for scheme in Scheme::all().filter(|scheme| scheme.signs_with_account()) {
+        let made = merchants::new_salt(&lab.app, scheme.name(), &lab.caller).await;
+        made.unwrap();
+    }
     (lab, receiver)
 }
 

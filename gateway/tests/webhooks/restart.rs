@@ -145,3 +145,67 @@ async fn nothing_that_was_taken_is_sent_twice() {
     assert!(good.is_sorted(), "{good:?}");
     assert!(lab.clock.now() > Timestamp::from_millis(0));
 }
+
+/// That a webhook was taken is not synced: a power cut may lose it, and nothing else.
+#[tokio::test]
+async fn a_delivery_whose_record_a_power_cut_took_is_sent_again() {
+    let (lab, receiver) = lab_with(200).await;
+    let endpoint = register(&lab, Scheme::Standard, "https://shop.example/", &["x"]).await;
+    let id = put_one(&lab, &Line::to(&endpoint, Scheme::Standard, "A"), "A1").await;
+    let disk = lab.disk();
+    assert_eq!(
+        (send(&lab).await, state(&lab, &id).await.0),
+        (1, "delivered".to_owned())
+    );
+    let lab = lab.power_cut(disk).await;
+    assert_eq!(
+        state(&lab, &id).await.0,
+        "pending",
+        "nobody knows of it any more"
+    );
+    assert_eq!(
+        (send(&lab).await, state(&lab, &id).await.0),
+        (1, "delivered".to_owned())
+    );
+    let got = receiver.got.lock().unwrap().clone();
+    let named = |sent: &gateway::outbound::Sending| {
+        let id = sent.headers.iter().find(|(name, _)| name == "webhook-id");
+        (id.unwrap().1.clone(), sent.body.clone())
+    };
+    assert_eq!(got.len(), 2);
+    assert_eq!(
+        named(&got[0]),
+        named(&got[1]),
+        "the receiver knows it again"
+    );
+    assert_eq!(named(&got[0]).0, id.as_str());
+    assert_eq!(send(&lab).await, 0, "once more and no oftener");
+}
+
+/// A line of three, and the power fails after each of its steps: whatever was synced by then, the
+/// receiver sees repetitions at most of the last one that it had.
+#[tokio::test]
+async fn a_power_cut_never_turns_a_line_round() {
+    for steps in 0..3 {
+        let (lab, receiver) = lab_with(200).await;
+        let line = Line::one_off("a host", "A");
+        let mut ids = Vec::new();
+        for body in ["A1", "A2", "A3"] {
+            ids.push(put_one(&lab, &line, body).await);
+        }
+        for _ in 0..steps {
+            assert_eq!(workers::webhooks::tick(&lab.app).await.unwrap(), 1);
+        }
+        // The record of what came before was synced, because it made this one due.
+        let disk = lab.disk();
+        assert_eq!(workers::webhooks::tick(&lab.app).await.unwrap(), 1);
+        let lab = lab.power_cut(disk).await;
+        send(&lab).await;
+        let mut wanted = vec!["A1", "A2", "A3"];
+        wanted.insert(steps, wanted[steps]);
+        assert_eq!(receiver.take(), wanted, "cut in step {steps}");
+        for id in &ids {
+            assert_eq!(state(&lab, id).await.0, "delivered");
+        }
+    }
+}

@@ -375,19 +375,34 @@ mod tests {
         let again = |start| receipt(start, "9-1", 40, Some(41));
         let (start, mut case) = good();
         case.receipts.push(again(start));
+        case.kills.clear();
         assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
         // Killed in between: the answer may not have been recorded.
         case.kills.push(start + MS * 30);
         assert_eq!(kinds(&case), []);
         assert_eq!(judge(&case).repeated, 1);
+        // Killed just before: it was sent, and read only then.
+        case.kills = vec![start + MS * 5];
+        assert_eq!(kinds(&case), []);
+        // Killed long before: it was sent after that.
+        for (came, at) in [(2_022, 2), (2_040, 3)] {
+            let late = receipt(start, "9-1", came, Some(came + 1));
+            case.receipts.truncate(at);
+            case.receipts.push(late);
+        }
+        assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
+        // Killed after both: no reason.
+        case.kills = vec![start + MS * 2_050];
+        assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
+        let (start, mut case) = good();
         // Killed long after the answer: it was recorded.
         case.kills = vec![start + MS * 9_000];
-        case.receipts.pop();
         case.receipts.push(receipt(start, "9-1", 9_500, None));
         assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
         // An attempt that ended without an answer may have been taken; one excuses one.
         let (start, mut case) = good();
         case.receipts.push(again(start));
+        case.kills.clear();
         case.stored.silent.insert("dlv_s".to_owned(), 1);
         assert_eq!(kinds(&case), []);
         case.receipts.push(receipt(start, "9-1", 50, Some(51)));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 use crate::chance::Chance;
@@ -18,6 +18,9 @@ use crate::wire::{Frame, Side, frame};
 
 /// How long a hanging receiver holds a connection before it drops it.
 const HANG: Duration = Duration::from_secs(60);
+
+/// Connections that wait to be accepted.
+const WAITING: u32 = 1_024;
 
 /// How a receiver behaves now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +97,8 @@ pub struct Stand {
 impl Stand {
     /// Starts a receiver.
     pub fn start(seed: u64, record: &Record) -> Outcome<Stand> {
-        let socket = bound(SocketAddr::from(([127, 0, 0, 1], 0)))?;
-        let address = socket.local_addr()?;
+        let listener = bound(SocketAddr::from(([127, 0, 0, 1], 0)))?.listen(WAITING)?;
+        let address = listener.local_addr()?;
         let (mood, changes) = watch::channel(Mood::Well);
         let (count, taken) = watch::channel(0);
         let own = Own {
@@ -104,7 +107,7 @@ impl Stand {
             record: record.clone(),
             mood: changes,
         };
-        tokio::spawn(own.run(socket, address));
+        tokio::spawn(own.run(listener, address));
         Ok(Stand {
             address,
             mood,
@@ -163,16 +166,11 @@ struct Own {
 }
 
 impl Own {
-    async fn run(self, first: TcpSocket, address: SocketAddr) -> Outcome<()> {
-        let mut socket = first;
+    async fn run(self, first: TcpListener, address: SocketAddr) -> Outcome<()> {
+        let mut listener = first;
         let mut mood = self.mood.clone();
+        let refusing = |mood: &Mood| *mood == Mood::Refuses;
         loop {
-            // While it refuses, the socket has its address and does not listen.
-            let refusing = |mood: &Mood| *mood == Mood::Refuses;
-            mood.wait_for(|mood| !refusing(mood))
-                .await
-                .map_err(|_| said("nobody wants it"))?;
-            let listener = socket.listen(1_024)?;
             loop {
                 tokio::select! {
                     accepted = listener.accept() => {
@@ -186,12 +184,16 @@ impl Own {
                 }
             }
             drop(listener);
-            socket = loop {
+            // While it refuses, the socket has its address and does not listen.
+            let socket = loop {
                 match bound(address) {
                     Ok(socket) => break socket,
                     Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
                 }
             };
+            let calmed = mood.wait_for(|mood| !refusing(mood)).await;
+            calmed.map_err(|_| said("nobody wants it"))?;
+            listener = socket.listen(WAITING)?;
         }
     }
 

@@ -5,6 +5,10 @@
 //!    read, with one commit.
 //! 3. Answer every caller.
 //!
+//! The commit waits for the disk (and for a synchronous standby) unless all jobs of the group said
+//! that it need not: only then is that one transaction's `synchronous_commit` off. The server's log
+//! is written in order, so the next commit that waits covers it.
+//!
 //! A group that did not go through is run again, in a slower manner each time: *together* as
 //! above (after conflicts a few times more); *carefully*, each job in a savepoint, when a job
 //! failed after it had written; *alone*, each job in a transaction of its own, a bounded number of
@@ -276,7 +280,7 @@ impl Worker {
             return End::Lost(Fault("there is no connection".to_owned()));
         };
         session.begin(self.role.begin());
-        for job in jobs {
+        for job in jobs.iter_mut() {
             let ran = if manner == Manner::Together {
                 run_together(session, self.lane, job)
             } else {
@@ -285,6 +289,10 @@ impl Worker {
             if let Err(end) = ran {
                 return end;
             }
+        }
+        // One of them that somebody is told about is enough: then all wait for the disk.
+        if self.role == Role::Write && !jobs.iter().any(|job| job.synced) {
+            session.send("SET LOCAL synchronous_commit = off");
         }
         session.send("COMMIT");
         if session.settled() {
@@ -370,7 +378,10 @@ fn end_of(trouble: Trouble) -> End {
 fn guarded(session: &mut Session, lane: i64, job: &mut Job) -> bool {
     let mut tx = Tx::new(session, lane);
     match catch_unwind(AssertUnwindSafe(|| (job.step)(Step::Run(&mut tx)))) {
-        Ok(keep) => keep,
+        Ok(keep) => {
+            job.synced |= keep && tx.is_to_be_synced();
+            keep
+        }
         Err(_) => {
             metrics::counter!("florin_panics_total", "where" => "writer").increment(1);
             let fault = Fault(format!("{}: a rule was broken (panic)", job.name));

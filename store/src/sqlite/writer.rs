@@ -11,16 +11,16 @@
 //!
 //! A group whose first job need not be on disk before it is answered is not synced. It takes only
 //! such jobs; the next one that must be synced opens the next group. The log is written in order,
-//! so its sync covers those before it.
+//! so its sync covers those before it. A job that finds on the way that it must be synced after
+//! all has its group synced after the commit.
 //!
 //! There is no timer: while one commit syncs, the next group gathers by itself, and an idle system
 //! commits at once. A job may see rows of an unanswered neighbour in the same group; that is safe
 //! because both are answered only after the shared commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use domain::Refusal;
 use domain::limits::{GROUP_MAX, GROUP_WORK_MAX, WRITE_QUEUE_MAX};
@@ -33,9 +33,6 @@ use crate::{BUSY_RETRY, Failure, Fault, Job, Step};
 /// The chain of the only writer.
 const LANE: i64 = 0;
 
-/// How long the writer must have had nothing to do before it writes the log back.
-const IDLE: Duration = Duration::from_secs(1);
-
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: SyncSender<Job>,
@@ -43,11 +40,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, options: Options) -> std::io::Result<Self> {
+    /// Starts the thread; it says on `committed` that something was.
+    pub(super) fn start(
+        connection: Connection,
+        options: Options,
+        committed: SyncSender<()>,
+    ) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(WRITE_QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("florin-writer".to_owned())
-            .spawn(move || run(&connection, options, &jobs))?;
+            .spawn(move || run(&connection, options, &jobs, &committed))?;
         Ok(Self { queue, thread })
     }
 
@@ -72,29 +74,19 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, options: Options, jobs: &Receiver<Job>) {
-    let mut written = false;
+fn run(
+    connection: &Connection,
+    options: Options,
+    jobs: &Receiver<Job>,
+    committed: &SyncSender<()>,
+) {
     let (mut held, mut synced) = (None, true);
-    loop {
-        let next = match held.take() {
-            Some(job) => Ok(job),
-            None => jobs.recv_timeout(IDLE),
-        };
-        match next {
-            Ok(job) => {
-                let ready = syncing(connection, &mut synced, job.synced);
-                held = group(connection, options, jobs, (job, ready));
-                written = true;
-            }
-            Err(RecvTimeoutError::Timeout) if written => {
-                checkpoint(connection);
-                written = false;
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
+    while let Some(job) = held.take().or_else(|| jobs.recv().ok()) {
+        let ready = syncing(connection, &mut synced, job.synced);
+        held = group(connection, options, jobs, (job, ready));
+        // Full: it was said already.
+        let _ = committed.try_send(());
     }
-    checkpoint(connection);
 }
 
 /// Says whether the next commit waits for the disk, if it is not as it is already.
@@ -108,13 +100,15 @@ fn syncing(connection: &Connection, now: &mut bool, wanted: bool) -> Result<(), 
     Ok(())
 }
 
-/// Writes the log back into the database file, as far as readers allow; never waits for them. A
-/// failure (a full disk) is no loss: the log still has everything, and the next one tries again.
-fn checkpoint(connection: &Connection) {
-    let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-    if done.is_err() {
-        metrics::counter!("florin_store_checkpoint_failed_total").increment(1);
-    }
+/// Syncs what was committed without it: writes one page more (a number that nobody reads), and the
+/// sync of that covers all before it.
+fn sync(connection: &Connection) -> Result<(), Fault> {
+    let mut full = false;
+    syncing(connection, &mut full, true)?;
+    let done = connection.pragma_update(None, "user_version", 0);
+    let back = syncing(connection, &mut full, false);
+    done.map_err(|error| Fault(format!("a sync: {}", plain(&error))))?;
+    back
 }
 
 /// Steps 2 to 6 for the first job and those that wait behind it. A job that cannot be in this
@@ -147,6 +141,9 @@ fn group(
     }
     if spoiled.is_none() {
         spoiled = sql(connection, "COMMIT").err();
+    }
+    if spoiled.is_none() && !synced && done.iter().any(|job| job.synced) {
+        spoiled = sync(connection).err();
     }
     if let Some(fault) = &spoiled {
         // Nothing was promised yet: everyone is told that it did not happen.
@@ -190,7 +187,10 @@ fn guarded(connection: &Connection, job: &mut Job) -> bool {
     let mut adapter = Adapter(connection);
     let mut tx = Tx::new(&mut adapter, LANE);
     match catch_unwind(AssertUnwindSafe(|| (job.step)(Step::Run(&mut tx)))) {
-        Ok(keep) => keep,
+        Ok(keep) => {
+            job.synced |= keep && tx.is_to_be_synced();
+            keep
+        }
         Err(_) => {
             metrics::counter!("florin_panics_total", "where" => "writer").increment(1);
             (job.step)(Step::Spoil(Failure::Fault(Fault(format!(
@@ -207,4 +207,72 @@ fn sql(connection: &Connection, text: &'static str) -> Result<(), Fault> {
         .and_then(|mut statement| statement.execute([]));
     done.map(|_| ())
         .map_err(|error| Fault(format!("{text}: {}", plain(&error))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job that writes a row, and finds perhaps that it must be synced.
+    fn job(synced: bool, finds: bool) -> Job {
+        Job {
+            name: "test",
+            synced,
+            step: Box::new(move |step| {
+                if let Step::Run(tx) = step {
+                    tx.exec("INSERT INTO t VALUES (1)", &[]).unwrap();
+                    if finds {
+                        tx.must_be_synced();
+                    }
+                }
+                true
+            }),
+        }
+    }
+
+    /// Bytes that a group wrote to the log, and whether it gave a job back.
+    fn written(connection: &Connection, first: Job, waiting: Vec<Job>) -> (u64, bool) {
+        let log = |connection: &Connection| {
+            let log = format!("{}-wal", connection.path().unwrap());
+            std::fs::metadata(log).unwrap().len()
+        };
+        let (sender, jobs) = sync_channel(8);
+        for job in waiting {
+            sender.send(job).unwrap_or_else(|_| panic!("there is room"));
+        }
+        let before = log(connection);
+        let mut synced = true;
+        let ready = syncing(connection, &mut synced, first.synced);
+        let held = group(connection, Options::TEST, &jobs, (first, ready));
+        (log(connection) - before, held.is_some())
+    }
+
+    #[test]
+    fn who_must_be_synced_is_synced_even_if_that_is_found_on_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("t.db")).unwrap();
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x INTEGER)")
+            .unwrap();
+        let one = written(&connection, job(false, false), Vec::new());
+        assert_eq!(written(&connection, job(true, false), Vec::new()), one);
+        assert_eq!(written(&connection, job(true, true), Vec::new()), one);
+        let (more, _) = written(&connection, job(false, true), Vec::new());
+        let page = 4_096 + 24;
+        assert_eq!(more, one.0 + page, "one page more is written, and synced");
+        let neighbours = vec![job(false, true), job(false, false)];
+        let (more, held) = written(&connection, job(false, false), neighbours);
+        assert_eq!(
+            (more, held),
+            (one.0 + page, false),
+            "one sync for all of a group"
+        );
+        let (_, held) = written(&connection, job(false, false), vec![job(true, false)]);
+        assert!(
+            held,
+            "who must be synced from the beginning opens a group of its own"
+        );
+        let (_, held) = written(&connection, job(true, false), vec![job(false, false)]);
+        assert!(!held, "who need not may come along");
+    }
 }

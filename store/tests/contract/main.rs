@@ -14,6 +14,7 @@ mod concurrency;
 mod durability;
 mod endpoints;
 mod idempotency;
+mod keys;
 mod lab;
 mod ledger;
 mod lines;
@@ -118,6 +119,8 @@ suite! {
         an_endpoint_comes_back_as_it_was_saved,
         an_update_needs_the_version_that_was_read,
         removed_ones_are_found_and_not_listed,
+        those_that_fail_are_found_page_by_page,
+        a_removal_is_listed_and_taken_back,
         one_name_on_the_wire_is_given_once_in_a_scheme,
         secrets_end_while_they_are_replaced,
         a_paused_endpoint_gets_nothing_and_loses_nothing,
@@ -132,7 +135,9 @@ suite! {
         a_refused_attempt_leaves_only_what_came_around_it,
         old_keys_are_forgotten,
     ]
+    keys: [a_key_keeps_its_name_and_its_end, a_key_is_ended_once_and_by_its_owner_alone]
     payouts: [
+        a_list_of_payouts_is_newest_first_of_one_owner_and_state,
         every_state_of_a_payout_comes_back,
         an_update_of_a_payout_needs_the_version_that_was_read,
         due_payouts_are_those_whose_stage_is_over,

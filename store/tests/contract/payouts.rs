@@ -8,8 +8,9 @@ use domain::{
     Transfer, WireId,
 };
 use store::tables::ledger::{self, Purse};
+use store::tables::payouts::{self, Filter};
+use store::tables::settings;
 use store::tables::transactions::{self, About, Of, Transaction};
-use store::tables::{payouts, settings};
 use store::{Failure, Tx};
 
 use crate::lab::{Lab, at, sgd};
@@ -494,4 +495,43 @@ fn old_rows(connection: &rusqlite::Connection) -> Vec<String> {
             .unwrap();
     }
     hashes
+}
+
+pub fn a_list_of_payouts_is_newest_first_of_one_owner_and_state(lab: &Lab) {
+    let (shop, other) = (lab.caller("Shop"), lab.caller("Other"));
+    let made: Vec<Payout> = (1..=5).map(|number| saved(lab, &shop, number)).collect();
+    saved(lab, &other, 6);
+    let chosen = made[1].clone();
+    let decision = chosen
+        .choose(at(9, "choose").now, "sim-bank", STAGES)
+        .unwrap();
+    step(lab, decision);
+    let list = |caller: &Caller, state, before: Option<&Payout>, limit| {
+        let filter = Filter {
+            caller: caller.clone(),
+            state,
+            before: before.map(|payout| payout.head.id.clone()),
+            limit,
+        };
+        let found = lab.read(move |tx| Ok(payouts::list(tx, &filter)?)).unwrap();
+        let wires = found.iter().map(|payout| payout.head.wire.to_string());
+        wires.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        list(&shop, None, None, 9),
+        "wire-5 wire-4 wire-3 wire-2 wire-1"
+    );
+    assert_eq!(list(&shop, None, None, 2), "wire-5 wire-4");
+    assert_eq!(list(&shop, None, Some(&made[3]), 2), "wire-3 wire-2");
+    let user = Some("awaiting_user");
+    assert_eq!(list(&shop, user, None, 9), "wire-5 wire-4 wire-3 wire-1");
+    assert_eq!(list(&shop, user, Some(&made[2]), 9), "wire-1");
+    assert_eq!(list(&shop, Some("awaiting_approval"), None, 9), "wire-2");
+    assert_eq!(list(&shop, Some("paid"), None, 9), "");
+    assert_eq!(list(&other, None, None, 9), "wire-6");
+    let live = Caller {
+        mode: Mode::Live,
+        ..shop
+    };
+    assert_eq!(list(&live, None, None, 9), "");
 }

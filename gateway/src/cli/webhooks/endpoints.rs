@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::super::door::{Door, DoorArgs, segment};
+use super::super::visible::visible;
 use super::super::{Problem, say};
 use super::{pretty, rows, text};
 
@@ -12,6 +13,8 @@ use super::{pretty, rows, text};
 pub(in crate::cli) enum EndpointsCommand {
     /// Lists the endpoints and how they have been doing.
     List(ListArgs),
+    /// Shows one: how it has been doing, and what was done to it by whom.
+    Show(ShowArgs),
     /// Registers one and prints its secret, this once.
     Add(AddArgs),
     /// Holds an endpoint's deliveries back.
@@ -34,6 +37,18 @@ pub(in crate::cli) struct ListArgs {
     /// Those that were removed, the last one first.
     #[arg(long)]
     removed: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
+/// Options of `show`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShowArgs {
+    /// The endpoint (`end_…`).
+    endpoint: String,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -72,6 +87,7 @@ pub(in crate::cli) struct OneArgs {
 pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
     match command {
         EndpointsCommand::List(args) => list(args).await,
+        EndpointsCommand::Show(args) => show(args).await,
         EndpointsCommand::Add(args) => add(args).await,
         EndpointsCommand::Pause(args) => one(args, "pause", "is paused").await,
         EndpointsCommand::Resume(args) => one(args, "resume", "is resumed").await,
@@ -106,32 +122,58 @@ async fn list(args: &ListArgs) -> Result<(), Problem> {
         say("No endpoints. Register one with `florin webhooks endpoints add <URL>`.");
     }
     for row in found {
-        let failures = row.get("failures").and_then(Value::as_u64).unwrap_or(0);
-        let health = match failures {
-            0 => String::new(),
-            many => format!(
-                ", {many} failed attempts since {}",
-                text(row, "failing_since")
-            ),
-        };
-        let events: Vec<_> = rows(row, "events")
-            .iter()
-            .filter_map(Value::as_str)
-            .collect();
-        let label = row.get("label").and_then(Value::as_str);
-        let label = label.map_or_else(String::new, |label| format!("  \"{label}\""));
-        say(&format!(
-            "{}  {}{health}{label}\n  {}  {} ({})\n  the dialect's id  {}{}",
-            text(row, "id"),
-            text(row, "state"),
-            text(row, "url"),
-            text(row, "scheme"),
-            events.join(", "),
-            text(row, "dialect_id"),
-            doubles(row),
-        ));
+        say(&summary(row));
     }
     Ok(())
+}
+
+async fn show(args: &ShowArgs) -> Result<(), Problem> {
+    let path = format!("/endpoints/{}", segment(&args.endpoint));
+    let answer = Door::new(&args.door).get(&path, &[]).await?;
+    if args.json {
+        say(&pretty(&answer));
+        return Ok(());
+    }
+    let mut shown = summary(&answer);
+    for entry in rows(&answer, "history") {
+        let (at, what, by) = (text(entry, "at"), text(entry, "what"), text(entry, "by"));
+        let details = visible(text(entry, "details"));
+        shown.push_str(&format!("\n  {at}  {what:<20}  {by:<12}  {details}"));
+    }
+    say(&shown);
+    Ok(())
+}
+
+/// An endpoint in a few lines.
+fn summary(row: &Value) -> String {
+    let failures = row.get("failures").and_then(Value::as_u64).unwrap_or(0);
+    let health = match failures {
+        0 => String::new(),
+        many => format!(
+            ", {many} failed attempts since {}",
+            text(row, "failing_since")
+        ),
+    };
+    let paused = match row.get("since").and_then(Value::as_str) {
+        Some(since) => format!(" since {since}, {}", text(row, "why")),
+        None => String::new(),
+    };
+    let events: Vec<_> = rows(row, "events")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let label = row.get("label").and_then(Value::as_str);
+    let label = label.map_or_else(String::new, |label| format!("  \"{}\"", visible(label)));
+    format!(
+        "{}  {}{paused}{health}{label}\n  {}  {} ({})\n  the dialect's id  {}{}",
+        text(row, "id"),
+        text(row, "state"),
+        text(row, "url"),
+        text(row, "scheme"),
+        events.join(", "),
+        text(row, "dialect_id"),
+        doubles(row),
+    )
 }
 
 /// A warning if others get the same at the same address.

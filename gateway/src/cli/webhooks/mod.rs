@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::door::{Door, DoorArgs, segment};
+use super::visible::visible;
 use super::{Problem, say, start};
 use endpoints::EndpointsCommand;
 
@@ -210,12 +211,12 @@ fn attempt_text(attempt: &Value) -> String {
         let side = attempt.get(side).unwrap_or(&Value::Null);
         if let Some(Value::Object(headers)) = side.get("headers") {
             for (name, value) in headers {
-                let value = value.as_str().unwrap_or_default();
-                shown.push_str(&format!("  {mark} {name}: {value}\n"));
+                let value = visible(value.as_str().unwrap_or_default());
+                shown.push_str(&format!("  {mark} {}: {value}\n", visible(name)));
             }
         }
         for line in text(side, "body").lines() {
-            shown.push_str(&format!("  {mark} {line}\n"));
+            shown.push_str(&format!("  {mark} {}\n", visible(line)));
         }
     }
     shown

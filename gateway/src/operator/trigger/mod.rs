@@ -7,13 +7,13 @@ mod scripts;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use dialects::nearest::nearest;
 use domain::{EndpointAsk, EndpointId, Topics};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::answers::{Answer, Trouble};
+use super::answers::{Answer, Of, Trouble};
 use super::deliveries::object;
 use crate::app::App;
 use crate::operations::deliveries;
@@ -46,10 +46,22 @@ pub async fn list() -> Json<Value> {
 }
 
 /// `POST /trigger`.
-pub async fn call(State(app): State<Arc<App>>, Json(wanted): Json<Wanted>) -> Answer {
+pub async fn call(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    Json(wanted): Json<Wanted>,
+) -> Answer {
     let demo = app.demo.as_ref().ok_or_else(|| {
         Trouble::wrong("Only a sandbox makes things happen; start one with `florin sandbox`.")
     })?;
+    let caller = of.caller(&app).await?;
+    if caller.merchant.id != demo.caller.merchant.id || caller.mode != demo.caller.mode {
+        let message = format!(
+            "Things happen to {} in test mode alone.",
+            demo.caller.merchant.name
+        );
+        return Err(Trouble::wrong(message));
+    }
     let dialect = wanted.dialect.as_deref();
     let script =
         scripts::find(&wanted.event, dialect).ok_or_else(|| unknown(&wanted.event, dialect))?;

@@ -121,7 +121,7 @@ impl PhonePage {
             head: Head::payer(w.phone_heading, false),
             number: number.map_or_else(
                 || w.phone_unnamed.to_string(),
-                |number| format!("+{number}"),
+                |number| display::phone(&number),
             ),
             heading: w.phone_heading.to_string(),
             alert: None,

@@ -102,6 +102,7 @@ words! {
     gift_number_hint = "19 digits on most cards";
     gift_cvc = "Code (CVC)";
     gift_cvc_hint = "3 digits";
+    gift_cvc_at_till = "3 digits; not needed for a card in your hand";
     gift_number_missing = "Enter the number of the gift card";
     gift_number_invalid = "Check the number: it is 12 to 19 digits";
     gift_cvc_missing = "Enter the code of the gift card";
@@ -398,8 +399,15 @@ words! {
     deliveries_intro =
         "Newest first. Each delivery is tried again on a schedule until your server answers with \
          a 2xx status.";
-    deliveries_of = "Only those of payment {id}.";
     deliveries_all = "Show all";
+    deliveries_older = "Older deliveries";
+    filter_heading = "Filter the deliveries";
+    filter_payment = "Payment (id or reference)";
+    filter_state = "State";
+    filter_any = "Any";
+    filter_button = "Filter";
+    filter_none = "No delivery fits";
+    filter_none_text = "No webhook is about this payment, in this state or for this endpoint.";
     deliveries_none = "No webhook has been sent yet";
     deliveries_none_text = "Start a payment and pay it: the first one appears here.";
     delivery_to = "To";
@@ -447,7 +455,30 @@ words! {
         "Addresses that are told about events, whatever payment they belong to. Deliveries of a \
          paused endpoint wait; nothing is lost.";
     endpoints_none = "No endpoint is registered";
-    endpoints_none_text = "Register one from a terminal; its secret is printed once:";
+    endpoints_none_text =
+        "Register one below, or from a terminal: florin webhooks endpoints add <URL>.";
+    endpoint_made = "Registered; this is its secret";
+    endpoint_made_text = "Events go to {url}. Keep the secret now: it is not shown again.";
+    endpoint_add = "Register an endpoint";
+    endpoint_add_text =
+        "It hears of the payments of all dialects, in the scheme of Standard Webhooks.";
+    endpoint_url = "Address";
+    endpoint_url_hint = "For example http://localhost:3000/hook";
+    endpoint_events_hint = "Leave it empty for all, or list some: bill.paid, payment.*";
+    endpoint_label = "Your name for it";
+    endpoint_label_hint = "Need not be given";
+    endpoint_add_button = "Register";
+    endpoint_too_many = "No more than {count} endpoints can be registered";
+    range_heading = "Send a time range again";
+    range_from = "From (UTC)";
+    range_until = "Until before (UTC; empty: now)";
+    range_all = "Those that were delivered too";
+    range_button = "Send again";
+    range_unreadable = "Give a date and a time, like 2026-11-21 09:00";
+    range_backwards = "The range ends before it begins";
+    range_nothing = "Nothing to send again in that time.";
+    range_one = "1 delivery goes out again.";
+    range_many = "{count} deliveries go out again.";
     endpoint_scheme = "Scheme";
     endpoint_events = "Events";
     endpoint_all_events = "All";
@@ -509,8 +540,8 @@ words! {
     landing_heading = "Pay with Vipps MobilePay";
     landing_text = "Confirm your number. The request then appears on that phone.";
     landing_phone = "Mobile number";
-    landing_phone_hint = "With country code, for example 47 912 34 567";
-    landing_phone_wrong = "Enter a mobile number with country code, for example 47 912 34 567.";
+    landing_phone_hint = "With country code, for example 47\u{a0}912\u{a0}34\u{a0}567";
+    landing_phone_wrong = "Enter a mobile number with country code, for example 47\u{a0}912\u{a0}34\u{a0}567.";
     landing_continue = "Continue";
     landing_approved = "Payment approved";
     landing_approved_text =
@@ -535,14 +566,13 @@ words! {
     phone_expire = "Let the time run out";
     phone_declined_title = "The card was refused";
     phone_declined_text = "{cause}. Nothing was charged. Try another card.";
-    phone_over = "This request is over";
-    phone_over_text = "It was answered or has expired. Nothing was changed.";
     phone_empty = "No request waits on this phone.";
     phone_reload = "Look again";
     phone_past = "Earlier requests";
     phone_rule = "Answer by itself";
     phone_rule_text =
         "For automatic tests: every request that reaches this phone is answered at once.";
+    phones_refund = "Refund: {outcome}";
     phone_rule_label = "When a request comes";
     phone_rule_ask = "Wait for me";
     phone_rule_approve = "Approve it";

@@ -103,6 +103,7 @@ pub const STATEMENTS: &[&str] = &[
     lists::ABOUT,
     lists::NEWEST,
     lists::NEWEST_IN,
+    lists::NEWEST_FAILED,
     lists::OF_ENDPOINT,
     lists::OF_ENDPOINT_IN,
     lists::OF_ENDPOINT_FROM,
@@ -367,6 +368,9 @@ fn next_in_line(tx: &mut Tx<'_>, of: &New, now: Timestamp) -> Result<(), Fault> 
     ];
     if tx.exec(NEXT_IN_LINE, &args)? > 0 {
         tx.wake(&of.queue);
+        // It may not go out before what stands before it is over for good: were that undone by a
+        // power cut, the earlier one would come after it.
+        tx.must_be_synced();
     }
     Ok(())
 }
