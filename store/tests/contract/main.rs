@@ -25,6 +25,7 @@ mod outbox;
 mod payments;
 mod payouts;
 mod plans;
+mod portable;
 mod records;
 mod reservations;
 mod servers;
