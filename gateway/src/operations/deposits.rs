@@ -19,7 +19,7 @@ use super::providers::{allowed, settings_in};
 use super::transactions::{Known, New, kept, known, page_token, save, wait};
 use super::{record, refused, wire};
 use crate::app::App;
-use crate::rails::simulator;
+use crate::rails::{self, simulator};
 
 /// Why a merchant without the permission may not send card data.
 const NO_CARDS: &str = "This account may not send card data: it needs the permission for \
@@ -119,6 +119,8 @@ fn open_in(
         Known::Answered(opened) => return Ok(Begun::Answered(opened)),
         Known::UnderWay(first) => return Ok(Begun::UnderWay(first)),
     }
+    // Without a rail nobody could ever pay it.
+    rails::for_mode(caller.mode)?;
     let methods = methods(&settings, tracking, ask, plan)?;
     let token = page_token(at);
     let mut ask = Ask {
@@ -281,8 +283,8 @@ pub async fn answer(
     outcome: Outcome,
 ) -> Result<Paid, Failure> {
     let answer = match outcome {
-        Outcome::Approve => crate::rails::Answer::Approved,
-        Outcome::Decline(reason) => crate::rails::Answer::Declined(Cause::new("declined", &reason)),
+        Outcome::Approve => rails::Answer::Approved,
+        Outcome::Decline(reason) => rails::Answer::Declined(Cause::new("declined", &reason)),
     };
     payments::simulate(app, dialect, id, provider, answer).await
 }

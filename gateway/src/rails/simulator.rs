@@ -66,11 +66,16 @@ pub fn wallet_causes() -> Vec<(&'static str, &'static str)> {
 }
 
 /// Amounts that are refused, with what the bank says.
-pub fn wallet_amounts() -> Vec<(i64, &'static str)> {
-    WALLET
-        .iter()
-        .map(|(minor, _, text)| (*minor, *text))
-        .collect()
+pub fn wallet_amounts() -> Vec<(i64, String)> {
+    let shown = |(minor, _, text): &(i64, &str, &str)| {
+        let only = if NORWEGIAN.contains(minor) {
+            " (NOK)"
+        } else {
+            ""
+        };
+        (*minor, format!("{text}{only}"))
+    };
+    WALLET.iter().map(shown).collect()
 }
 
 /// The bank's no of this code; an unknown code is the usual one.
@@ -82,13 +87,25 @@ pub fn wallet_cause(code: &str) -> Cause {
     )
 }
 
-/// What the wallet says to a refund; the special amounts are published as well.
+/// Refunds of these amounts are refused; the special amounts are published as well.
+const USER_DELETED: i64 = 123;
+const REFUND_TOO_LATE: i64 = 124;
+
+/// What the wallet says to a refund.
 pub fn refund(amount: Money) -> Result<(), StepProblem> {
     match amount.minor() {
-        123 => Err(StepProblem::RefundImpossible),
-        124 => Err(StepProblem::RefundTooLate),
+        USER_DELETED => Err(StepProblem::RefundImpossible),
+        REFUND_TOO_LATE => Err(StepProblem::RefundTooLate),
         _ => Ok(()),
     }
+}
+
+/// Refunds that are refused, with the reason.
+pub fn refund_amounts() -> Vec<(i64, &'static str)> {
+    vec![
+        (USER_DELETED, "the user is deleted"),
+        (REFUND_TOO_LATE, "the refund period has expired"),
+    ]
 }
 
 /// What becomes of money that is to be paid out. An amount that ends in `.13` is turned down, so

@@ -17,6 +17,24 @@ pub struct When {
 impl When {
     /// Of a point in time, in UTC: without script nobody can know the payer's zone.
     pub fn new(w: &Words, at: Timestamp) -> Self {
+        Self::written(w, at, |date| {
+            format!("{:02}:{:02}", date.hour(), date.minute())
+        })
+    }
+
+    /// The same to the second, for what is tried again after seconds.
+    pub fn exact(w: &Words, at: Timestamp) -> Self {
+        Self::written(w, at, |date| {
+            let (hour, minute, second) = (date.hour(), date.minute(), date.second());
+            format!("{hour:02}:{minute:02}:{second:02}")
+        })
+    }
+
+    fn written(
+        w: &Words,
+        at: Timestamp,
+        time: impl FnOnce(jiff::civil::DateTime) -> String,
+    ) -> Self {
         // A time that jiff cannot hold lies outside the years -9999 to 9999.
         let instant = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
         let date = instant.to_zoned(jiff::tz::TimeZone::UTC).datetime();
@@ -29,10 +47,7 @@ impl When {
                 w.months.0.split(' ').nth(month).unwrap_or_default(),
             )
             .with("year", date.year())
-            .with(
-                "time",
-                format_args!("{:02}:{:02}", date.hour(), date.minute()),
-            );
+            .with("time", time(date));
         Self {
             text: text.to_string(),
             machine: instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -48,6 +63,28 @@ pub fn month_of(now: Timestamp) -> YearMonth {
         year: u16::try_from(date.year()).unwrap_or(0),
         month: u8::try_from(date.month()).unwrap_or(1),
     }
+}
+
+/// A telephone number as it is written where the contract is at home; others without spaces.
+pub fn phone(number: &str) -> String {
+    let groups: &[usize] = match (number.get(..2), number.len()) {
+        (Some("47"), 10) => &[2, 3, 2, 3],
+        (Some("45"), 10) => &[2, 2, 2, 2, 2],
+        (Some("46"), 11) => &[2, 2, 3, 2, 2],
+        (Some("35"), 12) if number.starts_with("358") => &[3, 2, 3, 4],
+        _ => &[],
+    };
+    let mut rest = number;
+    let mut parts = Vec::new();
+    for group in groups {
+        let (part, left) = rest.split_at_checked(*group).unwrap_or((rest, ""));
+        parts.push(part);
+        rest = left;
+    }
+    if !rest.is_empty() {
+        parts.push(rest);
+    }
+    format!("+{}", parts.join("\u{a0}"))
 }
 
 /// `SGD 1,250.00`: the code, a blank that does not break the line, and the amount.
@@ -121,6 +158,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn telephone_numbers_are_grouped_as_at_home() {
+        for (number, shown) in [
+            ("4791234567", "+47 912 34 567"),
+            ("4512345678", "+45 12 34 56 78"),
+            ("46701234567", "+46 70 123 45 67"),
+            ("358401234567", "+358 40 123 4567"),
+            ("479123456789", "+479123456789"),
+            ("123456789", "+123456789"),
+        ] {
+            assert_eq!(phone(number).replace('\u{a0}', " "), shown);
+        }
+    }
+
+    #[test]
     fn amounts_follow_the_currency() {
         let text =
             |minor, code| amount(Money::from_minor(minor, Currency::parse(code).unwrap()).unwrap());
@@ -134,6 +185,8 @@ mod tests {
         let when = When::new(&EN, Timestamp::from_millis(1_795_245_660_000));
         assert_eq!(when.text, "21 November 2026, 07:21\u{a0}UTC");
         assert_eq!(when.machine, "2026-11-21T07:21:00Z");
+        let exact = When::exact(&EN, Timestamp::from_millis(1_795_245_665_999));
+        assert_eq!(exact.text, "21 November 2026, 07:21:05\u{a0}UTC");
         assert_eq!(
             month_of(Timestamp::from_millis(1_795_245_660_000)).month,
             11

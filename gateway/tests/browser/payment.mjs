@@ -7,6 +7,7 @@ import { cashierTests } from "./numipay.mjs";
 import { Merchant, florin, openShop, sandbox, until } from "./sandbox.mjs";
 import { giftTests } from "./gifts.mjs";
 import { phoneTests } from "./vipps.mjs";
+import { webhookTests } from "./webhooks.mjs";
 
 const APPROVED = "4242424242424242";
 const DECLINED = "4000000000000002";
@@ -342,6 +343,7 @@ for (const colorScheme of ["light", "dark"]) {
 
 phoneTests(test, { browser, settings, shop });
 cashierTests(test, { browser, settings, shop });
+webhookTests(test, { browser, settings, shop });
 giftTests(test, { browser, settings, shop });
 
 if (process.env.SHOTS) {

@@ -273,6 +273,114 @@ async fn the_aggregate_is_complete_in_every_answer() {
 }
 
 #[tokio::test]
+async fn a_deleted_webhook_and_a_forced_approval_answer_with_nothing() {
+    let shop = Shop::open().await;
+    let made = shop.register("https://example.com/hook").await;
+    let path = format!("{HOOKS}/{}", made["id"].as_str().unwrap());
+    let gone = shop.with_headers("DELETE", &path, &[], "").await;
+    assert_eq!((gone.status, gone.body.as_str()), (204, ""));
+    assert_eq!(gone.kind, "", "a body that is not there has no type");
+    shop.create("order-12345").await;
+    let path = "/epayment/v1/test/payments/order-12345/approve";
+    let body = json!({"customer": {"phoneNumber": "4791234567"}}).to_string();
+    let approved = shop.with_headers("POST", path, &[], &body).await;
+    assert_eq!((approved.status, approved.body.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn errors_have_a_title_a_detail_and_details() {
+    let shop = Shop::open().await;
+    let mut terms = Shop::terms("short");
+    terms["amount"] = json!({"currency": "NOK", "value": "12"});
+    let invalid = shop.post(PAYMENTS, "1", &terms).await.json();
+    assert_eq!(invalid["title"], "Bad Request");
+    assert_eq!(invalid["detail"], "See extraDetails for further details");
+    assert_eq!(invalid["instance"], "/v1/payments");
+    let names: Vec<&Value> = invalid["extraDetails"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, ["amount.value", "reference"]);
+    shop.create("order-12345").await;
+    let early = shop.modify("order-12345", "capture", "1", 100).await.json();
+    assert_eq!(early["title"], "Cannot capture before reservation");
+    let code = json!([{"name": "ErrorCode", "reason": "6080"}]);
+    assert_eq!(early["extraDetails"], code, "the code is a string");
+    assert_eq!(early["type"], "https://httpstatuses.io/400");
+    assert_eq!(early["instance"], "/v1/payments/order-12345/capture");
+}
+
+#[tokio::test]
+async fn polling_alone_is_enough() {
+    let shop = Shop::open().await;
+    for (reference, outcome, state) in [
+        ("order-00001", "approve", "AUTHORIZED"),
+        ("order-00002", "abort", "ABORTED"),
+        ("order-00003", "expire", "EXPIRED"),
+    ] {
+        shop.create(reference).await;
+        shop.simulate(reference, outcome, 200).await;
+        assert_eq!(shop.sums(reference).await.0, state, "at the very next look");
+    }
+    shop.create("order-00004").await;
+    shop.clock.advance(domain::Span::from_minutes(10));
+    assert_eq!(
+        shop.sums("order-00004").await.0,
+        "EXPIRED",
+        "also before any worker came by"
+    );
+    shop.deliver().await;
+    assert_eq!(shop.receiver.names().len(), 0, "nobody registered");
+}
+
+#[tokio::test]
+async fn the_token_call_works_alone() {
+    let shop = Shop::open().await;
+    let headers = shop.client_headers();
+    let answer = shop.send("POST", "/accessToken/get", &headers, "").await;
+    assert_eq!(answer.status, 200);
+    let life: i64 = answer.json()["expires_in"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(life >= 3_599, "clients keep it for an hour without asking");
+}
+
+#[tokio::test]
+async fn a_post_is_never_answered_with_a_fault_for_what_a_client_sends() {
+    let shop = Shop::open().await;
+    shop.create("order-12345").await;
+    let huge = format!("{{\"a\":{}}}", "[".repeat(5_000));
+    for path in [
+        PAYMENTS,
+        HOOKS,
+        "/epayment/v1/payments/order-12345/capture",
+        "/epayment/v1/payments/order-12345/refund",
+        "/epayment/v1/payments/order-12345/cancel",
+        "/epayment/v1/test/payments/order-12345/approve",
+        "/epayment/v1/payments/%00/capture",
+        "/epayment/v1/payments/order%2F12345/cancel",
+    ] {
+        for body in [
+            "{",
+            "null",
+            "\"\"",
+            "[[]]",
+            "{\"amount\":{}}",
+            "\u{feff}{}",
+            &huge,
+        ] {
+            let key = [("Idempotency-Key", "1")];
+            let status = shop.with_headers("POST", path, &key, body).await.status;
+            assert!((400..500).contains(&status), "{path} {body}: {status}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_sandbox_lets_a_bearer_token_in() {
     let shop = Shop::open().await;
     shop.create("order-12345").await;

@@ -12,6 +12,7 @@
 mod cashier_stories;
 mod gift_stories;
 mod html;
+mod phone_stories;
 mod rules;
 mod stories;
 mod words;

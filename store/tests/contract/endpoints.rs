@@ -146,6 +146,75 @@ pub fn removed_ones_are_found_and_not_listed(lab: &Lab) {
     assert!(by_id(lab, &one).is_some_and(|known| known.is_removed()));
 }
 
+pub fn those_that_fail_are_found_page_by_page(lab: &Lab) {
+    let shop = lab.caller("Shop");
+    let failing = |number: i64| {
+        let one = saved(lab, &shop, number);
+        let mut bad = one.clone().pause(at(5, "").now, Pause::ByHand).unwrap();
+        bad = bad.resume().unwrap();
+        bad.health = Health {
+            failures: 1,
+            failing_since: Some(at(number, "").now),
+            warned: None,
+        };
+        update(lab, &one, &bad).unwrap();
+        bad
+    };
+    let (first, second) = (failing(1), failing(2));
+    saved(lab, &shop, 3);
+    let paused = failing(4);
+    let waits = paused.clone().pause(at(9, "").now, Pause::Failing).unwrap();
+    update(lab, &paused, &waits).unwrap();
+    let found = |scheme: &'static str, after: Option<&Endpoint>, limit| {
+        let after = after.map(|endpoint| endpoint.head.id.clone());
+        lab.read(move |tx| Ok(endpoints::failing(tx, scheme, after.as_ref(), limit)?))
+            .unwrap()
+    };
+    let mut both = vec![first, second];
+    both.sort_by(|a, b| a.head.id.as_str().cmp(b.head.id.as_str()));
+    assert_eq!(found("standard", None, 10), both);
+    assert_eq!(found("standard", None, 1), both[..1]);
+    assert_eq!(found("standard", Some(&both[0]), 10), both[1..]);
+    assert_eq!(found("standard", Some(&both[1]), 10), []);
+    assert_eq!(found("hitpay", None, 10), []);
+}
+
+pub fn a_removal_is_listed_and_taken_back(lab: &Lab) {
+    let (shop, other) = (lab.caller("Shop"), lab.caller("Other"));
+    let remove = |endpoint: &Endpoint, number: i64| {
+        let removed = endpoint.clone().remove(at(number, "").now).unwrap();
+        update(lab, endpoint, &removed).unwrap();
+        removed
+    };
+    let first = remove(&saved(lab, &shop, 1), 20);
+    let second = remove(&saved(lab, &shop, 2), 10);
+    saved(lab, &shop, 3);
+    remove(&saved(lab, &other, 4), 30);
+    let listed = |limit| {
+        let (merchant, mode) = (shop.merchant.id.clone(), shop.mode);
+        lab.read(move |tx| Ok(endpoints::removed(tx, &merchant, mode, limit)?))
+            .unwrap()
+    };
+    assert_eq!(listed(10), [first.clone(), second], "the last one first");
+    assert_eq!(listed(1), [first.clone()]);
+    let id = first.head.id.clone();
+    lab.write(move |tx| Ok(endpoints::emptied(tx, &id)?))
+        .unwrap();
+    let back = first.clone().restore().unwrap();
+    let (kept, version) = (back.clone(), first.version);
+    lab.write(move |tx| Ok(endpoints::restore(tx, &kept, version)?))
+        .unwrap();
+    assert_eq!(by_id(lab, &first), Some(back.clone()));
+    assert_eq!(listed(10).len(), 1);
+    let late = back.clone();
+    let again = lab.write(move |tx| Ok(endpoints::restore(tx, &late, version)?));
+    assert!(again.is_err(), "over the version that was read");
+    // Should it be removed again, its queue is emptied again.
+    remove(&back, 40);
+    let waiting = lab.read(|tx| Ok(endpoints::to_empty(tx)?)).unwrap();
+    assert!(waiting.is_some());
+}
+
 pub fn one_name_on_the_wire_is_given_once_in_a_scheme(lab: &Lab) {
     let shop = lab.caller("Shop");
     let first = saved(lab, &shop, 1);

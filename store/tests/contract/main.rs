@@ -24,6 +24,8 @@ mod moves;
 mod outbox;
 mod payments;
 mod payouts;
+mod plans;
+mod portable;
 mod records;
 mod reservations;
 mod servers;
@@ -71,11 +73,14 @@ suite! {
         an_update_needs_the_version_that_was_read,
         pages_are_newest_first_and_exclude_deleted_ones,
         a_state_filter_knows_that_time_has_passed,
+        expired_ones_are_listed_in_order_swept_or_not,
+        counting_stops_at_its_bound,
         a_reference_finds_the_newest,
         due_bills_are_open_and_past_their_time,
     ]
     payments: [
         a_payment_comes_back_with_its_sums,
+        what_is_added_before_the_yes_is_kept,
         every_ending_comes_back,
         the_schema_refuses_sums_that_no_rule_allows,
         declines_are_counted_within_a_time,
@@ -115,6 +120,8 @@ suite! {
         an_endpoint_comes_back_as_it_was_saved,
         an_update_needs_the_version_that_was_read,
         removed_ones_are_found_and_not_listed,
+        those_that_fail_are_found_page_by_page,
+        a_removal_is_listed_and_taken_back,
         one_name_on_the_wire_is_given_once_in_a_scheme,
         secrets_end_while_they_are_replaced,
         a_paused_endpoint_gets_nothing_and_loses_nothing,

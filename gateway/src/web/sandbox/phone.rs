@@ -17,6 +17,7 @@ use crate::operations::reservations;
 use crate::rails::simulator;
 use crate::sandbox::phones::look;
 use crate::web::checkout::view::Alert;
+use crate::web::display;
 use crate::web::errors;
 use crate::web::form::Form;
 use crate::web::landing::phone::{Request, inbox_of};
@@ -35,14 +36,16 @@ pub struct PhonesPage {
     pub w: &'static Words,
     /// The frame.
     pub head: Head,
-    /// Phones that were asked, the last one first.
-    pub numbers: Vec<String>,
+    /// Phones that were asked, the last one first, and how each is written for people.
+    pub numbers: Vec<(String, String)>,
     /// What was typed.
     pub typed: String,
     /// What is wrong with it.
     pub problem: Option<String>,
     /// Amounts that are refused, in minor units, with what the bank says.
-    pub amounts: Vec<(i64, &'static str)>,
+    pub amounts: Vec<(i64, String)>,
+    /// The same for refunds.
+    pub refunds: Vec<(i64, &'static str)>,
 }
 
 /// The requests of one phone.
@@ -84,10 +87,17 @@ impl PhonesPage {
         Self {
             w,
             head: Head::developer(w.phones_heading),
-            numbers,
+            numbers: numbers
+                .into_iter()
+                .map(|number| {
+                    let shown = display::phone(&number);
+                    (number, shown)
+                })
+                .collect(),
             typed: typed.chars().take(30).collect(),
             problem,
             amounts: simulator::wallet_amounts(),
+            refunds: simulator::refund_amounts(),
         }
     }
 }
@@ -111,7 +121,7 @@ impl InboxPage {
         Self {
             w,
             head: Head::developer(w.phone_inbox_heading),
-            number: format!("+{number}"),
+            number: display::phone(number),
             heading: w.phone_inbox_heading.to_string(),
             alert: None,
             open,
