@@ -1,9 +1,9 @@
 //! `./torture --gift-cards`: a hundred clients on ten cards.
 //!
 //! Tills pay with several cards in orders of their own, payers leave pages whose rest was declined,
-//! payments are cancelled, and the gateway is killed again and again. In the end time passes until
-//! every card has expired, and the books must say: issued = left + spent + expired, nothing is held,
-//! nothing is below zero, every payment stands as its client was told.
+//! payments are cancelled, and the gateway is killed again and again. In the end time passes
+//! until every card has expired, and the books must say: issued = left + spent + expired, nothing
+//! is held, nothing is below zero, every payment stands as its client was told.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
