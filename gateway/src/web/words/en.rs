@@ -573,6 +573,9 @@ words! {
     phone_rule = "Answer by itself";
     phone_rule_text =
         "For automatic tests: every request that reaches this phone is answered at once.";
+    phone_choices = "Delivery";
+    phone_choice = "{name}: {price}, {amount} in all";
+    phone_pay_chosen = "Pay with this delivery";
     phones_refund = "Refund: {outcome}";
     phone_rule_label = "When a request comes";
     phone_rule_ask = "Wait for me";
