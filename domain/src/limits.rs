@@ -58,6 +58,10 @@ pub const PG_READERS: usize = 4;
 /// Rows of one page of a list, at most.
 pub const PAGE_MAX: u32 = 100;
 
+/// Rows of a list that are counted for its total: past it the total is not exact, and counting does
+/// not take longer the more there are.
+pub const COUNTED_MAX: u32 = 10_000;
+
 /// Newest bills that a text search looks through: `LIKE` is outside the SQL both databases share.
 pub const SEARCH_MAX: u32 = 10_000;
 

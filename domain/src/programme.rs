@@ -159,6 +159,19 @@ impl CardEntry {
         }
     }
 
+    /// Reads a number that comes without a code: the card itself is there.
+    pub fn read_number(number: &str) -> Result<Self, Vec<EntryProblem>> {
+        let problem = match number.trim().is_empty() {
+            true => EntryProblem::NumberMissing,
+            false => EntryProblem::NumberInvalid,
+        };
+        let digits = number_digits(number).ok_or_else(|| vec![problem])?;
+        Ok(Self {
+            number: Secret::new(digits),
+            cvc: None,
+        })
+    }
+
     /// The last five digits of the number.
     pub fn last5(&self) -> String {
         let number = self.number.expose();

@@ -3,9 +3,11 @@
 //!
 //! The engine asks here and nowhere else, so it knows no scheme by name.
 
+use dialects::nearest::nearest;
 use dialects::{Dialect, Kind, Outgoing, Signing, Unsignable, WebhookBody, standard};
 use domain::delivery::DeliveryRules;
-use domain::{About, Endpoint, Event, Fact, Moment, Secret, WireId};
+use domain::limits::TOPICS_MAX;
+use domain::{About, Endpoint, Event, Fact, FieldProblem, Moment, Refusal, Secret, Topics, WireId};
 
 /// A scheme.
 #[derive(Clone, Copy)]
@@ -69,6 +71,42 @@ impl Scheme {
             Self::Dialect(dialect) => dialect.topics().to_vec(),
             Self::Standard => Fact::ALL.map(Fact::as_str).to_vec(),
         }
+    }
+
+    /// Refuses events that no endpoint of this scheme would ever get, with what was probably
+    /// meant; and every endpoint, if the scheme has none.
+    pub fn admit(self, wanted: &[String]) -> Result<(), Refusal> {
+        let problem = |field: &str, message: String| {
+            let field = field.to_owned();
+            Err(Refusal::Invalid(vec![FieldProblem { field, message }]))
+        };
+        let (known, name) = (self.topics(), self.name());
+        if known.is_empty() {
+            let message = format!(
+                "{name} sends its webhooks to the address of each payment, not to registered \
+                 endpoints; register one of the scheme standard for the same events"
+            );
+            return problem("scheme", message);
+        }
+        if wanted.len() > TOPICS_MAX {
+            let message = format!("at most {TOPICS_MAX} can be listed; leave them out for all");
+            return problem("events", message);
+        }
+        let comes = |event: &&String| {
+            let topics = Topics::Some(vec![(*event).clone()]);
+            *event == "*" || known.iter().any(|topic| topics.wants(topic))
+        };
+        let Some(unknown) = wanted.iter().find(|event| !comes(event)) else {
+            return Ok(());
+        };
+        let meant = nearest(unknown, known.iter().copied());
+        let meant = meant.map_or_else(String::new, |name| format!("did you mean {name}? "));
+        let unknown: String = unknown.chars().take(100).collect();
+        let message = format!(
+            "{name} has no {unknown:?}; {meant}These come: {}",
+            known.join(", ")
+        );
+        problem("events", message)
     }
 
     /// The bodies that an event gives.

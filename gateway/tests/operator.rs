@@ -699,12 +699,15 @@ fn endpoints_ask_only_for_what_comes() {
     for (args, says) in [
         (
             &["--events", "bill.paid,bill.payed"][..],
-            "standard has no bill.payed; did you mean bill.paid? These come: ",
+            "standard has no \"bill.payed\"; did you mean bill.paid? These come: ",
         ),
-        (&["--events", "payments.*"], "standard has no payments.*"),
+        (
+            &["--events", "payments.*"],
+            "standard has no \"payments.*\"",
+        ),
         (
             &["--scheme", "vipps", "--events", "bill.paid"],
-            "vipps has no bill.paid; ",
+            "vipps has no \"bill.paid\"; ",
         ),
         (&["--scheme", "igivepay"], "to the address of each payment"),
     ] {
@@ -976,6 +979,186 @@ fn the_pages_do_what_the_commands_do() {
         !tested.contains("/resend"),
         "nothing is sent to a removed endpoint: {tested}"
     );
+}
+
+#[test]
+fn deliveries_are_filtered_on_their_page() {
+    let mut lab = Lab::new();
+    let (id, _) = lab.add(&lab.hook.url("ok"), &["--label", "<b>Stock"]);
+    lab.hook.answers("post /hook", 500);
+    let (bill, _) = lab.paid();
+    lab.hook.wait("\"bill.paid\"", 1);
+    let payout = lab.json(&["trigger", "payout.paid"]);
+    let payout = payout["reference"].as_str().unwrap();
+    lab.hook.wait("\"payout.paid\"", 1);
+    let mut page = |query: &str| {
+        let answer = lab
+            .client
+            .get(&format!("/sandbox/deliveries?{query}"))
+            .unwrap();
+        assert_eq!(answer.status, 200, "{query}");
+        assert!(!answer.body.contains("<b>Stock"), "a label is text");
+        answer.body
+    };
+    let events = |page: &str| -> Vec<String> {
+        let parts = page.split("<h2 id=\"h-dlv_").skip(1);
+        parts
+            .map(|part| part.split(['>', '<']).nth(1).unwrap().to_owned())
+            .collect()
+    };
+    assert!(events(&page("")).len() > 4);
+    let own = page("state=pending&endpoint=&payment=");
+    assert_eq!(events(&own), ["payment_request.completed"]);
+    assert!(own.contains("selected>Pending"), "{own}");
+    for name in [&bill, "R-1"] {
+        let of = events(&page(&format!("payment={name}")));
+        assert!(of.contains(&"bill.paid".to_owned()), "{of:?}");
+        assert!(!of.contains(&"payout.paid".to_owned()), "{of:?}");
+    }
+    let of = events(&page(&format!("payment={payout}")));
+    assert!(of.contains(&"payout.paid".to_owned()), "{of:?}");
+    let of = events(&page(&format!("endpoint={id}&state=delivered")));
+    assert!(of.len() >= 4 && !of.contains(&"payment_request.completed".to_owned()));
+    for none in [
+        "payment=nobody",
+        "state=paused",
+        &format!("payment={payout}&state=failed"),
+    ] {
+        let page = page(none);
+        assert!(
+            page.contains("No delivery fits") && events(&page).is_empty(),
+            "{none}"
+        );
+    }
+    for wrong in ["state=lost", "endpoint=x", "before=x"] {
+        let answer = lab
+            .client
+            .get(&format!("/sandbox/deliveries?{wrong}"))
+            .unwrap();
+        assert_eq!(answer.status, 404, "{wrong}");
+    }
+}
+
+/// One page after the other, nothing twice.
+#[test]
+fn older_deliveries_are_on_the_next_page() {
+    let mut lab = Lab::new();
+    lab.add(&lab.hook.url("ok"), &[]);
+    for _ in 0..30 {
+        lab.does(&["trigger", "bill.changed"]);
+    }
+    let mut page = |path: &str| lab.client.get(path).unwrap().body;
+    let (mut path, mut seen) = ("/sandbox/deliveries".to_owned(), Vec::new());
+    loop {
+        let page = page(&path);
+        let ids = page.split("<article class=\"panel\" id=\"").skip(1);
+        seen.extend(ids.map(|part| part.split('"').next().unwrap().to_owned()));
+        let older = page.split("href=\"/sandbox/deliveries?before=").nth(1);
+        let Some(older) = older.and_then(|rest| rest.split('"').next()) else {
+            break;
+        };
+        path = format!("/sandbox/deliveries?before={older}");
+    }
+    let all = seen.len();
+    assert_eq!(all, 60, "two events of each");
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), all);
+}
+
+#[test]
+fn forms_of_endpoints_say_what_is_wrong() {
+    let mut lab = Lab::new();
+    let path = "/sandbox/endpoints";
+    for (form, says) in [
+        ("url=nonsense&events=&label=", "cannot be read"),
+        ("url=&events=&label=", "cannot be read"),
+        (
+            "url=http%3A%2F%2F127.0.0.1%2F&events=bill.payed",
+            "did you mean bill.paid?",
+        ),
+        (
+            "url=http%3A%2F%2F127.0.0.1%2F&label=a%0Ab",
+            "a label is one line",
+        ),
+    ] {
+        let answer = lab.client.post(path, FORM, form).unwrap();
+        assert_eq!(answer.status, 422, "{form}");
+        assert!(answer.body.contains(says), "{form}: {}", answer.body);
+        assert!(answer.body.contains("aria-invalid=\"true\""), "{form}");
+    }
+    let (id, _) = lab.add(&lab.hook.url("x"), &[]);
+    let range = format!("{path}/{id}/resend");
+    for (form, says) in [
+        ("from=&until=", "Give a date and a time"),
+        ("from=yesterday&until=", "Give a date and a time"),
+        (
+            "from=2026-11-21T10%3A00&until=2026-11-21T09%3A00",
+            "ends before it begins",
+        ),
+        ("from=9999-11-21T10%3A00&until=", "ends before it begins"),
+        ("from=%3Cb%3E&until=", "&#60;b&#62;"),
+    ] {
+        let answer = lab.client.post(&range, FORM, form).unwrap();
+        assert_eq!(answer.status, 422, "{form}");
+        assert!(answer.body.contains(says), "{form}: {}", answer.body);
+    }
+}
+
+#[test]
+fn endpoints_are_registered_and_ranges_sent_again_on_their_page() {
+    let mut lab = Lab::new();
+    let path = "/sandbox/endpoints";
+    let encoded = |text: &str| text.replace(':', "%3A").replace('/', "%2F");
+    let url = encoded(&lab.hook.url("page"));
+    let form = format!("url={url}&events=bill.paid%2C+payment.*&label=Stock&action=continue");
+    let made = lab.client.post(path, FORM, &form).unwrap();
+    assert_eq!(made.status, 201);
+    let secret = made.body.split("<code>").nth(1).unwrap();
+    let secret = secret.split('<').next().unwrap().to_owned();
+    assert!(secret.starts_with("whsec_"), "{secret}");
+    let shown = lab.client.get(path).unwrap().body;
+    assert!(
+        shown.contains("Stock") && !shown.contains(&secret),
+        "shown once"
+    );
+    let list = lab.json(&["webhooks", "endpoints", "list"]);
+    let id = list["endpoints"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        list["endpoints"][0]["events"],
+        serde_json::json!(["bill.paid", "payment.*"])
+    );
+    lab.does(&["trigger", "bill.paid"]);
+    let (head, body) = lab.hook.wait("\"bill.paid\"", 1).remove(0);
+    assert!(genuine(&head, &body, &secret));
+    let range = format!("{path}/{id}/resend");
+    let mut again = |form: &str, says: &str| {
+        let answer = lab.client.post(&range, FORM, form).unwrap();
+        assert_eq!(answer.status, 303, "{form}");
+        let to = location(&answer);
+        assert!(to.ends_with(&format!("#{id}")), "{to}");
+        let shown = lab.client.get(to.split('#').next().unwrap()).unwrap().body;
+        assert!(shown.contains(says), "{form}: {shown}");
+    };
+    again(
+        "from=2020-01-01T00%3A00&until=",
+        "Nothing to send again in that time.",
+    );
+    again(
+        "from=2020-01-01T00%3A00%3A00&until=&all=yes",
+        "deliveries go out again.",
+    );
+    lab.hook.wait("\"bill.paid\"", 2);
+    for missing in [
+        "/sandbox/endpoints/x/resend".to_owned(),
+        format!("{path}/{id}/explode"),
+    ] {
+        let answer = lab
+            .client
+            .post(&missing, FORM, "from=2020-01-01T00:00")
+            .unwrap();
+        assert_eq!(answer.status, 404, "{missing}");
+    }
 }
 
 #[test]

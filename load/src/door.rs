@@ -21,6 +21,13 @@ pub async fn operator(data: &Path, path: &str, body: &Value) -> Outcome<Value> {
     post(stream, path, "", body).await
 }
 
+/// Asks the operator's socket of a data folder for something that is there.
+pub async fn operator_get(data: &Path, path: &str) -> Outcome<Value> {
+    let stream = UnixStream::connect(data.join("florin.sock")).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: florin\r\nConnection: close\r\n\r\n");
+    answer(stream, path, request).await
+}
+
 /// Registers an endpoint for Standard Webhooks; its id.
 pub async fn register(data: &Path, url: &str, events: &[&str]) -> Outcome<String> {
     let body = json!({"url": url, "events": events});
@@ -40,7 +47,7 @@ pub async fn advance(to: SocketAddr, key: &str, seconds: u64) -> Outcome<()> {
     Ok(())
 }
 
-async fn post<S>(mut stream: S, path: &str, head: &str, body: &Value) -> Outcome<Value>
+async fn post<S>(stream: S, path: &str, head: &str, body: &Value) -> Outcome<Value>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -50,6 +57,13 @@ where
         "POST {path} HTTP/1.1\r\nHost: florin\r\n{head}Content-Type: application/json\r\n\
          Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
     );
+    answer(stream, path, request).await
+}
+
+async fn answer<S>(mut stream: S, path: &str, request: String) -> Outcome<Value>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let exchange = async {
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
@@ -58,13 +72,13 @@ where
     };
     let answer = tokio::time::timeout(ANSWER_MAX, exchange)
         .await
-        .map_err(|_| said(format!("POST {path} was not answered within 60 s")))??;
+        .map_err(|_| said(format!("{path} was not answered within 60 s")))??;
     let found = frame(&answer, Side::Answer)?
-        .ok_or_else(|| said(format!("POST {path}: the answer was cut off")))?;
+        .ok_or_else(|| said(format!("{path}: the answer was cut off")))?;
     let body = answer.get(found.head..found.len()).unwrap_or_default();
     if found.status == 200 {
         return Ok(serde_json::from_slice(body)?);
     }
     let (status, text) = (found.status, String::from_utf8_lossy(body));
-    Err(said(format!("POST {path} answered {status}: {text}")))
+    Err(said(format!("{path} answered {status}: {text}")))
 }

@@ -85,7 +85,8 @@ impl Floor {
     }
 }
 
-fn insert(row: &RowPattern) -> String {
+/// The statement that writes a row.
+pub fn insert(row: &RowPattern) -> String {
     let names: Vec<String> = row.columns.iter().map(|name| quoted(name)).collect();
     let marks: Vec<String> = (1..=names.len()).map(|at| format!("?{at}")).collect();
     let (table, names, marks) = (quoted(&row.table), names.join(", "), marks.join(", "));

@@ -13,8 +13,11 @@ mod drive;
 mod echo;
 mod failure;
 mod figures;
+mod fill;
 mod floor;
+mod grown;
 mod learn;
+mod lookups;
 mod measure;
 mod pattern;
 mod process;
@@ -65,6 +68,10 @@ struct Options {
     /// Leave out the endpoint that hangs beside nine others, and the backlog of a million.
     #[arg(long)]
     no_company: bool,
+    /// Fill a database with so many payments and measure what that changes, and nothing else. The
+    /// JSON goes into `grown.json` beside the usual one.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(2_000..=1_000_000_000))]
+    rows: Option<u64>,
     /// Exit with 1 if a target is missed.
     #[arg(long)]
     strict: bool,
@@ -115,6 +122,16 @@ fn run(options: &Options) -> Outcome<bool> {
             return runtime.block_on(torture::run(options, &plan.florin, &plan.folder));
         }
         None => {}
+    }
+    if let Some(count) = options.rows {
+        let figures = runtime.block_on(grown::run(&plan, count))?;
+        std::io::stdout().write_all(grown::table(count, &figures).as_bytes())?;
+        if let Some(path) = &options.json {
+            let mut text = serde_json::to_string_pretty(&grown::json(count, &figures))?;
+            text.push('\n');
+            std::fs::write(path.with_file_name("grown.json"), text)?;
+        }
+        return Ok(true);
     }
     let figures = runtime.block_on(measure::all(&plan))?;
     let report = report::Report::new(&plan, &figures);

@@ -72,9 +72,39 @@ pub struct Measured {
 }
 
 /// The rows that calls write.
-struct Learned {
-    create: Vec<RowPattern>,
-    cycle: Vec<RowPattern>,
+pub struct Learned {
+    /// Those of a creation.
+    pub create: Vec<RowPattern>,
+    /// Those of a whole cycle.
+    pub cycle: Vec<RowPattern>,
+}
+
+/// Learns which rows calls write, from a server on an embedded database.
+pub async fn learn(shop: &Shop, receiver: &Receiver, database: &Path) -> Outcome<Learned> {
+    let mut wire = Wire::open(shop.address).await?;
+    shop.whole_cycle(&mut wire, receiver).await?;
+    let look = || Snapshot::take(&learn::look_into(database)?);
+    let mut tries = 0;
+    loop {
+        let before = look()?;
+        shop.created(&mut wire).await?;
+        let once = look()?;
+        shop.created(&mut wire).await?;
+        let twice = look()?;
+        shop.whole_cycle(&mut wire, receiver).await?;
+        let cycle = look()?;
+        shop.whole_cycle(&mut wire, receiver).await?;
+        let create = learn::rows(&before, &once, &twice);
+        let cycle = learn::rows(&twice, &cycle, &look()?);
+        tries += 1;
+        match (create, cycle) {
+            (Ok(create), Ok(cycle)) => return Ok(Learned { create, cycle }),
+            (Err(failure), _) | (_, Err(failure)) if tries == LEARN_TRIES => {
+                return Err(failure);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Measures everything.
@@ -230,7 +260,7 @@ impl Run<'_> {
 
     async fn floors(&mut self, shop: &Shop, data: &Path) -> Outcome<()> {
         let database = learn::find_database(data)?;
-        let learned = self.learn(shop, &database).await?;
+        let learned = learn(shop, self.receiver, &database).await?;
         let template = self.place.join("template.db");
         copy_database(&learn::look_into(&database)?, &template)?;
         let said = [
@@ -266,33 +296,6 @@ impl Run<'_> {
             self.add(key, rate);
         }
         Ok(())
-    }
-
-    async fn learn(&self, shop: &Shop, database: &Path) -> Outcome<Learned> {
-        let mut wire = Wire::open(shop.address).await?;
-        shop.whole_cycle(&mut wire, self.receiver).await?;
-        let look = || Snapshot::take(&learn::look_into(database)?);
-        let mut tries = 0;
-        loop {
-            let before = look()?;
-            shop.created(&mut wire).await?;
-            let once = look()?;
-            shop.created(&mut wire).await?;
-            let twice = look()?;
-            shop.whole_cycle(&mut wire, self.receiver).await?;
-            let cycle = look()?;
-            shop.whole_cycle(&mut wire, self.receiver).await?;
-            let create = learn::rows(&before, &once, &twice);
-            let cycle = learn::rows(&twice, &cycle, &look()?);
-            tries += 1;
-            match (create, cycle) {
-                (Ok(create), Ok(cycle)) => return Ok(Learned { create, cycle }),
-                (Err(failure), _) | (_, Err(failure)) if tries == LEARN_TRIES => {
-                    return Err(failure);
-                }
-                _ => {}
-            }
-        }
     }
 
     async fn loads(&mut self, shop: &Shop, server: &Server) -> Outcome<()> {
@@ -369,7 +372,7 @@ impl Run<'_> {
 }
 
 /// A failure with what the server last said; its log goes with the data folder.
-fn with_log(failure: Failure, log: &Path) -> Failure {
+pub fn with_log(failure: Failure, log: &Path) -> Failure {
     Failure::Said(format!("{failure}{}", tail(log)))
 }
 
@@ -388,7 +391,7 @@ fn megabytes(kib: u64) -> f64 {
 }
 
 /// Progress, on stderr so that the table stands alone on stdout.
-fn say(text: impl AsRef<str>) {
+pub fn say(text: impl AsRef<str>) {
     // Without a stderr there is no progress to show.
     let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
 }

@@ -111,6 +111,14 @@ impl Changing {
         }
     }
 
+    /// Two rules of one call (the ids of its two events) must not give the same value, and an id
+    /// that stands inside another text must give the one that it has alone: so chance begins with
+    /// the characters that change.
+    fn salt(&self) -> u64 {
+        let changing = self.places.iter().filter_map(|at| self.shape.get(*at));
+        changing.fold(1, |salt, byte| scramble(salt ^ u64::from(*byte)))
+    }
+
     /// Writes the value of call number `number` into `into`. Equal rules give equal values for
     /// equal numbers, so a row that refers to another still does.
     pub fn write(&self, number: u64, into: &mut Vec<u8>) {
@@ -119,14 +127,7 @@ impl Changing {
         let count = self.places.len();
         let counted = count.min(COUNTED);
         let base = if self.digits == DECIMAL { 10 } else { 16 };
-        // Two columns whose digits all change must not meet: each shape has chance of its own.
-        let mut chance = self
-            .shape
-            .iter()
-            .fold(number.wrapping_add(1), |seed, byte| {
-                scramble(seed ^ u64::from(*byte))
-            });
-        let mut left = number;
+        let (mut left, mut chance) = (number, self.salt().wrapping_add(number));
         for step in 0..count {
             // The lowest digit of the number is written first: last place of the counted ones.
             let (place, digit) = if step < counted {
@@ -208,6 +209,23 @@ mod tests {
         assert!(made.is_sorted());
         assert!(made.iter().all(|id| id.starts_with("019a1b2c3d")));
         assert_eq!(made.iter().collect::<HashSet<_>>().len(), made.len());
+    }
+
+    #[test]
+    fn two_ids_of_one_call_differ_and_one_inside_a_text_is_the_same() {
+        let (one, two) = (
+            "evt_019a1b2c3d4e7aaf12cc01de",
+            "evt_019a1b2c3d517c02ab9137f8",
+        );
+        let (three, four) = (
+            "evt_019a1b2c3d4e5bb0330f42a9",
+            "evt_019a1b2c3d5160d9c77e81b4",
+        );
+        let (first, second) = (texts(one, two, 0..5_000), texts(three, four, 0..5_000));
+        let all: HashSet<_> = first.iter().chain(&second).collect();
+        assert_eq!(all.len(), 10_000);
+        let inside = texts(&format!("held:{one}"), &format!("held:{two}"), 0..5_000);
+        assert!(inside.iter().zip(&first).all(|(long, id)| long[5..] == *id));
     }
 
     #[test]

@@ -62,6 +62,12 @@ impl Shop {
         Ask::post("POST /sandbox/simulate", "/sandbox/simulate", &head, &body)
     }
 
+    /// A request with the shop's key.
+    pub fn get(&self, path: &str) -> Ask {
+        let head = format!("X-BUSINESS-API-KEY: {}\r\n", self.key);
+        Ask::get("GET", path, &head)
+    }
+
     /// Creates one payment request and answers with all that the API says about it.
     pub async fn created(&self, wire: &mut Wire) -> Outcome<Value> {
         Ok(serde_json::from_slice(wire.call(&self.create).await?)?)

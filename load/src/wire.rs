@@ -118,6 +118,15 @@ impl Wire {
         })
     }
 
+    /// Sends a request and answers with whatever status and body come.
+    pub async fn ask(&mut self, ask: &Ask) -> Outcome<(u16, &[u8])> {
+        let found = tokio::time::timeout(ANSWER_MAX, self.exchange(&ask.bytes))
+            .await
+            .map_err(|_| said(format!("{} did not answer within 20 s", ask.name)))??;
+        let body = self.buffer.get(found.head..found.len()).unwrap_or_default();
+        Ok((found.status, body))
+    }
+
     async fn exchange(&mut self, bytes: &[u8]) -> Outcome<Frame> {
         self.buffer.clear();
         self.stream.write_all(bytes).await?;

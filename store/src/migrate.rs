@@ -50,6 +50,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0006_operators",
         sql: include_str!("../migrations/0006_operators.sql"),
     },
+    Migration {
+        version: 7,
+        name: "0007_growth",
+        sql: include_str!("../migrations/0007_growth.sql"),
+    },
 ];
 
 impl Migration {

@@ -3,7 +3,7 @@
 use domain::bill::Payer;
 use domain::call::{CardCall, Incoming};
 use domain::limits::PARTS_PER_BILL;
-use domain::payment::GIFT_CARD;
+use domain::payment::{GIFT_CARD, GIFT_CARD_AT_TILL, GIFT_CARD_IN_CALL};
 use domain::programme::{CardEntry, CardUse, is_cvc, number_digits};
 use domain::{
     AmountError, Ask, Call, FieldProblem, Money, Object, Refusal, Secret, Timestamp, WireId,
@@ -15,9 +15,6 @@ use serde_json::{Map, Value as Json};
 use super::{Options, currency};
 use crate::fields::{self, Fault, Fields, Members, UrlRule, Value};
 use crate::{Site, json};
-
-/// The method of a payment whose cards come by `perform`.
-const IN_CALL: &str = "gift_card_in_call";
 
 /// Names of the amount: what the webhook calls it, and what clients may guess.
 const TOTAL: [&str; 3] = ["paymentTotal", "amount", "totalAmount"];
@@ -151,8 +148,10 @@ fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusal> {
         extras.insert("vendor_id".to_owned(), Json::from(vendor));
     }
     let mut methods = vec![GIFT_CARD.to_owned()];
-    if access == Access::Api {
-        methods.push(IN_CALL.to_owned());
+    match access {
+        Access::Hosted => {}
+        Access::WebUi => methods.push(GIFT_CARD_AT_TILL.to_owned()),
+        Access::Api => methods.push(GIFT_CARD_IN_CALL.to_owned()),
     }
     fields.finish()?;
     let amount = amount.ok_or(Refusal::UnknownRoute)?;

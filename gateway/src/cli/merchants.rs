@@ -31,7 +31,7 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         )));
     }
     let app = serve::app(&config)?;
-    let (merchant, key, salt, numipay, vipps) = start::runtime()?.block_on(async {
+    let (merchant, key, salt, numipay, vipps, igive) = start::runtime()?.block_on(async {
         let merchant = merchants::add(&app, name, currency, mode)
             .await
             .map_err(failed)?;
@@ -49,7 +49,9 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
         let vipps = accounts::create(&app, &dialects::vipps::Vipps, &caller)
             .await
             .map_err(failed)?;
-        Ok((merchant, key, salt, numipay, vipps))
+        let igive = merchants::new_client(&app, "igivepay", &caller).await;
+        let igive = igive.map_err(failed)?;
+        Ok((merchant, key, salt, numipay, vipps, igive))
     })?;
     app.store.close();
     say(&format!(
@@ -63,6 +65,8 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
             line("Numipay API key", numipay.0.expose()),
             line("Numipay signature password", numipay.1.expose()),
             vipps_lines(&vipps),
+            line("iGivePay x-client-id", &igive.0),
+            line("iGivePay x-client-secret", igive.1.expose()),
         ]
         .join("\n"),
     ));

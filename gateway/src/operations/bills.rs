@@ -2,7 +2,7 @@
 
 use dialects::{Dialect, Kind};
 use domain::call::{BillPage, BillQuery};
-use domain::limits::{PAGE_MAX, PAYMENTS_SHOWN_MAX, SEARCH_MAX};
+use domain::limits::{COUNTED_MAX, PAGE_MAX, PAYMENTS_SHOWN_MAX, SEARCH_MAX};
 use domain::payment::Cause;
 use domain::{
     Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, Merchant, Mode, Moment, Object,
@@ -98,10 +98,10 @@ pub async fn list(
             let (found, total) = if query.search.is_some() || query.metadata.is_some() {
                 search(tx, &of, &query, offset)?
             } else {
-                (
-                    bills::page(tx, &of, query.per_page, offset)?,
-                    bills::count(tx, &of)?,
-                )
+                let found = bills::page(tx, &of, query.per_page, offset)?;
+                let counted = bills::count(tx, &of, COUNTED_MAX)?;
+                let total = seen(counted, (offset, found.len()), query.per_page);
+                (found, total)
             };
             let mut views = Vec::with_capacity(found.len());
             for bill in found {
@@ -116,6 +116,17 @@ pub async fn list(
             }))
         })
         .await
+}
+
+/// The total of a list whose rows were counted up to a bound: beyond it, so many that whoever turns
+/// the pages comes to the last one.
+fn seen(counted: u64, (offset, found): (u32, usize), per_page: u32) -> u64 {
+    if counted < u64::from(COUNTED_MAX) {
+        return counted;
+    }
+    let found = u64::try_from(found).unwrap_or(u64::MAX);
+    let more = u64::from(found == u64::from(per_page));
+    counted.max(u64::from(offset) + found + more)
 }
 
 /// Looks through the newest bills: the SQL that both databases share has no text search.
@@ -342,6 +353,7 @@ pub async fn fail_for_good(
         .write("fail_bill", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
             let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
+            super::covering::free_all(tx, &at, &bill)?;
             let bill = bill.failed(at.now, cause.clone())?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
@@ -398,4 +410,33 @@ pub(super) fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Resul
 
 fn not_found(id: &WireId) -> Refusal {
     Refusal::NotFound(Object::Bill, id.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_turns_the_pages_comes_to_the_last_one() {
+        let most = u64::from(COUNTED_MAX);
+        assert_eq!(seen(7, (0, 7), 20), 7);
+        assert_eq!(seen(most - 1, (40, 20), 20), most - 1);
+        assert_eq!(
+            seen(most, (40, 20), 20),
+            most,
+            "there are more than this page shows"
+        );
+        // Beyond what is counted there is always one more page while this one is full.
+        let (mut offset, rows) = (0_u32, COUNTED_MAX + 45);
+        let last = loop {
+            let found = rows.saturating_sub(offset).min(20);
+            let total = seen(most, (offset, found as usize), 20);
+            let page = offset / 20 + 1;
+            if u64::from(page) >= total.div_ceil(20) {
+                break offset + found;
+            }
+            offset += 20;
+        };
+        assert_eq!(last, rows);
+    }
 }

@@ -7,6 +7,7 @@ use store::tables::merchants;
 use store::tables::transactions::{self, About, Transaction};
 use store::{Failure, Fault, Tx};
 
+use super::covering::{self, Cover};
 use super::providers::settings_in;
 use super::{bills, dialect_called, payouts, refused};
 use crate::app::App;
@@ -20,6 +21,8 @@ pub struct Seen {
     pub about: Side,
     /// The providers to offer, best first.
     pub offered: Vec<Provider>,
+    /// How far gift cards cover a deposit, where they may.
+    pub cover: Option<Cover>,
 }
 
 /// Which of the two it is.
@@ -76,6 +79,12 @@ fn seen_in(tx: &mut Tx<'_>, token: &str, now: Timestamp) -> Result<Seen, Failure
             (side, order.methods, order.extras)
         }
     };
+    let cover = match &about {
+        Side::Deposit(view) if transaction.flow == "hosted" => {
+            Some(covering::cover_in(tx, &view.bill)?).filter(|cover| cover.offered)
+        }
+        Side::Deposit(_) | Side::Withdrawal(_) => None,
+    };
     let country = extras.get("country").and_then(serde_json::Value::as_str);
     let asked = (transaction.direction, transaction.amount);
     let offered = offered(tx, &transaction, asked, (country, &methods))?;
@@ -83,6 +92,7 @@ fn seen_in(tx: &mut Tx<'_>, token: &str, now: Timestamp) -> Result<Seen, Failure
         transaction,
         about,
         offered,
+        cover,
     })
 }
 

@@ -9,13 +9,13 @@ use dialects::{Dialect, Kind};
 use domain::bill::METHODS_NAMED;
 use domain::gift_card::Place;
 use domain::limits::{CARDS_PER_BILL, HOLD_MAX, PARTS_PER_BILL, SWEEP_MAX};
-use domain::payment::{GIFT_CARD, GiftPart};
+use domain::payment::{GIFT_CARD, GIFT_CARD_AT_TILL, GiftPart};
 use domain::programme::CardUse;
 use domain::{
     Bill, CardRefusal, GiftCard, Moment, Money, Payment, PaymentState, Refusal, Span, WireId,
 };
 use serde_json::json;
-use store::tables::{gift_cards as table, payments};
+use store::tables::{gift_cards as table, payments, reservations};
 use store::{Failure, Fault, Tx};
 
 use super::bills::page_bill;
@@ -36,6 +36,8 @@ pub struct Cover {
     pub covered: Money,
     /// What is left to pay.
     pub remaining: Money,
+    /// May a card be used without its code, because it lies before whoever types it?
+    pub by_hand: bool,
     /// By which methods the rest may be paid on the same page, besides those of the bill.
     pub rest_by: Vec<String>,
 }
@@ -68,7 +70,7 @@ pub async fn cover(
         .await
 }
 
-fn cover_in(tx: &mut Tx<'_>, bill: &Bill) -> Result<Cover, Failure> {
+pub(super) fn cover_in(tx: &mut Tx<'_>, bill: &Bill) -> Result<Cover, Failure> {
     let terms = terms(tx, bill)?;
     let mut parts = Vec::new();
     for payment in payments::held_parts(tx, &bill.head.id)? {
@@ -91,6 +93,7 @@ fn cover_in(tx: &mut Tx<'_>, bill: &Bill) -> Result<Cover, Failure> {
         offered: terms.offered,
         covered,
         remaining: left_of(bill.ask.amount, covered)?,
+        by_hand: at_till(bill, &terms),
         parts,
         rest_by: terms.rest_by,
     })
@@ -105,17 +108,26 @@ pub(super) struct Terms {
 
 /// Gift cards pay a bill that names them, and, if the merchant wants it so, every bill that names
 /// no methods at all. A bill that many may pay has none: nobody could tell whose cards are whose.
+/// A reservation has one: its call names how it is paid.
 pub(super) fn terms(tx: &mut Tx<'_>, bill: &Bill) -> Result<Terms, Fault> {
     let programme = table::programme(tx, &bill.head.merchant, bill.head.mode)?;
     let named = bill.ask.methods.iter().any(|method| method == GIFT_CARD);
     let free = !bill.ask.extras.contains_key(METHODS_NAMED);
-    let everywhere = programme.as_ref().is_some_and(|p| p.everywhere) && free;
+    let everywhere = programme.as_ref().is_some_and(|p| p.everywhere)
+        && free
+        && reservations::of_bill(tx, &bill.head.id)?.is_none();
     let programme = programme.unwrap_or_default();
     Ok(Terms {
         offered: (named || everywhere) && !bill.ask.repeatable,
         rest_by: if named { programme.rest_by } else { Vec::new() },
         card_present: programme.card_present,
     })
+}
+
+/// Does a till with leave for it show the page? Only there a card needs no code.
+fn at_till(bill: &Bill, terms: &Terms) -> bool {
+    let shown = bill.ask.methods.iter().any(|m| m == GIFT_CARD_AT_TILL);
+    shown && terms.card_present
 }
 
 /// What other methods have to pay: all that gift cards do not hold.
@@ -156,7 +168,9 @@ pub async fn add(
         .write("add_gift_card", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
             bill.admit(at.now)?;
-            if !terms(tx, &bill)?.offered || tried.is_without_code() {
+            let terms = terms(tx, &bill)?;
+            let bare = tried.is_without_code() && !at_till(&bill, &terms);
+            if !terms.offered || bare {
                 return refused(Refusal::NoMethod);
             }
             let needed = rest(tx, &bill)?;

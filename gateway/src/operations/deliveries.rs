@@ -3,11 +3,13 @@
 use domain::endpoint::Pause;
 use domain::limits::SWEEP_MAX;
 use domain::{
-    BillId, Caller, DeliveryId, EndpointState, Moment, Object, Refusal, Timestamp, WireId,
+    BillId, Caller, DeliveryId, EndpointState, Moment, Object, PaymentId, PayoutId, Refusal,
+    Timestamp, WireId,
 };
 use store::tables::deliveries::{self as table, Delivery, Filter, Range, Try, why};
-use store::tables::{audit, endpoints, payments, reservations};
-use store::{Failure, Tx};
+use store::tables::transactions::{self, About};
+use store::tables::{audit, bills, endpoints, payments, reservations};
+use store::{Failure, Fault, Tx};
 
 use super::endpoints::Who;
 use super::refused;
@@ -119,6 +121,54 @@ pub async fn about(app: &App, caller: &Caller, object: &str) -> Result<Vec<Seen>
             own.map(|delivery| seen(tx, delivery)).collect()
         })
         .await
+}
+
+/// Our id of what a person calls a payment or a payout: an id of ours, of its dialect, or the
+/// merchant's reference; ids first. Nothing if nobody is called so.
+pub async fn object(app: &App, caller: &Caller, name: &str) -> Result<Option<String>, Failure> {
+    let Ok(wire) = WireId::new(name) else {
+        return Ok(None);
+    };
+    let (caller, text) = (caller.clone(), name.to_owned());
+    app.store
+        .read("find_object", move |tx| {
+            Ok(search(tx, &caller, &wire, &text)?)
+        })
+        .await
+}
+
+fn search(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    wire: &WireId,
+    text: &str,
+) -> Result<Option<String>, Fault> {
+    if BillId::parse(text).is_ok() || PayoutId::parse(text).is_ok() {
+        return Ok(Some(text.to_owned()));
+    }
+    if let Ok(id) = PaymentId::parse(text) {
+        let payment = payments::by_id(tx, &id)?;
+        return Ok(payment.map(|payment| payment.head.bill.to_string()));
+    }
+    for dialect in dialects::ALL {
+        let dialect = dialect.profile().name;
+        let bill = match bills::by_wire(tx, dialect, wire)? {
+            Some(bill) => Some(bill.head.id),
+            None => payments::by_wire(tx, dialect, wire)?.map(|found| found.head.bill),
+        };
+        if let Some(id) = bill {
+            return Ok(Some(id.to_string()));
+        }
+        let payout = match transactions::by_wire(tx, dialect, text)? {
+            Some(found) => Some(found),
+            None => transactions::by_tracking(tx, caller, dialect, text)?,
+        };
+        if let Some(About::Payout(id)) = payout.map(|found| found.about) {
+            return Ok(Some(id.to_string()));
+        }
+    }
+    let bill = bills::by_reference(tx, &caller.merchant.id, caller.mode, text)?;
+    Ok(bill.map(|bill| bill.head.id.to_string()))
 }
 
 /// The newest deliveries of a merchant, of an endpoint, in a state, with their attempts.

@@ -1,6 +1,7 @@
 //! Deposits: a bill under the merchant's own id, paid on a page or with a card in the call.
 
 use dialects::{Dialect, Kind};
+use domain::bill::METHODS_NAMED;
 use domain::payment::{Cause, Means};
 use domain::provider::{ProviderKind, Question};
 use domain::transaction::{CANCELLED_BY_USER, Flow, Opened, Page, Standing, Tracking};
@@ -12,12 +13,13 @@ use store::tables::bills;
 use store::tables::transactions::{self, About};
 use store::{Failure, Fault, Tx};
 
+use super::covering;
 use super::payments::{self, Paid};
 use super::providers::{allowed, settings_in};
 use super::transactions::{Known, New, kept, known, page_token, save, wait};
 use super::{record, refused, wire};
 use crate::app::App;
-use crate::rails::simulator;
+use crate::rails::{self, simulator};
 
 /// Why a merchant without the permission may not send card data.
 const NO_CARDS: &str = "This account may not send card data: it needs the permission for \
@@ -117,6 +119,8 @@ fn open_in(
         Known::Answered(opened) => return Ok(Begun::Answered(opened)),
         Known::UnderWay(first) => return Ok(Begun::UnderWay(first)),
     }
+    // Without a rail nobody could ever pay it.
+    rails::for_mode(caller.mode)?;
     let methods = methods(&settings, tracking, ask, plan)?;
     let token = page_token(at);
     let mut ask = Ask {
@@ -125,6 +129,9 @@ fn open_in(
     };
     ask.return_url = ask.return_url.or_else(|| settings.return_url.clone());
     ask.extras.insert("page".to_owned(), token.clone().into());
+    if !matches!(plan, Plan::Hosted) {
+        ask.extras.insert(METHODS_NAMED.to_owned(), true.into());
+    }
     let id = wire(dialect, Kind::Bill, at);
     let bill = Bill::create(at, caller, name, id.clone(), ask);
     bills::insert(tx, &bill)?;
@@ -248,6 +255,8 @@ pub(super) fn close(
 ) -> Result<Bill, Failure> {
     match bill.clone().failed(at.now, cause) {
         Ok(failed) => {
+            // What gift cards were to pay of it is free again.
+            covering::free_all(tx, at, &bill)?;
             bills::update(tx, &failed)?;
             record(tx, at, Fact::BillFailed, &failed, payment)?;
             Ok(failed)
@@ -274,8 +283,8 @@ pub async fn answer(
     outcome: Outcome,
 ) -> Result<Paid, Failure> {
     let answer = match outcome {
-        Outcome::Approve => crate::rails::Answer::Approved,
-        Outcome::Decline(reason) => crate::rails::Answer::Declined(Cause::new("declined", &reason)),
+        Outcome::Approve => rails::Answer::Approved,
+        Outcome::Decline(reason) => rails::Answer::Declined(Cause::new("declined", &reason)),
     };
     payments::simulate(app, dialect, id, provider, answer).await
 }

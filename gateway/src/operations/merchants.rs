@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use domain::limits::KEY_CACHE;
+use domain::merchant::pair_digest;
 use domain::{Caller, Currency, Merchant, MerchantId, Mode, Secret};
 use store::tables::merchants;
 use store::{Failure, Fault};
@@ -77,6 +78,28 @@ pub async fn new_key(
         .await?;
     app.keys.forget();
     Ok(key)
+}
+
+/// Makes a client id with its secret for a dialect, and seals the secret, because it signs webhooks
+/// too. Both are only here: show them once.
+pub async fn new_client(
+    app: &App,
+    dialect: &'static str,
+    caller: &Caller,
+) -> Result<(String, Secret), Failure> {
+    let at = app.moment();
+    let id = at.random_uuid("client id").hyphenated().to_string();
+    let secret = Secret::new(app.entropy.token());
+    let digest = pair_digest(&id, &secret);
+    let owner = caller.clone();
+    app.store
+        .write("new_client", move |tx| {
+            Ok(merchants::insert_key(tx, &digest, &owner, dialect, at.now)?)
+        })
+        .await?;
+    put_salt(app, dialect, caller, &secret).await?;
+    app.keys.forget();
+    Ok((id, secret))
 }
 
 /// Makes a new secret that signs a dialect's webhooks, and seals it.

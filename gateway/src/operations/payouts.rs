@@ -86,6 +86,8 @@ fn request_in(
         Known::Answered(opened) => return Ok(Round::Answered(opened)),
         Known::UnderWay(first) => return Ok(Round::UnderWay(first)),
     }
+    // Without a rail its money would be reserved for nothing.
+    rails::for_mode(caller.mode)?;
     let settings = settings_in(tx, &caller.merchant.id, caller.mode)?;
     let question = Question {
         direction: Direction::Withdrawal,

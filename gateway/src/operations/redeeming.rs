@@ -6,7 +6,7 @@
 
 use dialects::Dialect;
 use domain::limits::PAYMENTS_SHOWN_MAX;
-use domain::payment::{Cause, GIFT_CARD};
+use domain::payment::{Cause, GIFT_CARD, GIFT_CARD_IN_CALL};
 use domain::programme::CardUse;
 use domain::{
     Bill, BillState, BillView, Caller, CardId, CardRefusal, Decision, Fact, GiftCard, Moment,
@@ -22,9 +22,6 @@ use super::guesses::{Tried, Visitor, Watch, check};
 use super::payments::replace_open_tries;
 use super::{record, refused};
 use crate::app::App;
-
-/// The method of a bill whose cards come in a call instead of on a page.
-pub const GIFT_CARD_IN_CALL: &str = "gift_card_in_call";
 
 /// What a payer's giving up is recorded as.
 pub const ABORTED: &str = "aborted";

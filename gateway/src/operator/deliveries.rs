@@ -5,14 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use domain::endpoint::Pause;
-use domain::{BillId, Caller, EndpointId, PaymentId, PayoutId, WireId};
+use domain::{Caller, EndpointId, WireId};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::tables::deliveries::{Filter, Try, why};
-use store::tables::transactions::{self, About};
-use store::tables::{bills, payments};
-use store::{Fault, Tx};
 
 use super::answers::{Answer, Of, Trouble, delivery_id, endpoint_id, who};
 use crate::app::App;
@@ -87,50 +84,8 @@ pub(super) async fn object(app: &App, caller: &Caller, name: &str) -> Result<Str
             format!("No payment is called {name}."),
         )
     };
-    let wire = WireId::new(name).map_err(|_| unknown())?;
-    let (caller, text) = (caller.clone(), name.to_owned());
-    let found = app
-        .store
-        .read("find_object", move |tx| {
-            Ok(search(tx, &caller, &wire, &text)?)
-        })
-        .await?;
+    let found = deliveries::object(app, caller, name).await?;
     found.ok_or_else(unknown)
-}
-
-/// Ids first, then references.
-fn search(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    wire: &WireId,
-    text: &str,
-) -> Result<Option<String>, Fault> {
-    if BillId::parse(text).is_ok() || PayoutId::parse(text).is_ok() {
-        return Ok(Some(text.to_owned()));
-    }
-    if let Ok(id) = PaymentId::parse(text) {
-        let payment = payments::by_id(tx, &id)?;
-        return Ok(payment.map(|payment| payment.head.bill.to_string()));
-    }
-    for dialect in dialects::ALL {
-        let dialect = dialect.profile().name;
-        let bill = match bills::by_wire(tx, dialect, wire)? {
-            Some(bill) => Some(bill.head.id),
-            None => payments::by_wire(tx, dialect, wire)?.map(|found| found.head.bill),
-        };
-        if let Some(id) = bill {
-            return Ok(Some(id.to_string()));
-        }
-        let payout = match transactions::by_wire(tx, dialect, text)? {
-            Some(found) => Some(found),
-            None => transactions::by_tracking(tx, caller, dialect, text)?,
-        };
-        if let Some(About::Payout(id)) = payout.map(|found| found.about) {
-            return Ok(Some(id.to_string()));
-        }
-    }
-    let bill = bills::by_reference(tx, &caller.merchant.id, caller.mode, text)?;
-    Ok(bill.map(|bill| bill.head.id.to_string()))
 }
 
 /// `GET /deliveries/{id}`.

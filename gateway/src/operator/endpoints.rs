@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use dialects::nearest::nearest;
-use domain::limits::TOPICS_MAX;
 use domain::{Endpoint, EndpointAsk, EndpointState, Topics};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -128,11 +126,7 @@ pub async fn register(
         let known: Vec<_> = Scheme::all().map(Scheme::name).collect();
         Trouble::wrong(format!("scheme is one of {}, not {name}", known.join(", ")))
     })?;
-    known_events(scheme, &wanted.events)?;
-    if wanted.events.len() > TOPICS_MAX {
-        let message = format!("at most {TOPICS_MAX} events can be listed; leave them out for all");
-        return Err(Trouble::wrong(message));
-    }
+    scheme.admit(&wanted.events)?;
     let all = wanted.events.is_empty() || wanted.events.iter().any(|event| event == "*");
     let ask = EndpointAsk {
         url: wanted.url,
@@ -151,31 +145,6 @@ pub async fn register(
         members.insert("secret".to_owned(), secret.expose().into());
     }
     Ok(Json(shown))
-}
-
-/// Refuses a scheme without registered endpoints, and events that would never come.
-fn known_events(scheme: Scheme, wanted: &[String]) -> Result<(), Trouble> {
-    let known = scheme.topics();
-    let name = scheme.name();
-    if known.is_empty() {
-        return Err(Trouble::wrong(format!(
-            "scheme: {name} sends its webhooks to the address of each payment, not to registered \
-             endpoints; register one of the scheme standard for the same events"
-        )));
-    }
-    let comes = |event: &&String| {
-        let topics = Topics::Some(vec![(*event).clone()]);
-        *event == "*" || known.iter().any(|topic| topics.wants(topic))
-    };
-    let Some(unknown) = wanted.iter().find(|event| !comes(event)) else {
-        return Ok(());
-    };
-    let meant = nearest(unknown, known.iter().copied());
-    let meant = meant.map_or_else(String::new, |name| format!("did you mean {name}? "));
-    Err(Trouble::wrong(format!(
-        "events: {name} has no {unknown}; {meant}These come: {}",
-        known.join(", ")
-    )))
 }
 
 /// `POST /endpoints/{id}/pause`.

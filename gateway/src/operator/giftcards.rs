@@ -80,12 +80,11 @@ impl Row {
     fn order(self, note: Note) -> Result<Order, String> {
         let currency = currency(&self.currency)?;
         let amount = money(&self.amount, currency)?;
-        let entry = CardEntry::read(&self.number, self.cvc.as_deref().unwrap_or("000"))
-            .map_err(|problems| list(&problems))?;
-        let entry = CardEntry {
-            cvc: entry.cvc.filter(|_| self.cvc.is_some()),
-            ..entry
+        let entry = match &self.cvc {
+            Some(cvc) => CardEntry::read(&self.number, cvc),
+            None => CardEntry::read_number(&self.number),
         };
+        let entry = entry.map_err(|problems| list(&problems))?;
         Ok(Order {
             amount,
             last_day: self.last_day,

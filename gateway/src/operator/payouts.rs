@@ -109,7 +109,8 @@ async fn decide(app: &App, of: &Of, name: &str, approved: bool) -> Answer {
 fn why(state: &str) -> &'static str {
     match state {
         "awaiting_user" => {
-            "the customer must say where the money goes before it can be approved; it can be rejected"
+            "the customer must say where the money goes before it can be approved; until then it \
+             can be rejected"
         }
         "processing" => "it was approved, and the provider has it",
         _ => "it is over",

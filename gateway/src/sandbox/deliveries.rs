@@ -1,17 +1,19 @@
 //! The demo merchant's webhook deliveries, for the page and for the sandbox call.
 
-use domain::{BillId, DeliveryId, Endpoint, EndpointId, Refusal, Timestamp, WireId};
+use domain::call::EndpointView;
+use domain::{DeliveryId, Endpoint, EndpointAsk, EndpointId, Refusal, Timestamp, Topics};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::Failure;
-use store::tables::deliveries::{Filter, Try};
+use store::tables::deliveries::{Filter, Range, Try};
 
 use super::Demo;
 use crate::app::App;
-use crate::operations::deliveries::{self, Names, Standing};
+use crate::operations::deliveries::{self, Names, Seen, Standing};
+use crate::operations::endpoints;
 use crate::operations::endpoints::Who;
-use crate::operations::{bills, endpoints};
 use crate::operator::deliveries::psp_references;
+use crate::schemes::Scheme;
 
 /// How many of the demo merchant's deliveries a list shows.
 const SHOWN: u32 = 50;
@@ -62,14 +64,55 @@ pub struct AttemptRow {
     pub response_body: String,
 }
 
-/// The deliveries of a HitPay payment request, or the newest ones of the demo merchant.
-pub async fn list(app: &App, bill: Option<&WireId>) -> Result<Vec<DeliveryRow>, Failure> {
+/// Which deliveries a list shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those about the payment or payout of this name.
+    pub payment: Option<String>,
+    /// Those in this state.
+    pub state: Option<String>,
+    /// Those to this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// Those before this one.
+    pub before: Option<DeliveryId>,
+}
+
+/// The demo merchant's deliveries that are wanted, newest first, and the one behind which there
+/// are more.
+pub async fn list(
+    app: &App,
+    wanted: &Wanted,
+) -> Result<(Vec<DeliveryRow>, Option<DeliveryId>), Failure> {
     let demo = demo(app)?;
-    let bill = match bill {
-        Some(wire) => Some(find(app, wire).await?),
-        None => None,
+    if let Some(name) = &wanted.payment {
+        let Some(object) = deliveries::object(app, &demo.caller, name).await? else {
+            return Ok((Vec::new(), None));
+        };
+        let mut rows = about(app, demo, Some(&object)).await?;
+        rows.retain(|row| {
+            let state = wanted.state.as_ref();
+            let endpoint = wanted.endpoint.as_ref();
+            state.is_none_or(|state| *state == row.state)
+                && endpoint.is_none_or(|endpoint| row.registered.as_ref() == Some(endpoint))
+        });
+        return Ok((rows, None));
+    }
+    let filter = Filter {
+        merchant: demo.caller.merchant.id.clone(),
+        mode: demo.caller.mode,
+        endpoint: wanted.endpoint.clone(),
+        state: wanted.state.clone(),
+        before: wanted.before.clone(),
+        limit: SHOWN,
     };
-    about(app, demo, bill.as_ref().map(BillId::as_str)).await
+    let seen = if wanted.state.as_deref() == Some("paused") {
+        deliveries::list_paused(app, filter).await?
+    } else {
+        deliveries::list(app, filter).await?
+    };
+    let full = seen.len() >= usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    let last = seen.last().map(|seen| seen.delivery.new.id.clone());
+    Ok((rows(seen), last.filter(|_| full)))
 }
 
 /// The deliveries about an object of this id of ours, or the newest ones.
@@ -93,8 +136,11 @@ pub async fn about(
             deliveries::list(app, newest).await?
         }
     };
-    Ok(seen
-        .into_iter()
+    Ok(rows(seen))
+}
+
+fn rows(seen: Vec<Seen>) -> Vec<DeliveryRow> {
+    seen.into_iter()
         .map(|seen| DeliveryRow {
             next_attempt_at: seen.next_attempt(),
             state: seen.state().to_owned(),
@@ -111,18 +157,7 @@ pub async fn about(
             names: seen.names,
             attempts: seen.attempts.into_iter().map(AttemptRow::from).collect(),
         })
-        .collect())
-}
-
-async fn find(app: &App, wire: &WireId) -> Result<BillId, Failure> {
-    let mut last = Failure::Refused(Refusal::UnknownRoute);
-    for dialect in dialects::ALL {
-        match bills::for_page(app, *dialect, wire).await {
-            Ok(view) => return Ok(view.bill.head.id),
-            Err(failure) => last = failure,
-        }
-    }
-    Err(last)
+        .collect()
 }
 
 /// One more attempt now.
@@ -146,6 +181,39 @@ fn who(app: &App) -> Result<Who<'_>, Failure> {
 pub async fn registered(app: &App) -> Result<Vec<Endpoint>, Failure> {
     let caller = &demo(app)?.caller;
     endpoints::list(app, &caller.merchant.id, caller.mode).await
+}
+
+/// Registers an endpoint for the events of all dialects; its secret is in the answer.
+pub async fn register(
+    app: &App,
+    url: &str,
+    events: &str,
+    label: &str,
+) -> Result<EndpointView, Failure> {
+    let wanted: Vec<String> = events
+        .split([',', ' ', '\n'])
+        .map(str::trim)
+        .filter(|event| !event.is_empty())
+        .map(str::to_owned)
+        .collect();
+    Scheme::Standard.admit(&wanted)?;
+    let ask = EndpointAsk {
+        url: url.trim().to_owned(),
+        topics: if wanted.is_empty() {
+            Topics::All
+        } else {
+            Topics::Some(wanted)
+        },
+        label: Some(label.trim().to_owned()).filter(|label| !label.is_empty()),
+        per_topic_max: None,
+        extras: Map::new(),
+    };
+    endpoints::register(app, Scheme::Standard, &who(app)?, ask).await
+}
+
+/// Sends again what an endpoint was to get in a time range.
+pub async fn resend_range(app: &App, range: Range) -> Result<u64, Failure> {
+    deliveries::resend_range(app, &who(app)?, range).await
 }
 
 /// What can be done to an endpoint on its page.

@@ -96,7 +96,14 @@ pub fn sandbox_routes() -> Router<Arc<App>> {
         )
         .route("/sandbox/payouts", get(sandbox::payouts::show))
         .route("/sandbox/payouts/{id}/{deed}", post(sandbox::payouts::act))
-        .route("/sandbox/endpoints", get(sandbox::endpoints::show))
+        .route(
+            "/sandbox/endpoints",
+            get(sandbox::endpoints::show).post(sandbox::endpoints::add),
+        )
+        .route(
+            "/sandbox/endpoints/{id}/resend",
+            post(sandbox::endpoints::resend),
+        )
         .route(
             "/sandbox/endpoints/{id}/{deed}",
             post(sandbox::endpoints::act),

@@ -4,7 +4,7 @@ use domain::{Caller, Mode};
 use gateway::operations::merchants;
 use serde_json::json;
 
-use crate::shop::{DIRECT, HOSTED, LIST, NUMIPAY, PAYOUTS, SERVER, Shop, hidden, minutes, text};
+use crate::shop::{DIRECT, HOSTED, LIST, PAYOUTS, SERVER, Shop, hidden, minutes, text};
 
 #[tokio::test]
 async fn a_deposit_on_the_cashier_from_the_list_through_a_decline() {
@@ -355,5 +355,4 @@ async fn test_and_live_and_two_merchants_never_meet() {
     assert_eq!((status, &told["code"]), (401, &json!(1026)));
     let (status, told) = shop.call_as("np_dev_x", "POST", HOSTED, &body).await;
     assert_eq!((status, &told["code"]), (401, &json!(1027)));
-    let _ = NUMIPAY;
 }

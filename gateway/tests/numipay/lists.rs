@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use domain::bill::Payer;
-use domain::transaction::{Flow, Tracking};
+use domain::transaction::Flow;
 use domain::{Ask, Bill, Currency, Direction, Moment, Money, Seed, Timestamp, WireId};
 use gateway::operations::transactions as lists;
 use http_body_util::BodyExt;
@@ -132,7 +132,6 @@ async fn many(shop: &Shop, count: i64) {
         })
         .await
         .unwrap();
-    let _: Option<Tracking> = None;
 }
 
 #[tokio::test]

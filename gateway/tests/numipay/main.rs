@@ -9,6 +9,9 @@
 mod cards;
 mod deposits;
 mod document;
+mod gifts;
+mod kill;
+mod life;
 mod lists;
 mod operators;
 mod payouts;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use dialects::Site;
 use domain::endpoint::Topics;
 use domain::provider::Bounds;
-use domain::{Caller, Currency, EndpointAsk, Span};
+use domain::{Currency, EndpointAsk, Span};
 use gateway::operations::endpoints::{self, Who};
 use gateway::operations::merchants;
 use gateway::schemes::Scheme;
@@ -395,5 +395,4 @@ async fn without_an_address_in_the_call_the_accounts_endpoint_hears_it() {
         .collect();
     let account = "https://shop.example/account-hook";
     assert_eq!(urls, [account, account, "https://shop.example/hook"]);
-    let _ = Caller::clone(&shop.caller);
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::provider::ProviderRule;
+use domain::provider::{Provider, ProviderRule};
+use domain::{Caller, Mode, PaymentSettings};
 use gateway::http::routes::Routes;
+use gateway::operations::endpoints::Who;
+use gateway::operations::{merchants, providers};
 use serde_json::json;
 
-use crate::shop::{HOSTED, PAYOUTS, Shop, text};
+use crate::shop::{HOSTED, PAYOUTS, SERVER, Shop, text};
 
 #[tokio::test]
 async fn a_merchant_who_holds_other_paths_names_them() {
@@ -148,4 +151,88 @@ async fn an_operator_may_limit_calls_per_minute() {
     );
     shop.clock.advance(domain::Span::from_seconds(60));
     assert_eq!(shop.get("/gateway/v1/transactions").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_card_in_the_call_falls_back_to_another_acquirer() {
+    let shop = Shop::open().await;
+    shop.settle(|settings| {
+        let second = Provider {
+            id: "second-card".to_owned(),
+            ..settings.providers[0].clone()
+        };
+        settings.providers.push(second);
+        settings.rules = vec![
+            rule("sim-card", "CO"),
+            ProviderRule {
+                fallback_for: Some("sim-card".to_owned()),
+                ..rule("second-card", "CO")
+            },
+        ];
+    })
+    .await;
+    let pay = |tracking: &str| {
+        let mut body = Shop::with_card(tracking, "4111111111111111");
+        body["request"]["country"] = json!("CO");
+        body
+    };
+    for (down, tracking, provider) in [
+        (false, "S-1", "sim-card"),
+        (true, "S-2", "second-card"),
+        (false, "S-3", "sim-card"),
+    ] {
+        shop.settle(|settings| settings.providers[0].down = down)
+            .await;
+        let (status, told) = shop.post(SERVER, pay(tracking)).await;
+        assert_eq!(
+            (status, &told["transaction_status"]),
+            (200, &json!("successful"))
+        );
+        let (_, list) = shop.get("/gateway/v1/transactions").await;
+        let rows = list.as_array().unwrap();
+        let row = rows
+            .iter()
+            .find(|row| row["tracking_id"] == tracking)
+            .unwrap();
+        assert_eq!(row["provider_id"], provider);
+    }
+}
+
+#[tokio::test]
+async fn without_a_rail_nothing_is_taken_or_reserved_in_live_mode() {
+    let shop = Shop::open().await;
+    let live = Caller {
+        mode: Mode::Live,
+        ..shop.caller.clone()
+    };
+    let who = Who {
+        caller: &live,
+        actor: "test",
+    };
+    let everything = PaymentSettings {
+        cards_in_calls: true,
+        ..PaymentSettings::usual(Mode::Test)
+    };
+    providers::put_settings(&shop.app, &who, everything)
+        .await
+        .unwrap();
+    let key = merchants::new_key(&shop.app, "numipay", &live, false)
+        .await
+        .unwrap();
+    let card = Shop::with_card("S-1", "4111111111111111");
+    for (path, body) in [
+        (HOSTED, Shop::request("D-1", "5.00")),
+        (PAYOUTS, Shop::request("W-1", "5.00")),
+        (SERVER, card),
+    ] {
+        let (status, told) = shop.call_as(key.expose(), "POST", path, &body).await;
+        assert_eq!(
+            (status, &told["code"]),
+            (400, &json!(1025)),
+            "{path}: {told}"
+        );
+    }
+    let list = "/gateway/v1/transactions";
+    let (_, list) = shop.call_as(key.expose(), "GET", list, &json!(null)).await;
+    assert_eq!(list, json!([]), "nothing was left behind");
 }

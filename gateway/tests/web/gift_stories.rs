@@ -10,7 +10,7 @@ use domain::{
 };
 use gateway::operations::covering::{Cover, Part};
 use gateway::operations::gift_cards::Issued;
-use gateway::web::checkout::gifts::{GiftPage, Gifts};
+use gateway::web::checkout::gifts::{Frame, GiftPage, Gifts};
 use gateway::web::checkout::view::Ending;
 use gateway::web::sandbox::card_gen::CardGenPage;
 use gateway::web::words::EN;
@@ -40,6 +40,7 @@ fn covered(total: Money, parts: &[(&str, &str)], rest_by: &[&str]) -> Cover {
     let covered = parts.iter().fold(Money::zero(total.currency()), sum);
     Cover {
         offered: true,
+        by_hand: false,
         remaining: total.checked_sub(covered).unwrap(),
         covered,
         parts,
@@ -54,7 +55,7 @@ fn page(view: &BillView, cover: &Cover) -> GiftPage {
         cover,
         path: "/pay/9ef68e2e?token=0123".to_owned(),
         once: "f3a9-once".to_owned(),
-        returns: true,
+        frame: Frame::checkout(&EN, view, cover, "/pay/9ef68e2e?token=0123", true),
     };
     gifts.page()
 }

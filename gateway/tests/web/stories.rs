@@ -12,7 +12,7 @@ use domain::{
 };
 use gateway::operations::deliveries::Standing;
 use gateway::operations::payments::Challenge;
-use gateway::sandbox::deliveries::{AttemptRow, DeliveryRow};
+use gateway::sandbox::deliveries::{AttemptRow, DeliveryRow, Wanted};
 use gateway::sandbox::shop::{Received, Seen};
 use gateway::web::checkout::link::LinkPage;
 use gateway::web::checkout::view::{Checkout, Ended, Ending, receipt_payment};
@@ -20,7 +20,7 @@ use gateway::web::display::When;
 use gateway::web::docs::{DialectPage, DocsPage};
 use gateway::web::errors::{MessagePage, Trouble};
 use gateway::web::sandbox::deliveries::DeliveriesPage;
-use gateway::web::sandbox::endpoints::EndpointsPage;
+use gateway::web::sandbox::endpoints::{EndpointsPage, Range, Typed};
 use gateway::web::sandbox::home::{ClockPart, HomePage};
 use gateway::web::sandbox::shop::ShopPage;
 use gateway::web::simulator::SimulatorPage;
@@ -431,6 +431,38 @@ fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+/// The forms of the page with endpoints, right and wrong.
+fn endpoint_forms() -> String {
+    let known = endpoints();
+    let id = |place: usize| known[place].head.id.to_string();
+    let wrong = Range {
+        from: "2026-11-21T09:00".to_owned(),
+        until: "<b>".to_owned(),
+        problem: Some("The range ends before it begins".to_owned()),
+        done: None,
+    };
+    let done = Range {
+        done: Some("2 deliveries go out again.".to_owned()),
+        ..Range::default()
+    };
+    let page = EndpointsPage::new(&EN, &known)
+        .with_range(&id(1), &wrong)
+        .with_range(&id(3), &done);
+    let page = EndpointsPage {
+        made: Some((
+            "https://shop.example/<b>".to_owned(),
+            "whsec_AAAA".to_owned(),
+        )),
+        typed: Typed {
+            url: "nonsense".to_owned(),
+            problem: Some(("url".to_owned(), "the URL cannot be read".to_owned())),
+            ..Typed::default()
+        },
+        ..page
+    };
+    page.render().unwrap()
+}
+
 fn sandbox_stories() -> Vec<(&'static str, String)> {
     let rows = || {
         vec![
@@ -440,8 +472,22 @@ fn sandbox_stories() -> Vec<(&'static str, String)> {
         ]
     };
     let deliveries = |payment: Option<&str>, rows| {
-        let payment = payment.map(str::to_owned);
-        DeliveriesPage::new(&EN, payment, rows).render().unwrap()
+        let wanted = Wanted {
+            payment: payment.map(str::to_owned),
+            ..Wanted::default()
+        };
+        let page = DeliveriesPage::new(&EN, &wanted, (rows, None), &endpoints());
+        page.render().unwrap()
+    };
+    let filtered = |rows: Vec<DeliveryRow>| {
+        let wanted = Wanted {
+            state: Some("failed".to_owned()),
+            endpoint: endpoints().first().map(|one| one.head.id.clone()),
+            ..Wanted::default()
+        };
+        let last = rows.last().map(|row| row.id.clone());
+        let page = DeliveriesPage::new(&EN, &wanted, (rows, last), &endpoints());
+        page.render().unwrap()
     };
     let base = "http://127.0.0.1:8080";
     let profile = dialects::Profile {
@@ -460,6 +506,9 @@ fn sandbox_stories() -> Vec<(&'static str, String)> {
         ("deliveries", deliveries(None, rows())),
         ("deliveries-of-one", deliveries(Some(BILL), rows())),
         ("deliveries-none", deliveries(None, Vec::new())),
+        ("deliveries-filtered", filtered(rows())),
+        ("deliveries-no-fit", filtered(Vec::new())),
+        ("endpoints-forms", endpoint_forms()),
         ("deliveries-standing", deliveries(None, standings())),
         (
             "endpoints",

@@ -5,6 +5,8 @@
 //! held against what was promised ([`judge`]). What chance decides comes from the seed; what the
 //! machine decides (where exactly a kill strikes) does not.
 
+mod gifts;
+mod guesses;
 mod judge;
 mod produce;
 pub mod stands;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::chance::Chance;
 use crate::clock;
@@ -55,10 +57,24 @@ const SHOWN: usize = 20;
 
 /// What `./torture` does.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true)
+    .args(["webhooks", "gift_cards", "guesses"]))]
 pub struct Options {
-    /// Torture webhooks; there is nothing else yet.
-    #[arg(long, required = true)]
+    /// Torture webhooks.
+    #[arg(long)]
     webhooks: bool,
+    /// Torture gift cards: 100 clients redeem from 10 cards while the gateway is killed.
+    #[arg(long)]
+    gift_cards: bool,
+    /// Guess at gift cards: numbers that nobody has, and codes of numbers that are known.
+    #[arg(long)]
+    guesses: bool,
+    /// Redemptions (usually 100,000) or guesses (usually a million).
+    #[arg(long, value_parser = clap::value_parser!(u64).range(100..))]
+    count: Option<u64>,
+    /// A PostgreSQL for gift cards and guesses in place of the embedded database.
+    #[arg(long, env = "FLORIN_TORTURE_DATABASE", hide_env_values = true)]
+    database: Option<String>,
     /// Events to produce.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(3..))]
     events: u64,
@@ -85,10 +101,15 @@ pub async fn run(options: &Options, florin: &Path, folder: &Path) -> Outcome<boo
     let data = place.path().join("florin");
     std::fs::create_dir(&data)?;
     let log = data.with_extension("log");
-    let result = Run::start(options, florin, data).await;
-    let result = match result {
-        Ok(run) => run.whole().await,
-        Err(failure) => Err(failure),
+    let result = if options.gift_cards {
+        gifts::run(options, florin, data).await
+    } else if options.guesses {
+        guesses::run(options, florin, data).await
+    } else {
+        match Run::start(options, florin, data).await {
+            Ok(run) => run.whole().await,
+            Err(failure) => Err(failure),
+        }
     };
     let ran = result.map_err(|failure| said(format!("{failure}{}", tail(&log))))?;
     std::io::stdout().write_all(ran.1.as_bytes())?;

@@ -19,9 +19,8 @@
 //! because both are answered only after the shared commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use domain::Refusal;
 use domain::limits::{GROUP_MAX, GROUP_WORK_MAX, WRITE_QUEUE_MAX};
@@ -34,9 +33,6 @@ use crate::{BUSY_RETRY, Failure, Fault, Job, Step};
 /// The chain of the only writer.
 const LANE: i64 = 0;
 
-/// How long the writer must have had nothing to do before it writes the log back.
-const IDLE: Duration = Duration::from_secs(1);
-
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: SyncSender<Job>,
@@ -44,11 +40,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, options: Options) -> std::io::Result<Self> {
+    /// Starts the thread; it says on `committed` that something was.
+    pub(super) fn start(
+        connection: Connection,
+        options: Options,
+        committed: SyncSender<()>,
+    ) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(WRITE_QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("florin-writer".to_owned())
-            .spawn(move || run(&connection, options, &jobs))?;
+            .spawn(move || run(&connection, options, &jobs, &committed))?;
         Ok(Self { queue, thread })
     }
 
@@ -73,29 +74,19 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, options: Options, jobs: &Receiver<Job>) {
-    let mut written = false;
+fn run(
+    connection: &Connection,
+    options: Options,
+    jobs: &Receiver<Job>,
+    committed: &SyncSender<()>,
+) {
     let (mut held, mut synced) = (None, true);
-    loop {
-        let next = match held.take() {
-            Some(job) => Ok(job),
-            None => jobs.recv_timeout(IDLE),
-        };
-        match next {
-            Ok(job) => {
-                let ready = syncing(connection, &mut synced, job.synced);
-                held = group(connection, options, jobs, (job, ready));
-                written = true;
-            }
-            Err(RecvTimeoutError::Timeout) if written => {
-                checkpoint(connection);
-                written = false;
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
+    while let Some(job) = held.take().or_else(|| jobs.recv().ok()) {
+        let ready = syncing(connection, &mut synced, job.synced);
+        held = group(connection, options, jobs, (job, ready));
+        // Full: it was said already.
+        let _ = committed.try_send(());
     }
-    checkpoint(connection);
 }
 
 /// Says whether the next commit waits for the disk, if it is not as it is already.
@@ -118,15 +109,6 @@ fn sync(connection: &Connection) -> Result<(), Fault> {
     let back = syncing(connection, &mut full, false);
     done.map_err(|error| Fault(format!("a sync: {}", plain(&error))))?;
     back
-}
-
-/// Writes the log back into the database file, as far as readers allow; never waits for them. A
-/// failure (a full disk) is no loss: the log still has everything, and the next one tries again.
-fn checkpoint(connection: &Connection) {
-    let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-    if done.is_err() {
-        metrics::counter!("florin_store_checkpoint_failed_total").increment(1);
-    }
 }
 
 /// Steps 2 to 6 for the first job and those that wait behind it. A job that cannot be in this

@@ -36,24 +36,73 @@ const BY_REFERENCE: &str = concat!(
     " FROM bills WHERE merchant = ?1 AND mode = ?2 AND reference = ?3 AND state <> 'withdrawn' \
      ORDER BY id DESC LIMIT 1"
 );
+macro_rules! theirs {
+    () => {
+        "FROM bills WHERE merchant = ?1 AND mode = ?2 AND dialect = ?3 "
+    };
+}
+macro_rules! still_open {
+    () => {
+        "AND state = 'open' AND (expires_at IS NULL OR expires_at > ?4) "
+    };
+}
+/// Those that are expired, whether or not a worker has come by: the newest of one kind, and all of
+/// the other, which are few. Spelled so that these are found by their time and not among all that
+/// are open.
+macro_rules! expired {
+    () => {
+        "FROM bills WHERE id IN (SELECT id FROM (SELECT id FROM bills WHERE merchant = ?1 \
+         AND mode = ?2 AND dialect = ?3 AND state = 'expired' ORDER BY id DESC LIMIT ?5) AS gone \
+         UNION ALL SELECT id FROM bills WHERE state = 'open' AND expires_at IS NOT NULL \
+         AND expires_at <= ?4 AND merchant || '' = ?1 AND mode || '' = ?2 AND dialect || '' = ?3) "
+    };
+}
 const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM bills WHERE merchant = ?1 AND mode = ?2 AND state <> 'withdrawn' AND dialect = ?3 \
-     ORDER BY id DESC LIMIT ?4 OFFSET ?5"
+    " ",
+    theirs!(),
+    "AND state <> 'withdrawn' ORDER BY id DESC LIMIT ?4 OFFSET ?5"
 );
-const COUNT: &str = "SELECT COUNT(*) FROM bills \
-    WHERE merchant = ?1 AND mode = ?2 AND state <> 'withdrawn' AND dialect = ?3";
-const PAGE_BY_STATE: &str = concat!(
+const COUNT: &str = concat!(
+    "SELECT COUNT(*) FROM (SELECT 1 ",
+    theirs!(),
+    "AND state <> 'withdrawn' LIMIT ?4) AS found"
+);
+const PAGE_IN_STATE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM bills WHERE merchant = ?1 AND mode = ?2 AND dialect = ?3 AND state <> 'withdrawn' \
-     AND (CASE WHEN state = 'open' AND expires_at <= ?7 THEN 'expired' ELSE state END) = ?4 \
-     ORDER BY id DESC LIMIT ?5 OFFSET ?6"
+    " ",
+    theirs!(),
+    "AND state = ?4 ORDER BY id DESC LIMIT ?5 OFFSET ?6"
 );
-const COUNT_BY_STATE: &str = "SELECT COUNT(*) FROM bills \
-    WHERE merchant = ?1 AND mode = ?2 AND dialect = ?3 AND state <> 'withdrawn' \
-    AND (CASE WHEN state = 'open' AND expires_at <= ?5 THEN 'expired' ELSE state END) = ?4";
+const COUNT_IN_STATE: &str = concat!(
+    "SELECT COUNT(*) FROM (SELECT 1 ",
+    theirs!(),
+    "AND state = ?4 LIMIT ?5) AS found"
+);
+const PAGE_OPEN: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " ",
+    theirs!(),
+    still_open!(),
+    "ORDER BY id DESC LIMIT ?5 OFFSET ?6"
+);
+const COUNT_OPEN: &str = concat!(
+    "SELECT COUNT(*) FROM (SELECT 1 ",
+    theirs!(),
+    still_open!(),
+    "LIMIT ?5) AS found"
+);
+const PAGE_EXPIRED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " ",
+    expired!(),
+    "ORDER BY id DESC LIMIT ?6 OFFSET ?7"
+);
+const COUNT_EXPIRED: &str = concat!("SELECT COUNT(*) ", expired!());
 const NEXT_DUE: &str = "SELECT MIN(expires_at) FROM bills WHERE state = 'open' \
     AND expires_at IS NOT NULL AND expires_at > ?1";
 const DUE: &str = concat!(
@@ -73,8 +122,12 @@ pub const STATEMENTS: &[&str] = &[
     BY_REFERENCE,
     PAGE,
     COUNT,
-    PAGE_BY_STATE,
-    COUNT_BY_STATE,
+    PAGE_IN_STATE,
+    COUNT_IN_STATE,
+    PAGE_OPEN,
+    COUNT_OPEN,
+    PAGE_EXPIRED,
+    COUNT_EXPIRED,
     NEXT_DUE,
     DUE,
     TOTALS,
@@ -102,6 +155,24 @@ pub struct Of {
     pub dialect: String,
     /// Only in this state, at the time given.
     pub state: Option<(BillFilter, Timestamp)>,
+}
+
+impl Of {
+    /// The first arguments of its statements.
+    fn args(&self) -> Vec<Value> {
+        let mut args = vec![
+            self.merchant.as_str().into(),
+            self.mode.as_str().into(),
+            self.dialect.as_str().into(),
+        ];
+        args.extend(self.state.map(|(state, now)| match state {
+            BillFilter::Open | BillFilter::Expired => now.into(),
+            BillFilter::Paid => "paid".into(),
+            BillFilter::Failed => "failed".into(),
+            BillFilter::Never => "".into(),
+        }));
+        args
+    }
 }
 
 /// Saves a new bill.
@@ -182,52 +253,33 @@ pub fn by_reference(
 
 /// A page of bills, newest first.
 pub fn page(tx: &mut Tx<'_>, of: &Of, limit: u32, offset: u32) -> Result<Vec<Bill>, Fault> {
-    let who = [
-        of.merchant.as_str().into(),
-        of.mode.as_str().into(),
-        of.dialect.as_str().into(),
-    ];
-    let rows = match &of.state {
-        None => {
-            let [merchant, mode, dialect] = who;
-            tx.query(
-                PAGE,
-                &[merchant, mode, dialect, limit.into(), offset.into()],
-            )?
+    let mut args = of.args();
+    let end = Value::from(limit.saturating_add(offset));
+    let sql = match of.state {
+        None => PAGE,
+        Some((BillFilter::Open, _)) => PAGE_OPEN,
+        Some((BillFilter::Expired, _)) => {
+            args.push(end);
+            PAGE_EXPIRED
         }
-        Some((state, now)) => {
-            let [merchant, mode, dialect] = who;
-            let state = filter(*state).into();
-            let args = [
-                merchant,
-                mode,
-                dialect,
-                state,
-                limit.into(),
-                offset.into(),
-                (*now).into(),
-            ];
-            tx.query(PAGE_BY_STATE, &args)?
-        }
+        Some(_) => PAGE_IN_STATE,
     };
-    rows.iter().map(bill).collect()
+    args.extend([limit.into(), offset.into()]);
+    tx.query(sql, &args)?.iter().map(bill).collect()
 }
 
-/// How many bills there are.
-pub fn count(tx: &mut Tx<'_>, of: &Of) -> Result<u64, Fault> {
-    let (merchant, mode) = (of.merchant.as_str().into(), of.mode.as_str().into());
-    let dialect = of.dialect.as_str().into();
-    let row = match &of.state {
-        None => tx.one(COUNT, &[merchant, mode, dialect])?,
-        Some((state, now)) => {
-            let state = filter(*state).into();
-            tx.one(
-                COUNT_BY_STATE,
-                &[merchant, mode, dialect, state, (*now).into()],
-            )?
-        }
+/// How many bills there are, counted up to `most` or a little beyond: it must not take longer the
+/// more there are.
+pub fn count(tx: &mut Tx<'_>, of: &Of, most: u32) -> Result<u64, Fault> {
+    let mut args = of.args();
+    args.push(most.into());
+    let sql = match of.state {
+        None => COUNT,
+        Some((BillFilter::Open, _)) => COUNT_OPEN,
+        Some((BillFilter::Expired, _)) => COUNT_EXPIRED,
+        Some(_) => COUNT_IN_STATE,
     };
-    let count = row.map_or(Ok(0), |row| row.int(0))?;
+    let count = tx.one(sql, &args)?.map_or(Ok(0), |row| row.int(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
@@ -251,16 +303,6 @@ pub fn totals(tx: &mut Tx<'_>) -> Result<Vec<(String, i64)>, Fault> {
     rows.iter()
         .map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?)))
         .collect()
-}
-
-fn filter(state: BillFilter) -> &'static str {
-    match state {
-        BillFilter::Open => "open",
-        BillFilter::Paid => "paid",
-        BillFilter::Failed => "failed",
-        BillFilter::Expired => "expired",
-        BillFilter::Never => "",
-    }
 }
 
 fn details(ask: &Ask) -> Result<String, Fault> {

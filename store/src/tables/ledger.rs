@@ -16,7 +16,6 @@ const TAIL: &str = "SELECT place, hash FROM transfers WHERE lane = ?1 ORDER BY p
 const INSERT: &str = "INSERT INTO transfers \
     (lane, place, at, mode, about, debit, credit, amount, currency, reason, hash) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-const LANES: &str = "SELECT DISTINCT lane FROM transfers ORDER BY lane";
 const AFTER: &str = "SELECT lane, place, at, mode, about, debit, credit, amount, currency, \
     reason, hash FROM transfers WHERE lane = ?1 AND place > ?2 ORDER BY place LIMIT ?3";
 const OF: &str = "SELECT lane, place, at, mode, about, debit, credit, amount, currency, \
@@ -51,7 +50,6 @@ const OF_ACCOUNTS: &str = "SELECT account, currency, CAST(SUM(amount) AS BIGINT)
 pub const STATEMENTS: &[&str] = &[
     TAIL,
     INSERT,
-    LANES,
     AFTER,
     OF,
     NEXT_LANE,
@@ -168,7 +166,11 @@ fn insert(tx: &mut Tx<'_>, entry: &Entry, hash: &ChainHash) -> Result<(), Fault>
 
 /// All lanes that have rows.
 pub fn lanes(tx: &mut Tx<'_>) -> Result<Vec<i64>, Fault> {
-    tx.query(LANES, &[])?.iter().map(|row| row.int(0)).collect()
+    let mut lanes = Vec::new();
+    while let Some(next) = next_lane(tx, lanes.last().copied().unwrap_or(-1))? {
+        lanes.push(next);
+    }
+    Ok(lanes)
 }
 
 /// The links of a lane after a place, in order. A row that cannot be read as a transfer is a

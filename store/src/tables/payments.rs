@@ -44,16 +44,16 @@ const HELD_PARTS: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM payments WHERE bill = ?1 AND gift_card IS NOT NULL AND state = 'authorized' \
-     AND captured + released < authorized ORDER BY id"
+     AND authorized > captured + released ORDER BY id"
 );
 const OLD_HOLDS: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM payments WHERE gift_card IS NOT NULL AND state = 'authorized' \
-     AND captured + released < authorized AND created_at <= ?1 ORDER BY created_at LIMIT ?2"
+     AND authorized > captured + released AND created_at <= ?1 ORDER BY created_at LIMIT ?2"
 );
 const NEXT_HOLD: &str = "SELECT created_at FROM payments WHERE gift_card IS NOT NULL \
-    AND state = 'authorized' AND captured + released < authorized AND created_at > ?1 \
+    AND state = 'authorized' AND authorized > captured + released AND created_at > ?1 \
     ORDER BY created_at LIMIT 1";
 const PARTS: &str = concat!(
     "SELECT ",

@@ -76,7 +76,11 @@ pub fn pages_are_newest_first_and_exclude_deleted_ones(lab: &Lab) {
     let (first, second, count) = lab
         .read(move |tx| {
             let first = bills::page(tx, &of, 3, 0)?;
-            Ok((first, bills::page(tx, &of, 3, 3)?, bills::count(tx, &of)?))
+            Ok((
+                first,
+                bills::page(tx, &of, 3, 3)?,
+                bills::count(tx, &of, 100)?,
+            ))
         })
         .unwrap();
     assert_eq!(first, [all[4].clone(), all[3].clone(), all[1].clone()]);
@@ -95,7 +99,7 @@ pub fn a_state_filter_knows_that_time_has_passed(lab: &Lab) {
     let count = |state, now| {
         let of = of(&bill, Some((state, now)));
         lab.read(move |tx| {
-            let count = bills::count(tx, &of)?;
+            let count = bills::count(tx, &of, 100)?;
             assert_eq!(bills::page(tx, &of, 10, 0)?.len() as u64, count);
             Ok(count)
         })
@@ -121,6 +125,53 @@ pub fn a_state_filter_knows_that_time_has_passed(lab: &Lab) {
         0
     );
     assert_eq!(count(BillFilter::Failed, expires), 0);
+}
+
+pub fn expired_ones_are_listed_in_order_swept_or_not(lab: &Lab) {
+    let (shop, other) = (lab.caller("Shop"), lab.caller("Other"));
+    let short = |shop: &domain::Caller, number: i64| {
+        let mut ask = ask(500);
+        ask.expires = Some(
+            at(0, "")
+                .now
+                .plus(Span::from_minutes(number.unsigned_abs())),
+        );
+        let bill = lab.bill(shop, number).change(at(1, "").now, ask).unwrap();
+        save(lab, &bill);
+        bill
+    };
+    let all: Vec<Bill> = (1..=5).map(|number| short(&shop, number)).collect();
+    short(&other, 9);
+    let later = at(0, "").now.plus(Span::from_minutes(4));
+    let mut swept = all.clone();
+    for at in [1, 2] {
+        swept[at] = all[at].clone().expired(later).unwrap();
+        save(lab, &swept[at]);
+    }
+    let list = |state, limit, offset| {
+        let of = of(&all[0], Some((state, later)));
+        lab.read(move |tx| {
+            let found = bills::page(tx, &of, limit, offset)?;
+            Ok((found, bills::count(tx, &of, 100)?))
+        })
+        .unwrap()
+    };
+    let expired = [&swept[3], &swept[2], &swept[1], &swept[0]].map(Clone::clone);
+    assert_eq!(list(BillFilter::Expired, 10, 0), (expired.to_vec(), 4));
+    assert_eq!(list(BillFilter::Expired, 2, 1), (expired[1..3].to_vec(), 4));
+    assert_eq!(list(BillFilter::Open, 10, 0), (vec![all[4].clone()], 1));
+}
+
+pub fn counting_stops_at_its_bound(lab: &Lab) {
+    let shop = lab.caller("Shop");
+    let all: Vec<Bill> = (0..6).map(|number| lab.bill(&shop, number)).collect();
+    for state in [None, Some((BillFilter::Open, at(0, "").now))] {
+        for (most, counted) in [(100, 6), (6, 6), (4, 4)] {
+            let of = of(&all[0], state);
+            let count = lab.read(move |tx| Ok(bills::count(tx, &of, most)?));
+            assert_eq!(count, Ok(counted));
+        }
+    }
 }
 
 pub fn a_reference_finds_the_newest(lab: &Lab) {

@@ -24,6 +24,8 @@ mod moves;
 mod outbox;
 mod payments;
 mod payouts;
+mod plans;
+mod portable;
 mod records;
 mod reservations;
 mod servers;
@@ -71,6 +73,8 @@ suite! {
         an_update_needs_the_version_that_was_read,
         pages_are_newest_first_and_exclude_deleted_ones,
         a_state_filter_knows_that_time_has_passed,
+        expired_ones_are_listed_in_order_swept_or_not,
+        counting_stops_at_its_bound,
         a_reference_finds_the_newest,
         due_bills_are_open_and_past_their_time,
     ]

@@ -129,7 +129,15 @@ pub(super) async fn issue(args: &IssueArgs) -> Result<(), Problem> {
     if let Some(path) = &args.out {
         write(path, &cards)?;
     }
-    issue_all(&door, &cards, &args.reason, args.out.as_deref()).await?;
+    let done = issue_all(&door, &cards, &args.reason, args.out.as_deref()).await;
+    match (done, &args.out) {
+        (Ok(_), _) => {}
+        (Err(problem @ Problem::Usage(_)), _) | (Err(problem), Some(_)) => return Err(problem),
+        // Nobody else knows these numbers: they are asked for once more before they are lost.
+        (Err(Problem::Cannot(_)), None) => {
+            issue_all(&door, &cards, &args.reason, None).await?;
+        }
+    }
     match &args.out {
         Some(path) => say(&format!(
             "{} cards of {} {} are issued; numbers and codes are in {} and nowhere else.",
@@ -184,17 +192,14 @@ impl Row {
             };
         }
         // A card without a code is a matter of the programme.
-        let cvc = if self.cvc.is_empty() {
-            "000"
-        } else {
-            &self.cvc
+        let entry = match self.cvc.is_empty() {
+            true => CardEntry::read_number(&self.number),
+            false => CardEntry::read(&self.number, &self.cvc),
         };
-        CardEntry::read(&self.number, cvc)
-            .map(|_| ())
-            .map_err(|problems| {
-                let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                texts.join(", ")
-            })
+        entry.map(|_| ()).map_err(|problems| {
+            let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            texts.join(", ")
+        })
     }
 
     fn json(&self) -> Value {

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use dialects::{Dialect, PageOutcome};
+use domain::payment::GIFT_CARD;
 use domain::provider::{Provider, ProviderKind};
 use domain::{BillState, BillView, Card, Refusal};
 
@@ -33,6 +34,9 @@ impl Visit<'_> {
         // With card data in the call there is nothing to choose; only the bank may have a page.
         if self.seen.transaction.flow == "server" {
             return self.deposit_ended(StatusCode::OK, &view, Ending::UnderWay);
+        }
+        if chosen == Some(GIFT_CARD) && self.seen.cover.is_some() {
+            return self.gift_page(StatusCode::OK, &view, |page| page);
         }
         match self.provider(chosen).cloned() {
             Some(provider) => self.provider_page(StatusCode::OK, &view, &provider),
@@ -73,6 +77,9 @@ impl Visit<'_> {
             Wish::Choose(provider) => match (Ending::of(&view.state), self.offered(&provider)) {
                 (Some(ending), _) => self.deposit_ended(StatusCode::CONFLICT, &view, ending),
                 (None, Some(provider)) => self.to(&self.path_of(&provider.id)),
+                (None, None) if provider == GIFT_CARD && self.seen.cover.is_some() => {
+                    self.to(&self.path_of(GIFT_CARD))
+                }
                 (None, None) => self.list(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     &view,
@@ -83,6 +90,7 @@ impl Visit<'_> {
             Wish::Outcome(outcome, provider) => {
                 self.outcome(dialect, view, (outcome, provider)).await
             }
+            Wish::Gifts(wish) => self.gifts(dialect, view, wish).await,
             Wish::Unknown => self.deposit_refused(&Refusal::NoMethod).await,
         }
     }
@@ -194,7 +202,7 @@ impl Visit<'_> {
     }
 
     /// The page for a refusal: it says how the deposit stands now; nothing was changed.
-    async fn deposit_refused(&self, refusal: &Refusal) -> Response {
+    pub(super) async fn deposit_refused(&self, refusal: &Refusal) -> Response {
         let view = match self.again().await.map(|seen| seen.about) {
             Ok(Side::Deposit(view)) => view,
             Ok(Side::Withdrawal(_)) => return errors::missing(&self.shell),
@@ -216,10 +224,16 @@ impl Visit<'_> {
         }
     }
 
-    fn list(&self, status: StatusCode, view: &BillView, problem: Option<String>) -> Response {
+    pub(super) fn list(
+        &self,
+        status: StatusCode,
+        view: &BillView,
+        problem: Option<String>,
+    ) -> Response {
         let back = self.deposit_back(view);
         let place = self.place(view, self.path());
-        let mut page = CashierPage::deposit(place, view, &self.seen.offered);
+        let page = CashierPage::deposit(place, view, &self.seen.offered);
+        let mut page = page.with_gifts(self.seen.cover.as_ref(), self.path_of(GIFT_CARD));
         if let Some(problem) = problem {
             page = page.with_problem(problem);
         }
@@ -242,7 +256,7 @@ impl Visit<'_> {
         let place = ProviderPlace {
             withdrawal: false,
             merchant: &view.merchant.name,
-            amount: display::amount(view.bill.ask.amount),
+            amount: display::amount(self.rest(view)),
             action: self.path_of(&provider.id),
             others: self.others(),
         };
@@ -250,20 +264,22 @@ impl Visit<'_> {
         self.answer(status, &page, back.as_deref())
     }
 
-    /// Back to the list, if there is one to choose from.
+    /// Back to the list, if there is one to choose from; to the gift cards if they are the only
+    /// other way.
     fn others(&self) -> Option<String> {
         let choice = self.seen.transaction.flow != "direct" && self.seen.offered.len() > 1;
-        choice.then(|| self.path())
+        let gifts = self.seen.cover.is_some().then(|| self.path_of(GIFT_CARD));
+        choice.then(|| self.path()).or(gifts)
     }
 
-    fn checkout<'v>(&self, view: &'v BillView) -> Checkout<'v> {
+    fn checkout<'v>(&'v self, view: &'v BillView) -> Checkout<'v> {
         Checkout {
             w: self.shell.w,
             view,
             path: self.path(),
             once: payments::once(self.app),
             returns: self.deposit_back(view).is_some(),
-            cover: None,
+            cover: self.seen.cover.as_ref(),
         }
     }
 
@@ -277,7 +293,8 @@ impl Visit<'_> {
             Some(provider) => self.path_of(&provider.id),
             None => self.path(),
         };
-        CashierPage::card(self.place(view, action), page, self.others())
+        let page = CashierPage::card(self.place(view, action), page, self.others());
+        page.with_gifts(self.seen.cover.as_ref(), self.path_of(GIFT_CARD))
     }
 
     /// The page with the card form again after the bank said no.

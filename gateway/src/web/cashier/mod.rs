@@ -5,12 +5,15 @@
 //! transaction; leaving it is a plain link and changes nothing.
 
 pub mod deposit;
+mod gifts;
 pub mod secure;
 pub mod view;
 pub mod withdrawal;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -23,8 +26,11 @@ use super::form::Form;
 use super::shell::{Shell, web_address};
 use super::words;
 use crate::app::App;
+use crate::http::server::Peer;
 use crate::operations::Failure;
 use crate::operations::cashier::{self, Seen, Side};
+
+use gifts::GiftWish;
 
 /// Characters of a reason for a rejection.
 const REASON_MAX: usize = 255;
@@ -35,6 +41,7 @@ pub struct Visit<'a> {
     shell: Shell<'a>,
     token: String,
     seen: Seen,
+    address: Option<IpAddr>,
 }
 
 /// What a form asks for.
@@ -45,6 +52,8 @@ enum Wish {
     Choose(String),
     /// Pay with the card in the form.
     Pay(String),
+    /// Something about gift cards.
+    Gifts(GiftWish),
     /// End the transaction.
     Cancel,
     /// Nothing that the page offers.
@@ -81,7 +90,7 @@ impl Wish {
             "choose" => Self::Choose(provider),
             // Without a pressed button (a script's submit) the card form still means pay.
             "pay" | "" if form.find("number").is_some() => Self::Pay(provider),
-            _ => Self::Unknown,
+            action => GiftWish::of(action, form).map_or(Self::Unknown, Self::Gifts),
         }
     }
 }
@@ -121,18 +130,19 @@ pub async fn show(
 /// `POST /cashier/{token}`.
 pub async fn submit(
     State(app): State<Arc<App>>,
-    Path(token): Path<String>,
-    RawQuery(query): RawQuery,
+    (Path(token), RawQuery(query)): (Path<String>, RawQuery),
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let Some(form) = Form::read(Vec::from(body)) else {
         return errors::unreadable(&Shell::new(&app.site, &headers));
     };
-    let visit = match Visit::begin(&app, &headers, token).await {
+    let mut visit = match Visit::begin(&app, &headers, token).await {
         Ok(visit) => visit,
         Err(answer) => return answer,
     };
+    visit.address = peer.map(|Extension(peer)| peer.0.ip());
     let query = Form::read(query.unwrap_or_default().into_bytes());
     let chosen = query.as_ref().and_then(|query| query.find("provider"));
     let wish = Wish::of(&form, chosen);
@@ -167,6 +177,7 @@ impl<'a> Visit<'a> {
             shell,
             token,
             seen,
+            address: None,
         })
     }
 

@@ -1,11 +1,15 @@
 //! What the cashier shows, as plain values: pure functions from a transaction to a page.
 
 use askama::Template;
+use domain::payment::GIFT_CARD;
 use domain::provider::{Provider, ProviderKind};
 use domain::{BillView, Mode, Payout, PayoutState};
 
 use crate::operations::cashier::Withdrawal;
-use crate::web::checkout::view::{Alert, Body, CheckoutPage, EndingPage, MethodRow};
+use crate::operations::covering::Cover;
+use crate::web::checkout::view::{
+    Alert, Body, CheckoutPage, CoverNews, EndingPage, MethodRow, method_row,
+};
 use crate::web::display;
 use crate::web::parts::{Head, Link, Summary, Tone, is_test};
 use crate::web::words::Words;
@@ -38,6 +42,8 @@ pub struct CashierPage {
     pub returns: bool,
     /// What is to be paid.
     pub to_pay: String,
+    /// What gift cards cover, if they do.
+    pub cover: Option<CoverNews>,
 }
 
 impl CashierPage {
@@ -82,6 +88,19 @@ impl CashierPage {
         let cancel = w.withdraw_cancel.to_string();
         let body = Body::Methods(rows(w, offered));
         place.page((head, withdrawn(w, seen)), (heading, cancel), body)
+    }
+
+    /// The same page where gift cards are taken too: a row for them, and what they cover.
+    #[must_use]
+    pub fn with_gifts(mut self, cover: Option<&Cover>, edit: String) -> Self {
+        let Some(cover) = cover else {
+            return self;
+        };
+        if let Body::Methods(rows) = &mut self.body {
+            rows.push(method_row(self.w, GIFT_CARD));
+        }
+        self.cover = CoverNews::of(self.w, cover, edit);
+        self
     }
 
     /// The same page with news above the list.
@@ -134,11 +153,12 @@ impl Place<'_> {
             cancel,
             returns: leave.is_some(),
             leave,
+            cover: None,
         }
     }
 }
 
-fn rows(w: &Words, offered: &[Provider]) -> Vec<MethodRow> {
+pub(super) fn rows(w: &Words, offered: &[Provider]) -> Vec<MethodRow> {
     let row = |provider: &Provider| MethodRow {
         code: provider.id.clone(),
         name: provider.name.clone(),

@@ -50,7 +50,7 @@ impl Visit<'_> {
             Wish::Outcome(Outcome::Decline(reason), _) => Step::Decline(reason),
             Wish::Outcome(Outcome::Expire, _) => Step::Expire,
             Wish::Cancel => Step::GiveUp,
-            Wish::Pay(_) | Wish::Unknown => return self.unknown(&seen),
+            Wish::Pay(_) | Wish::Gifts(_) | Wish::Unknown => return self.unknown(&seen),
         };
         match payouts::step(self.app, &seen.payout.head.id, step).await {
             Ok(payout) => {

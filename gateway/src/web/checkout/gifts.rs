@@ -47,6 +47,8 @@ pub struct GiftPage {
     pub number: Option<Text>,
     /// What is wrong with the code.
     pub cvc: Option<Text>,
+    /// What the code's field says.
+    pub cvc_hint: Text,
     /// The cards on the payment.
     pub cards: Vec<CardRow>,
     /// What they cover.
@@ -59,6 +61,8 @@ pub struct GiftPage {
     pub pay: Option<PayRow>,
     /// Other ways to pay the rest here.
     pub rest: Vec<MethodRow>,
+    /// The field that names one of those.
+    pub field: &'static str,
     /// Back to the other ways to pay, if there are any.
     pub others: Option<String>,
     /// What the cancel button says.
@@ -101,8 +105,44 @@ pub struct Gifts<'a> {
     pub path: String,
     /// A fresh one-time token.
     pub once: String,
-    /// Does the merchant take the browser back after the page?
-    pub returns: bool,
+    /// What differs between the pages that take gift cards.
+    pub frame: Frame,
+}
+
+/// Where a gift-card page stands.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Other ways to pay the rest.
+    pub rest: Vec<MethodRow>,
+    /// The field that names one of those.
+    pub field: &'static str,
+    /// Back to the other ways to pay, if there are any.
+    pub others: Option<String>,
+    /// What the cancel button says.
+    pub cancel: String,
+}
+
+impl Frame {
+    /// On the page of a bill. `returns`: does the merchant take the browser back after it?
+    pub fn checkout(
+        w: &Words,
+        view: &domain::BillView,
+        cover: &Cover,
+        path: &str,
+        returns: bool,
+    ) -> Self {
+        let own = names_gift_cards(view);
+        let methods = match own {
+            true => &cover.rest_by,
+            false => &view.bill.ask.methods,
+        };
+        Self {
+            rest: methods.iter().map(|code| method_row(w, code)).collect(),
+            field: "method",
+            others: (!own).then(|| path.to_owned()),
+            cancel: cancel_text(w, &view.merchant.name, returns),
+        }
+    }
 }
 
 impl Gifts<'_> {
@@ -113,11 +153,6 @@ impl Gifts<'_> {
         let own = names_gift_cards(self.view);
         let open = !cover.remaining.is_zero();
         let left = display::amount(cover.remaining);
-        let methods: Vec<String> = if own {
-            cover.rest_by.clone()
-        } else {
-            self.view.bill.ask.methods.clone()
-        };
         let rest = open && !cover.parts.is_empty();
         GiftPage {
             w,
@@ -129,17 +164,22 @@ impl Gifts<'_> {
             alert: None,
             number: None,
             cvc: None,
+            cvc_hint: match cover.by_hand {
+                true => w.gift_cvc_at_till,
+                false => w.gift_cvc_hint,
+            },
             cards: cover.parts.iter().map(|part| card_row(w, part)).collect(),
             covered: display::amount(cover.covered),
             remaining: open.then(|| left.clone()),
             adds: open && cover.parts.len() < CARDS_PER_BILL,
             pay: pay_row(w, cover, own, &summary.merchant),
             rest: match rest {
-                true => methods.iter().map(|code| method_row(w, code)).collect(),
+                true => self.frame.rest,
                 false => Vec::new(),
             },
-            others: (!own).then(|| self.path.clone()),
-            cancel: cancel_text(w, &summary.merchant, self.returns),
+            field: self.frame.field,
+            others: self.frame.others,
+            cancel: self.frame.cancel,
             action: self.path,
             summary,
         }
@@ -252,13 +292,15 @@ impl GiftPage {
 impl Visit<'_> {
     /// The page as it stands.
     pub(super) fn gifts(&self) -> GiftPage {
+        let (w, path) = (self.shell.w, self.path());
+        let returns = self.back(PageOutcome::Cancelled).is_some();
         let page = Gifts {
-            w: self.shell.w,
+            w,
             view: &self.view,
             cover: &self.cover,
-            path: self.path(),
             once: payments::once(self.app),
-            returns: self.back(PageOutcome::Cancelled).is_some(),
+            frame: Frame::checkout(w, &self.view, &self.cover, &path, returns),
+            path,
         };
         page.page()
     }
@@ -273,7 +315,12 @@ impl Visit<'_> {
     }
 
     pub(super) async fn add_card(self, form: &Form, address: Option<IpAddr>) -> Response {
-        let entry = match CardEntry::read(form.get("card_number"), form.get("cvc")) {
+        let (number, cvc) = (form.get("card_number"), form.get("cvc"));
+        let read = match cvc.trim().is_empty() && self.cover.by_hand {
+            true => CardEntry::read_number(number),
+            false => CardEntry::read(number, cvc),
+        };
+        let entry = match read {
             Ok(entry) => entry,
             Err(problems) => {
                 if let Some(ending) = Ending::of(&self.view.state) {

@@ -50,6 +50,18 @@ pub struct CoverNews {
     pub edit: String,
 }
 
+impl CoverNews {
+    /// What the cards on a bill cover; nothing while there are none.
+    pub fn of(w: &Words, cover: &Cover, edit: String) -> Option<Self> {
+        let text = w
+            .gift_cover
+            .with("covered", display::amount(cover.covered))
+            .with("amount", display::amount(cover.remaining))
+            .to_string();
+        (!cover.parts.is_empty()).then_some(Self { text, edit })
+    }
+}
+
 /// The part of the page that changes.
 #[derive(Clone, Debug)]
 pub enum Body {
@@ -259,23 +271,16 @@ impl Checkout<'_> {
             None => title,
         };
         let cancel = cancel_text(w, &summary.merchant, self.returns);
-        let held = self.cover.filter(|cover| !cover.parts.is_empty());
-        let to_pay = match held {
-            Some(cover) => display::amount(cover.remaining),
-            None => summary.amount.clone(),
+        let to_pay = match self.cover {
+            Some(cover) if !cover.parts.is_empty() => display::amount(cover.remaining),
+            Some(_) | None => summary.amount.clone(),
         };
-        let news = held.map(|cover| CoverNews {
-            text: w
-                .gift_cover
-                .with("covered", display::amount(cover.covered))
-                .with("amount", &to_pay)
-                .to_string(),
-            edit: if names_gift_cards(self.view) {
-                self.path.clone()
-            } else {
-                with_method(&self.path, GIFT_CARD)
-            },
-        });
+        let edit = if names_gift_cards(self.view) {
+            self.path.clone()
+        } else {
+            with_method(&self.path, GIFT_CARD)
+        };
+        let news = self.cover.and_then(|cover| CoverNews::of(w, cover, edit));
         CheckoutPage {
             w,
             head: Head::payer(title, is_test(&self.view.bill)),

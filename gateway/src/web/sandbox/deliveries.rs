@@ -7,14 +7,14 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use domain::endpoint::Pause;
-use domain::{DeliveryId, Refusal, WireId};
+use domain::{DeliveryId, Endpoint, EndpointId, Refusal, WireId};
 use store::tables::deliveries::why;
 
 use super::shop::{indented, lines};
 use crate::app::App;
 use crate::operations::Failure;
 use crate::operations::deliveries::{Names, Standing};
-use crate::sandbox::deliveries::{self, AttemptRow, DeliveryRow};
+use crate::sandbox::deliveries::{self, AttemptRow, DeliveryRow, Wanted};
 use crate::web::display::When;
 use crate::web::errors;
 use crate::web::form::Form;
@@ -32,8 +32,29 @@ pub struct DeliveriesPage {
     pub head: Head,
     /// The payment whose deliveries are shown; none shows all.
     pub payment: Option<String>,
+    /// The states to choose from.
+    pub states: Vec<Choice>,
+    /// The endpoints to choose from.
+    pub endpoints: Vec<Choice>,
+    /// Is anything left out?
+    pub filtered: bool,
+    /// What the buttons keep, as names and values.
+    pub kept: Vec<(&'static str, String)>,
+    /// Where the next page is, if there is one.
+    pub older: Option<String>,
     /// The deliveries, newest first.
     pub rows: Vec<Delivery>,
+}
+
+/// One of several values of a filter.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// In the query.
+    pub value: String,
+    /// For people.
+    pub text: String,
+    /// Is it the one in force?
+    pub chosen: bool,
 }
 
 /// One delivery.
@@ -87,12 +108,68 @@ pub struct Attempt {
 }
 
 impl DeliveriesPage {
-    /// The page for a list of deliveries.
-    pub fn new(w: &'static Words, payment: Option<String>, rows: Vec<DeliveryRow>) -> Self {
+    /// The page for a list of deliveries, and the one behind which there are more.
+    pub fn new(
+        w: &'static Words,
+        wanted: &Wanted,
+        (rows, older): (Vec<DeliveryRow>, Option<DeliveryId>),
+        endpoints: &[Endpoint],
+    ) -> Self {
+        let states = [
+            ("", w.filter_any),
+            ("pending", w.state_pending),
+            ("delivered", w.state_delivered),
+            ("failed", w.state_failed),
+            ("paused", w.state_paused),
+        ];
+        let in_force = wanted.state.as_deref().unwrap_or_default();
+        let endpoint = wanted.endpoint.as_ref().map(EndpointId::as_str);
+        let any = Choice {
+            value: String::new(),
+            text: w.filter_any.to_string(),
+            chosen: endpoint.is_none(),
+        };
+        let known = endpoints.iter().map(|one| Choice {
+            value: one.head.id.to_string(),
+            text: one.label.clone().unwrap_or_else(|| one.url.clone()),
+            chosen: endpoint == Some(one.head.id.as_str()),
+        });
+        let kept = [
+            ("payment", wanted.payment.clone()),
+            ("endpoint", endpoint.map(str::to_owned)),
+        ];
+        let older = older.map(|last| {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            for (name, value) in [
+                ("state", wanted.state.as_deref()),
+                ("endpoint", endpoint),
+                ("before", Some(last.as_str())),
+            ] {
+                if let Some(value) = value {
+                    query.append_pair(name, value);
+                }
+            }
+            format!("/sandbox/deliveries?{}", query.finish())
+        });
         Self {
             w,
             head: Head::developer(w.deliveries_heading),
-            payment,
+            payment: wanted.payment.clone(),
+            states: states
+                .into_iter()
+                .map(|(value, text)| Choice {
+                    value: value.to_owned(),
+                    text: text.to_string(),
+                    chosen: value == in_force,
+                })
+                .collect(),
+            endpoints: std::iter::once(any).chain(known).collect(),
+            filtered: *wanted != Wanted::default(),
+            kept: kept
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect(),
+            older,
             rows: rows.into_iter().map(|row| Delivery::new(w, row)).collect(),
         }
     }
@@ -125,7 +202,7 @@ impl Delivery {
             names: row.names.as_ref().map(|names| numbers(w, names)),
             tone,
             state,
-            next: row.next_attempt_at.map(|at| When::new(w, at)),
+            next: row.next_attempt_at.map(|at| When::exact(w, at)),
             tries,
             attempts: attempts
                 .map(|(index, attempt)| Attempt::new(w, index, attempt))
@@ -169,7 +246,7 @@ fn standing(w: &Words, standing: &Standing) -> String {
 
 impl Attempt {
     fn new(w: &Words, index: usize, row: &AttemptRow) -> Self {
-        let when = When::new(w, row.at);
+        let when = When::exact(w, row.at);
         let title = w
             .delivery_try
             .with("number", index.saturating_add(1))
@@ -208,20 +285,50 @@ pub async fn show(
 ) -> Response {
     let shell = Shell::new(&app.site, &headers);
     let query = Form::read(query.unwrap_or_default().into_bytes());
-    let payment = query
-        .as_ref()
-        .map(|query| query.get("payment").trim())
-        .unwrap_or_default();
-    // An id that cannot be one has no deliveries, which the list of all would hide.
-    let (wire, shown) = match (payment, WireId::new(payment)) {
-        ("", _) => (None, None),
-        (text, Ok(wire)) => (Some(wire), Some(text.to_owned())),
-        (_, Err(_)) => return errors::missing(&shell),
+    // What cannot be a filter has no deliveries, which the list of all would hide.
+    let Some(wanted) = query.and_then(|query| wanted(&query)) else {
+        return errors::missing(&shell);
     };
-    match deliveries::list(&app, wire.as_ref()).await {
-        Ok(rows) => shell.page(StatusCode::OK, &DeliveriesPage::new(shell.w, shown, rows)),
+    let shown = async {
+        let listed = deliveries::list(&app, &wanted).await?;
+        Ok::<_, Failure>((listed, deliveries::registered(&app).await?))
+    };
+    match shown.await {
+        Ok((listed, known)) => {
+            let page = DeliveriesPage::new(shell.w, &wanted, listed, &known);
+            shell.page(StatusCode::OK, &page)
+        }
         Err(failure) => errors::failed(&shell, &failure),
     }
+}
+
+/// Reads the filters; nothing if one of them cannot be.
+fn wanted(query: &Form) -> Option<Wanted> {
+    let given =
+        |name: &str| Some(query.get(name).trim().to_owned()).filter(|text| !text.is_empty());
+    let payment = given("payment");
+    if let Some(name) = &payment {
+        WireId::new(name.as_str()).ok()?;
+    }
+    let state = given("state");
+    if let Some(state) = &state {
+        let known = ["pending", "delivered", "failed", "paused"];
+        known.iter().find(|known| *known == state)?;
+    }
+    let endpoint = match given("endpoint") {
+        Some(id) => Some(EndpointId::parse(&id).ok()?),
+        None => None,
+    };
+    let before = match given("before") {
+        Some(id) => Some(DeliveryId::parse(&id).ok()?),
+        None => None,
+    };
+    Some(Wanted {
+        payment,
+        state,
+        endpoint,
+        before,
+    })
 }
 
 /// `POST /sandbox/deliveries/{id}/resend`: one more try, then back to the list.
@@ -266,14 +373,14 @@ fn back(
         Ok(()) | Err(Failure::Refused(Refusal::WrongState(_))) => {}
         Err(failure) => return errors::failed(shell, &failure),
     }
-    let form = Form::read(Vec::from(body));
-    let payment = form
-        .as_ref()
-        .map(|form| form.get("payment"))
-        .unwrap_or_default();
     let mut query = form_urlencoded::Serializer::new(String::new());
-    if !payment.is_empty() {
-        query.append_pair("payment", payment);
+    if let Some(form) = Form::read(Vec::from(body)) {
+        for name in ["payment", "endpoint"] {
+            match form.get(name) {
+                "" => {}
+                value => drop(query.append_pair(name, value)),
+            }
+        }
     }
     let target = match query.finish() {
         query if query.is_empty() => format!("/sandbox/deliveries#{id}"),

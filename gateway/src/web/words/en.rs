@@ -102,6 +102,7 @@ words! {
     gift_number_hint = "19 digits on most cards";
     gift_cvc = "Code (CVC)";
     gift_cvc_hint = "3 digits";
+    gift_cvc_at_till = "3 digits; not needed for a card in your hand";
     gift_number_missing = "Enter the number of the gift card";
     gift_number_invalid = "Check the number: it is 12 to 19 digits";
     gift_cvc_missing = "Enter the code of the gift card";
@@ -159,13 +160,13 @@ words! {
     withdraw_unknown = "That way to get your money is not offered here. Choose one below.";
     payout_waiting_heading = "Your payout is being checked";
     payout_waiting_text =
-        "{name} has to approve it. Then {amount} go out. You have nothing more to do.";
+        "{name} has to approve it. Then {amount} goes out. You have nothing more to do.";
     payout_way_heading = "Your money is on its way";
     payout_way_text = "{name} has approved the payout. The bank is sending {amount}.";
     payout_paid_heading = "Your money was sent";
     payout_paid_text = "{amount} went out from {name}.";
     payout_rejected_heading = "This payout did not go through";
-    payout_rejected_text = "{amount} stay with {name}. Ask there what to do next.";
+    payout_rejected_text = "{amount} stays with {name}. Ask there what to do next.";
     payout_expired_heading = "The time for this payout is over";
     payout_expired_text =
         "Nobody acted in time, so {amount} stay with {name}. Ask there for a new payout.";
@@ -398,8 +399,15 @@ words! {
     deliveries_intro =
         "Newest first. Each delivery is tried again on a schedule until your server answers with \
          a 2xx status.";
-    deliveries_of = "Only those of payment {id}.";
     deliveries_all = "Show all";
+    deliveries_older = "Older deliveries";
+    filter_heading = "Filter the deliveries";
+    filter_payment = "Payment (id or reference)";
+    filter_state = "State";
+    filter_any = "Any";
+    filter_button = "Filter";
+    filter_none = "No delivery fits";
+    filter_none_text = "No webhook is about this payment, in this state or for this endpoint.";
     deliveries_none = "No webhook has been sent yet";
     deliveries_none_text = "Start a payment and pay it: the first one appears here.";
     delivery_to = "To";
@@ -447,7 +455,30 @@ words! {
         "Addresses that are told about events, whatever payment they belong to. Deliveries of a \
          paused endpoint wait; nothing is lost.";
     endpoints_none = "No endpoint is registered";
-    endpoints_none_text = "Register one from a terminal; its secret is printed once:";
+    endpoints_none_text =
+        "Register one below, or from a terminal: florin webhooks endpoints add <URL>.";
+    endpoint_made = "Registered; this is its secret";
+    endpoint_made_text = "Events go to {url}. Keep the secret now: it is not shown again.";
+    endpoint_add = "Register an endpoint";
+    endpoint_add_text =
+        "It hears of the payments of all dialects, in the scheme of Standard Webhooks.";
+    endpoint_url = "Address";
+    endpoint_url_hint = "For example http://localhost:3000/hook";
+    endpoint_events_hint = "Leave it empty for all, or list some: bill.paid, payment.*";
+    endpoint_label = "Your name for it";
+    endpoint_label_hint = "Need not be given";
+    endpoint_add_button = "Register";
+    endpoint_too_many = "No more than {count} endpoints can be registered";
+    range_heading = "Send a time range again";
+    range_from = "From (UTC)";
+    range_until = "Until before (UTC; empty: now)";
+    range_all = "Those that were delivered too";
+    range_button = "Send again";
+    range_unreadable = "Give a date and a time, like 2026-11-21 09:00";
+    range_backwards = "The range ends before it begins";
+    range_nothing = "Nothing to send again in that time.";
+    range_one = "1 delivery goes out again.";
+    range_many = "{count} deliveries go out again.";
     endpoint_scheme = "Scheme";
     endpoint_events = "Events";
     endpoint_all_events = "All";

@@ -25,6 +25,13 @@ pub(super) const NEWEST_IN: &str = concat!(
     " WHERE d.merchant = ?1 AND d.mode = ?2 AND d.id < ?3 AND d.state = ?5 \
      ORDER BY d.id DESC LIMIT ?4"
 );
+/// By an index of its own, because the word stands in the statement.
+pub(super) const NEWEST_FAILED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " WHERE d.merchant = ?1 AND d.mode = ?2 AND d.id < ?3 AND d.state = 'failed' \
+     ORDER BY d.id DESC LIMIT ?4"
+);
 pub(super) const OF_ENDPOINT: &str = concat!(
     "SELECT ",
     columns!(),
@@ -106,10 +113,11 @@ pub fn newest(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Delivery>, Fault> 
         }
         (None, state) => {
             let (merchant, mode) = (filter.merchant.as_str().into(), filter.mode.as_str().into());
-            match state {
+            match state.as_deref() {
                 None => tx.query(NEWEST, &[merchant, mode, before, limit])?,
+                Some("failed") => tx.query(NEWEST_FAILED, &[merchant, mode, before, limit])?,
                 Some(state) => {
-                    let args = [merchant, mode, before, limit, state.as_str().into()];
+                    let args = [merchant, mode, before, limit, state.into()];
                     tx.query(NEWEST_IN, &args)?
                 }
             }

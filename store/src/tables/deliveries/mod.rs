@@ -103,6 +103,7 @@ pub const STATEMENTS: &[&str] = &[
     lists::ABOUT,
     lists::NEWEST,
     lists::NEWEST_IN,
+    lists::NEWEST_FAILED,
     lists::OF_ENDPOINT,
     lists::OF_ENDPOINT_IN,
     lists::OF_ENDPOINT_FROM,

@@ -1,0 +1,16 @@
+//! Gift cards from outside: the operator's commands, the till's page, and the proof that nothing is
+//! spent twice while the gateway is killed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and may print"
+)]
+
+mod commands;
+mod desk;
+mod proof;
+mod till;
+
+#[path = "../process/mod.rs"]
+mod process;
