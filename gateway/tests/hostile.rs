@@ -362,7 +362,8 @@ const NEARLY: [(&str, &str); 14] = [
     (
         "/epayment/v1/payments",
         r#"{"amount":{"currency":"NOK","value":§},"paymentMethod":{"type":"WALLET"},
-            "userFlow":"WEB_REDIRECT","returnUrl":"https://a.example/","reference":"ref-12345678"}"#,
+            "userFlow":"WEB_REDIRECT","returnUrl":"https://a.example/",
+            "reference":"ref-12345678"}"#,
     ),
     (
         "/epayment/v1/payments",

@@ -362,6 +362,8 @@ fn a_failover_of_the_database_loses_nothing() {
     let mut gone = Duration::ZERO;
     let all = load.run(|| {
         load.more(200);
+        // The standby answers questions meanwhile, from a snapshot of its own.
+        verify_ledger(&cluster.standby());
         let killed = gateway::clock::stopwatch();
         cluster.order("kill");
         cluster.order("promote");

@@ -81,9 +81,9 @@ pub struct Progress<'a> {
     pub stage: Stage,
     /// The table.
     pub table: &'a str,
-    /// Rows done in this stage.
+    /// Rows done in this stage; while it counts, tables.
     pub done: u64,
-    /// Rows to do in this stage.
+    /// Rows to do in this stage; while it counts, tables.
     pub total: u64,
 }
 
@@ -297,8 +297,9 @@ pub fn run(
     let marks = begin(&source.place(), &mut target, &sheets)?;
     let mut total = 0;
     let mut resumed = 0;
-    for sheet in &sheets {
-        tell(watch, Stage::Counting, &sheet.name, (0, 0))?;
+    let tables = u64::try_from(sheets.len()).unwrap_or(0);
+    for (at, sheet) in (0..).zip(&sheets) {
+        tell(watch, Stage::Counting, &sheet.name, (at, tables))?;
         total += source.count(sheet)?;
         if marks.iter().any(|(name, _)| *name == sheet.name) {
             resumed += target.count(sheet)?;

@@ -138,7 +138,7 @@ async fn show(args: &ShowArgs) -> Result<(), Problem> {
         label => format!("{} ({label})", text(&answer, "requested_by")),
     };
     let mut shown = format!(
-        "{}  {}\n  amount      {}\n  transaction {}\n  tracking id {}\n  customer    {} {}\n  \
+        "{}  {}\n  amount      {}\n  transaction {}\n  tracking id {}\n  customer    {}\n  \
          provider    {}\n  requested   {} by {requested}\n",
         text(&answer, "id"),
         text(&answer, "state"),
@@ -146,11 +146,16 @@ async fn show(args: &ShowArgs) -> Result<(), Problem> {
         text(&answer, "transaction_id"),
         text(&answer, "tracking_id"),
         text(&answer, "user_id"),
-        text(&answer, "name"),
         text(&answer, "provider"),
         text(&answer, "created_at"),
     );
-    for (label, name) in [("waits until", "due_at"), ("reason     ", "reason")] {
+    for (label, name) in [
+        ("name       ", "name"),
+        ("email      ", "email"),
+        ("purpose    ", "purpose"),
+        ("waits until", "due_at"),
+        ("reason     ", "reason"),
+    ] {
         if text(&answer, name) != "-" {
             shown.push_str(&format!("  {label} {}\n", text(&answer, name)));
         }

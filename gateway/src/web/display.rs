@@ -17,6 +17,24 @@ pub struct When {
 impl When {
     /// Of a point in time, in UTC: without script nobody can know the payer's zone.
     pub fn new(w: &Words, at: Timestamp) -> Self {
+        Self::written(w, at, |date| {
+            format!("{:02}:{:02}", date.hour(), date.minute())
+        })
+    }
+
+    /// The same to the second, for what is tried again after seconds.
+    pub fn exact(w: &Words, at: Timestamp) -> Self {
+        Self::written(w, at, |date| {
+            let (hour, minute, second) = (date.hour(), date.minute(), date.second());
+            format!("{hour:02}:{minute:02}:{second:02}")
+        })
+    }
+
+    fn written(
+        w: &Words,
+        at: Timestamp,
+        time: impl FnOnce(jiff::civil::DateTime) -> String,
+    ) -> Self {
         // A time that jiff cannot hold lies outside the years -9999 to 9999.
         let instant = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
         let date = instant.to_zoned(jiff::tz::TimeZone::UTC).datetime();
@@ -29,10 +47,7 @@ impl When {
                 w.months.0.split(' ').nth(month).unwrap_or_default(),
             )
             .with("year", date.year())
-            .with(
-                "time",
-                format_args!("{:02}:{:02}", date.hour(), date.minute()),
-            );
+            .with("time", time(date));
         Self {
             text: text.to_string(),
             machine: instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -170,6 +185,8 @@ mod tests {
         let when = When::new(&EN, Timestamp::from_millis(1_795_245_660_000));
         assert_eq!(when.text, "21 November 2026, 07:21\u{a0}UTC");
         assert_eq!(when.machine, "2026-11-21T07:21:00Z");
+        let exact = When::exact(&EN, Timestamp::from_millis(1_795_245_665_999));
+        assert_eq!(exact.text, "21 November 2026, 07:21:05\u{a0}UTC");
         assert_eq!(
             month_of(Timestamp::from_millis(1_795_245_660_000)).month,
             11

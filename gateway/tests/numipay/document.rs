@@ -1,5 +1,7 @@
 //! Every answer that these tests get is held against the OpenAPI document.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
 use crate::shop::NUMIPAY;
@@ -26,13 +28,15 @@ fn operation<'a>(document: &'a Value, method: &str, path: &str) -> Option<&'a Va
 
 /// Is this answer to a call described?
 pub fn holds(method: &str, path: &str, status: u16, told: &Value) {
-    let document: Value = serde_json::from_str(NUMIPAY.profile().openapi).unwrap();
-    let Some(operation) = operation(&document, method, path) else {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    let document =
+        DOCUMENT.get_or_init(|| serde_json::from_str(NUMIPAY.profile().openapi).unwrap());
+    let Some(operation) = operation(document, method, path) else {
         return;
     };
     let response = operation["responses"].get(status.to_string());
     let response = response.unwrap_or_else(|| panic!("{method} {path}: no {status}: {told}"));
-    let schema = &resolve(&document, response)["content"]["application/json"]["schema"];
+    let schema = &resolve(document, response)["content"]["application/json"]["schema"];
     check(
         &document,
         schema,

@@ -329,3 +329,26 @@ fn providers_rules_and_addresses_are_settings_in_a_file() {
         }
     }
 }
+
+#[test]
+fn the_file_that_the_help_shows_can_be_set() {
+    let desk = Desk::open();
+    let help = florin()
+        .args(["providers", "set", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let example = help.split_once("as for a new merchant):").unwrap().1;
+    let set = desk.settings(example);
+    assert!(set.status.success(), "{}: {example}", said(&set));
+    let said = String::from_utf8(set.stdout).unwrap();
+    let rule = "rule: sim-card, countries CO, PE, weight 10";
+    assert!(said.contains(rule) && said.contains("sim-card"), "{said}");
+    let with_fallback = example.replace("# fallback_for", "fallback_for");
+    let refused = desk.settings(&with_fallback);
+    assert_eq!(
+        refused.status.code(),
+        Some(2),
+        "it names a provider that is not there"
+    );
+}

@@ -52,6 +52,11 @@ impl Cluster {
         )
     }
 
+    /// The URL of its standby.
+    pub fn standby(&self) -> String {
+        format!("{}&port=5433", self.url())
+    }
+
     /// Gives an order and waits until it is carried out.
     pub fn order(&mut self, order: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{order}").unwrap();

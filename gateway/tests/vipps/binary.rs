@@ -231,88 +231,86 @@ fn verified(head: &str, body: &str, secret: &str) -> (bool, String) {
     (output.status.success(), said)
 }
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A registered receiver that refuses AUTHORIZED, a payment that is approved and captured, and one
+/// that only waits. The secret of the registration.
+fn blocked(client: &mut Client, hook: &Hook) -> String {
+    let mut post = |path: &str, body: &str| {
+        let answer = client.post(path, FORM, body).unwrap();
+        assert!(answer.status < 300, "{path}: {}", answer.body);
+        answer.body
+    };
+    let events: Vec<String> = ["created", "authorized", "captured"]
+        .iter()
+        .map(|name| format!("epayments.payment.{name}.v1"))
+        .collect();
+    let body = json!({"url": hook.url("hook?shop=1"), "events": events});
+    let made = post("/webhooks/v1/webhooks", &body.to_string());
+    hook.answers(AUTHORIZED, 500);
+    for reference in ["blocked-123", "free-12345"] {
+        post("/epayment/v1/payments", &terms(reference));
+    }
+    let approve = r#"{"payment":"blocked-123","outcome":"approve"}"#;
+    post("/sandbox/simulate", approve);
+    let amount = r#"{"modificationAmount":{"currency":"NOK","value":100}}"#;
+    post("/epayment/v1/payments/blocked-123/capture", amount);
+    hook.wait("free-12345", 1);
+    hook.wait(AUTHORIZED, 1);
+    parsed(&made)["secret"].as_str().unwrap().to_owned()
+}
+
+const AUTHORIZED: &str = "\"name\":\"AUTHORIZED\"";
+
+/// Heads and bodies of the deliveries of one event.
+fn told(hook: &Hook, name: &str) -> Vec<(String, String)> {
+    let text = format!("\"name\":\"{name}\"");
+    let mut got = hook.got();
+    got.retain(|(_, body)| body.contains(&text));
+    got
+}
+
+fn pass(client: &mut Client, time: &str) {
+    let body = format!("{{\"advance\":\"{time}\"}}");
+    let answer = client.post("/sandbox/clock", FORM, &body).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+fn header(head: &str, name: &str) -> String {
+    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    lines.find(|(key, _)| *key == name).unwrap().1.to_owned()
+}
+
 #[test]
 fn the_ladder_blocks_one_payment_and_goes_on_when_the_clock_does() {
     let running = Running::start();
     let hook = Hook::open();
     let mut client = running.client();
-    let url = hook.url("hook?shop=1");
-    let events: Vec<String> = ["created", "authorized", "captured"]
-        .iter()
-        .map(|name| format!("epayments.payment.{name}.v1"))
-        .collect();
-    let body = json!({"url": url, "events": events}).to_string();
-    let form = "application/x-www-form-urlencoded";
-    let made = client.post("/webhooks/v1/webhooks", form, &body).unwrap();
-    assert_eq!(made.status, 201, "{}", made.body);
-    let secret = parsed(&made.body)["secret"].as_str().unwrap().to_owned();
-    hook.answers("\"name\":\"AUTHORIZED\"", 500);
-    for reference in ["blocked-123", "free-12345"] {
-        let made = client.post("/epayment/v1/payments", form, &terms(reference));
-        assert_eq!(made.unwrap().status, 201);
-    }
-    let approve = "{\"payment\":\"blocked-123\",\"outcome\":\"approve\"}";
-    assert_eq!(
-        client
-            .post("/sandbox/simulate", form, approve)
-            .unwrap()
-            .status,
-        200
-    );
-    let amount = r#"{"modificationAmount":{"currency":"NOK","value":100}}"#;
-    let path = "/epayment/v1/payments/blocked-123/capture";
-    assert_eq!(client.post(path, form, amount).unwrap().status, 200);
-    hook.wait("free-12345", 1);
-    hook.wait("\"name\":\"AUTHORIZED\"", 1);
-    let pass = |client: &mut Client, time: &str| {
-        let body = format!("{{\"advance\":\"{time}\"}}");
-        let answer = client.post("/sandbox/clock", form, &body).unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.body);
-    };
-    let of = |name: &str| {
-        let text = format!("\"name\":\"{name}\"");
-        let got = hook.got().into_iter();
-        got.filter(|(_, body)| body.contains(&text))
-            .collect::<Vec<_>>()
-    };
+    let secret = blocked(&mut client, &hook);
     // 0, 2, 4, 6, 66 and 186 seconds; then hourly.
     pass(&mut client, "30m");
-    let tries = of("AUTHORIZED");
+    let tries = told(&hook, "AUTHORIZED");
     assert_eq!(tries.len(), 6);
-    let header = |head: &str, name: &str| {
-        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-        lines.find(|(key, _)| *key == name).unwrap().1.to_owned()
-    };
-    let bodies: Vec<&String> = tries.iter().map(|(_, body)| body).collect();
-    assert!(
-        bodies.iter().all(|body| *body == bodies[0]),
-        "the same bytes"
-    );
+    let mut dates = std::collections::BTreeSet::new();
     for (number, (head, body)) in tries.iter().enumerate() {
+        assert_eq!(*body, tries[0].1, "the same bytes");
         assert_eq!(header(head, "florin-attempt"), (number + 1).to_string());
-        assert_eq!(
-            header(head, "florin-event-type"),
-            "epayments.payment.authorized.v1"
-        );
+        let kind = header(head, "florin-event-type");
+        assert_eq!(kind, "epayments.payment.authorized.v1");
         let (genuine, said) = verified(head, body, &secret);
         assert!(genuine, "{said}");
+        dates.insert(header(head, "x-ms-date"));
     }
-    let dates: std::collections::BTreeSet<String> = tries
-        .iter()
-        .map(|(head, _)| header(head, "x-ms-date"))
-        .collect();
     assert_eq!(dates.len(), 6, "signed anew: {dates:?}");
-    assert_eq!(of("CAPTURED").len(), 0, "it waits behind the one before it");
-    assert_eq!(of("CREATED").len(), 2, "other payments do not");
+    assert_eq!(told(&hook, "CAPTURED").len(), 0, "behind the one before it");
+    assert_eq!(told(&hook, "CREATED").len(), 2, "other payments are not");
     let (genuine, said) = verified(&tries[0].0, &tries[0].1, "another secret");
-    assert!(
-        !genuine && said.contains("POST"),
-        "what should have been signed: {said}"
-    );
+    assert!(!genuine && said.contains("POST"), "what to sign: {said}");
     // The receiver is mended: with the next hourly try the rest follows, in order.
-    hook.answers("\"name\":\"AUTHORIZED\"", 202);
+    hook.answers(AUTHORIZED, 202);
     pass(&mut client, "1h");
-    assert_eq!((of("AUTHORIZED").len(), of("CAPTURED").len()), (7, 1));
+    let counts = ["AUTHORIZED", "CAPTURED"].map(|name| told(&hook, name).len());
+    assert_eq!(counts, [7, 1]);
     let last = hook.got().pop().unwrap().1;
     assert!(last.contains("CAPTURED"), "{last}");
 }

@@ -1,6 +1,7 @@
 //! Vipps MobilePay from outside: the real router, a manual clock, a script in place of the network.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking"
 )]

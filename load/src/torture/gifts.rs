@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -27,13 +27,13 @@ use crate::wire::{Ask, Wire};
 const CLIENTS: u64 = 100;
 const CARDS: usize = 10;
 /// What is on each card, in kroner: so little that the last redemptions are only covered in part.
-const ON_A_CARD: &str = "5000.00";
+const ON_A_CARD: &str = "10000.00";
 /// Redemptions without `--count`.
 const REDEMPTIONS: u64 = 100_000;
 /// Of a hundred redemptions, how many are cancelled.
 const CANCELLED_OF_100: u64 = 96;
 /// Of a hundred turns of a client, how many are at a page whose rest is never paid.
-const PAGES_OF_100: u64 = 10;
+const PAGES_OF_100: u64 = 3;
 /// Seconds after which every card has expired: four years, in steps the clock takes.
 const STEPS: u64 = 4;
 const STEP: u64 = 399 * 24 * 60 * 60;
@@ -181,9 +181,11 @@ pub(super) async fn run(
     let end = began + Duration::from_secs(60 * options.minutes);
     for kill in 1..=options.kills {
         let at = storm.wanted * kill / (options.kills + 1);
-        while storm.done() < at && clock::now() < end {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let half = storm.wanted * (2 * kill - 1) / (2 * (options.kills + 1));
+        storm.reaches(half, end).await;
+        // What abandoned pages hold is free after an hour.
+        door::advance(server.address, &server.key, 61 * 60).await?;
+        storm.reaches(at, end).await;
         server.kill().await?;
         server = Server::florin(&launch).await?;
         let (ready, done) = (server.started_in, storm.done());
@@ -191,9 +193,7 @@ pub(super) async fn run(
             "kill {kill}: ready again in {ready:.0?}; {done} redemptions"
         ));
     }
-    while storm.done() < storm.wanted && clock::now() < end {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    storm.reaches(storm.wanted, end).await;
     storm.over.store(true, Ordering::SeqCst);
     while let Some(joined) = clients.join_next().await {
         joined.map_err(|error| said(error.to_string()))?;
@@ -208,6 +208,12 @@ pub(super) async fn run(
 impl Storm {
     fn done(&self) -> u64 {
         self.redeemed.load(Ordering::SeqCst) + self.empty.load(Ordering::SeqCst)
+    }
+
+    async fn reaches(&self, redemptions: u64, end: Instant) {
+        while self.done() < redemptions && clock::now() < end {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     fn blame(&self, what: String) {
@@ -257,6 +263,8 @@ impl Storm {
                 self.empty.fetch_add(1, Ordering::SeqCst);
                 return Ok(());
             }
+            // The clock has moved past its hour.
+            400 if told["errorCode"] == 102 => return Ok(()),
             503 => return Err(said("busy")),
             _ => {
                 self.blame(format!("{id}: perform answered {status} {told}"));
@@ -300,7 +308,8 @@ impl Storm {
         ];
         for form in forms {
             let (status, _) = wire.ask(&form_post(page, &form)).await?;
-            if !matches!(status, 303 | 422 | 503) {
+            // 409: the clock has moved past the page's hour.
+            if !matches!(status, 303 | 409 | 422 | 503) {
                 self.blame(format!("{id}: a form of the page answered {status}"));
             }
         }
@@ -394,7 +403,7 @@ async fn settle(storm: &Storm, server: &Server, launch: &Launch) -> Outcome<Valu
         door::advance(server.address, &server.key, STEP).await?;
     }
     let books = report(&launch.data).await?;
-    let issued = format!("{}.00", CARDS * 5_000);
+    let issued = format!("{}.00", CARDS * 10_000);
     check(storm, "after four years", &books, Some(&issued));
     let ledger = Ask::get("GET /sandbox/ledger", "/sandbox/ledger", "");
     let ledger: Value = serde_json::from_slice(wire.call(&ledger).await?)?;

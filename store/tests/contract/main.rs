@@ -25,6 +25,7 @@ mod outbox;
 mod payments;
 mod payouts;
 mod plans;
+mod portable;
 mod records;
 mod reservations;
 mod servers;
@@ -79,6 +80,7 @@ suite! {
     ]
     payments: [
         a_payment_comes_back_with_its_sums,
+        what_is_added_before_the_yes_is_kept,
         every_ending_comes_back,
         the_schema_refuses_sums_that_no_rule_allows,
         declines_are_counted_within_a_time,

@@ -202,7 +202,7 @@ impl Delivery {
             names: row.names.as_ref().map(|names| numbers(w, names)),
             tone,
             state,
-            next: row.next_attempt_at.map(|at| When::new(w, at)),
+            next: row.next_attempt_at.map(|at| When::exact(w, at)),
             tries,
             attempts: attempts
                 .map(|(index, attempt)| Attempt::new(w, index, attempt))
@@ -246,7 +246,7 @@ fn standing(w: &Words, standing: &Standing) -> String {
 
 impl Attempt {
     fn new(w: &Words, index: usize, row: &AttemptRow) -> Self {
-        let when = When::new(w, row.at);
+        let when = When::exact(w, row.at);
         let title = w
             .delivery_try
             .with("number", index.saturating_add(1))

@@ -160,13 +160,13 @@ words! {
     withdraw_unknown = "That way to get your money is not offered here. Choose one below.";
     payout_waiting_heading = "Your payout is being checked";
     payout_waiting_text =
-        "{name} has to approve it. Then {amount} go out. You have nothing more to do.";
+        "{name} has to approve it. Then {amount} goes out. You have nothing more to do.";
     payout_way_heading = "Your money is on its way";
     payout_way_text = "{name} has approved the payout. The bank is sending {amount}.";
     payout_paid_heading = "Your money was sent";
     payout_paid_text = "{amount} went out from {name}.";
     payout_rejected_heading = "This payout did not go through";
-    payout_rejected_text = "{amount} stay with {name}. Ask there what to do next.";
+    payout_rejected_text = "{amount} stays with {name}. Ask there what to do next.";
     payout_expired_heading = "The time for this payout is over";
     payout_expired_text =
         "Nobody acted in time, so {amount} stay with {name}. Ask there for a new payout.";
@@ -402,7 +402,7 @@ words! {
     deliveries_all = "Show all";
     deliveries_older = "Older deliveries";
     filter_heading = "Filter the deliveries";
-    filter_payment = "Payment: its id or your reference";
+    filter_payment = "Payment (id or reference)";
     filter_state = "State";
     filter_any = "Any";
     filter_button = "Filter";
@@ -471,7 +471,7 @@ words! {
     endpoint_too_many = "No more than {count} endpoints can be registered";
     range_heading = "Send a time range again";
     range_from = "From (UTC)";
-    range_until = "Until before (UTC), or empty for now";
+    range_until = "Until before (UTC; empty: now)";
     range_all = "Those that were delivered too";
     range_button = "Send again";
     range_unreadable = "Give a date and a time, like 2026-11-21 09:00";
@@ -572,6 +572,9 @@ words! {
     phone_rule = "Answer by itself";
     phone_rule_text =
         "For automatic tests: every request that reaches this phone is answered at once.";
+    phone_choices = "Delivery";
+    phone_choice = "{name}: {price}, {amount} in all";
+    phone_pay_chosen = "Pay with this delivery";
     phones_refund = "Refund: {outcome}";
     phone_rule_label = "When a request comes";
     phone_rule_ask = "Wait for me";

@@ -179,14 +179,26 @@ fn unsigned(delivery: &Delivery) -> Sending {
     }
 }
 
-/// How long the receiver asks us to wait: a number of seconds. (The other form of the header, a
-/// date, would need the receiver's clock to agree with ours.)
+/// How long the receiver asks us to wait: a number of seconds, or a date. A date is measured
+/// against the `Date` of the same answer, so the receiver's clock need not agree with ours.
 fn retry_after(answer: &Received) -> Option<Span> {
-    let (_, value) = answer
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
-    retry_after_seconds(value)
+    let header = |wanted: &str| {
+        let known = answer.headers.iter();
+        let mut named = known.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        named.next().map(|(_, value)| value.as_str())
+    };
+    let value = header("retry-after")?;
+    retry_after_seconds(value).or_else(|| {
+        let until = http_date(value)?;
+        let sent = http_date(header("date")?)?;
+        Some(until.since(sent))
+    })
+}
+
+/// `Sat, 21 Nov 2026 09:28:50 GMT`.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let at = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+    Some(Timestamp::from_millis(at.timestamp().as_millisecond()))
 }
 
 fn attempt(
@@ -261,5 +273,43 @@ impl Finished {
             endpoints::note(tx, at, &endpoint, fact, ("florin", &details))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_asks_for_patience_in_seconds_or_by_a_date() {
+        let asked = |headers: &[(&str, &str)]| {
+            let headers = headers.iter();
+            retry_after(&Received {
+                status: 503,
+                headers: headers
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+                body: String::new(),
+            })
+        };
+        // Its clock is a year behind; that does not matter.
+        let date = ("Date", "Fri, 21 Nov 2025 09:00:00 GMT");
+        let later = ("Retry-After", "Fri, 21 Nov 2025 09:30:00 GMT");
+        assert_eq!(
+            asked(&[("retry-after", "120")]),
+            Some(Span::from_seconds(120))
+        );
+        assert_eq!(asked(&[date, later]), Some(Span::from_minutes(30)));
+        let past = ("Retry-After", "Fri, 21 Nov 2025 08:30:00 GMT");
+        assert_eq!(asked(&[past, date]), Some(Span::from_millis(0)));
+        assert_eq!(asked(&[later]), None, "against which clock?");
+        for nonsense in ["", "soon", "-5", "1.5", "Fri, 99 Nov 2025 09:30:00 GMT"] {
+            assert_eq!(
+                asked(&[date, ("retry-after", nonsense)]),
+                None,
+                "{nonsense}"
+            );
+        }
+        assert_eq!(asked(&[date]), None);
     }
 }
