@@ -5,6 +5,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "igivepay/document.rs"]
+mod document;
 mod process;
 
 use std::io::{BufReader, Write};
@@ -52,7 +54,9 @@ impl Lab {
             body.to_string()
         };
         let answer = self.client.call(method, path, JSON, body).unwrap();
-        (answer.status, serde_json::from_str(&answer.body).unwrap())
+        let told = serde_json::from_str(&answer.body).unwrap();
+        document::holds(method, path, answer.status, &told);
+        (answer.status, told)
     }
 
     fn create(&mut self, body: &Value) -> Value {
