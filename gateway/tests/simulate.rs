@@ -1,5 +1,5 @@
-//! `POST /sandbox/simulate` from outside, over all four APIs: every outcome of payments, reservations,
-//! gift cards and payouts, in the words of the API that is asked.
+//! `POST /sandbox/simulate` from outside, over all four APIs: every outcome of payments,
+//! reservations, gift cards and payouts, in the words of the API that is asked.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
