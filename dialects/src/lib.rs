@@ -29,7 +29,9 @@ use std::sync::Arc;
 
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
-use domain::{Call, Credential, Event, Refusal, Reply, Secret, Seed, Timestamp, WireId};
+use domain::{
+    Bill, Call, Credential, Event, Money, Refusal, Reply, Secret, Seed, Timestamp, WireId,
+};
 use http::Response;
 use http::request::Parts;
 
@@ -136,6 +138,20 @@ impl std::fmt::Debug for Listed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Listed")
     }
+}
+
+/// Under which name the extras of a bill keep the id of a [`Choice`].
+pub const CHOSEN: &str = "chosen";
+
+/// Something that a payer chooses beside paying, like a way of delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The merchant's id of it.
+    pub id: String,
+    /// The merchant's name for it.
+    pub name: String,
+    /// What it adds to the amount; zero adds nothing.
+    pub price: Money,
 }
 
 /// What a request says of itself, for the log.
@@ -284,6 +300,11 @@ pub trait Dialect: Sync {
         false
     }
 
+    /// Is the address part of what is signed? Whoever hands a webhook on must then sign anew.
+    fn signs_address(&self) -> bool {
+        false
+    }
+
     /// The topics that a registered endpoint can ask for; none if the dialect sends its webhooks
     /// to the address of each payment alone.
     fn topics(&self) -> &'static [&'static str] {
@@ -309,6 +330,12 @@ pub trait Dialect: Sync {
     /// What the log should say of a call beside what it did.
     fn notes(&self, _head: &Parts, _call: &Call) -> Notes {
         Notes::default()
+    }
+
+    /// What the payer of a bill chooses among before saying yes, the usual choice first; none for
+    /// most bills.
+    fn choices(&self, _bill: &Bill) -> Vec<Choice> {
+        Vec::new()
     }
 
     /// When deliveries are retried, before configuration changes it.

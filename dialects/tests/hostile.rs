@@ -63,36 +63,39 @@ fn targets() -> impl Strategy<Value = String> {
     (paths, "[a-zA-Z0-9/%._~&=+:-]{0,30}").prop_map(|(path, part)| path.replace("{}", &part))
 }
 
+/// Names of members and fields that somebody reads.
+const NAMES: [&str; 26] = [
+    "amount",
+    "currency",
+    "value",
+    "request",
+    "reference",
+    "reference_number",
+    "tracking_id",
+    "user_id",
+    "url",
+    "events",
+    "webhook",
+    "paymentMethod",
+    "customer",
+    "phoneNumber",
+    "receipt",
+    "metadata",
+    "expiresAt",
+    "credit_card",
+    "number",
+    "paymentTotal",
+    "cards",
+    "cardNumber",
+    "cvc",
+    "payment_methods[]",
+    "expiry_date",
+    "modificationAmount",
+];
+
 /// Bytes, JSON of any shape under names that are read, forms.
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
-    let names = prop::sample::select(vec![
-        "amount",
-        "currency",
-        "value",
-        "request",
-        "reference",
-        "reference_number",
-        "tracking_id",
-        "user_id",
-        "url",
-        "events",
-        "webhook",
-        "paymentMethod",
-        "customer",
-        "phoneNumber",
-        "receipt",
-        "metadata",
-        "expiresAt",
-        "credit_card",
-        "number",
-        "paymentTotal",
-        "cards",
-        "cardNumber",
-        "cvc",
-        "payment_methods[]",
-        "expiry_date",
-        "modificationAmount",
-    ]);
+    let names = prop::sample::select(NAMES.to_vec());
     let leaf = prop_oneof![
         Just("null".to_owned()),
         Just("true".to_owned()),
@@ -210,7 +213,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_secret_a_name_and_a_wait_or_none(text in "\\PC{0,80}", ascii in "[ -~]{0,60}") {
+    fn any_text_is_a_secret_a_name_and_a_wait(text in "\\PC{0,80}", ascii in "[ -~]{0,60}") {
         for text in [&text, &ascii] {
             let _ = base64::decode(text);
             let _ = standard::secret::key(&Secret::new(text.clone()));

@@ -111,8 +111,7 @@ impl DeliveryRules {
     }
 }
 
-/// Reads the `Retry-After` header: seconds, or an HTTP date, which the caller has turned into a
-/// time. `None` for anything else.
+/// Reads the `Retry-After` header in its form with seconds. `None` for anything else.
 pub fn retry_after_seconds(text: &str) -> Option<Span> {
     let text = text.trim();
     let digits = !text.is_empty() && text.len() <= 9 && text.bytes().all(|b| b.is_ascii_digit());

@@ -146,8 +146,17 @@ impl Meter {
             self.locked_until = Some(now.plus(rule.lock));
             (self.wrong, self.since) = (0, now);
         }
-        let all_day = rule.in_a_day.is_some_and(|most| self.today >= most);
-        (self, all_day)
+        let over = rule.in_a_day.and_then(|most| self.today.checked_sub(most));
+        if let Some(over) = over {
+            // From here on each try locks, and each lock is twice as long as the one before: what
+            // is blocked cannot be guessed on at leisure.
+            let twice = 1_u64.checked_shl(over).unwrap_or(u64::MAX);
+            let lock = rule.lock.millis().saturating_mul(twice);
+            let lock = Span::from_millis(lock.min(DAY.millis()));
+            self.locked_until = Some(now.plus(lock));
+            (self.wrong, self.since) = (0, now);
+        }
+        (self, over.is_some())
     }
 
     /// The right code was typed: short-term counting starts anew, the day's does not.

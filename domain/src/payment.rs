@@ -293,6 +293,19 @@ impl Payment {
         payment
     }
 
+    /// Before saying yes the payer adds something to what is asked for, delivery for example.
+    pub fn enlarged(mut self, by: Money) -> Result<Self, Refusal> {
+        if self.state != PaymentState::Pending {
+            return Err(self.wrong_state());
+        }
+        self.head.amount = self
+            .head
+            .amount
+            .checked_add(by)
+            .map_err(|e| bad_amount(by, e))?;
+        Ok(self)
+    }
+
     /// A payment as it was stored.
     pub fn restore(
         head: PaymentHead,

@@ -391,10 +391,37 @@ async fn guessing_is_hopeless() {
         .unwrap();
     assert_eq!(history[0].note.by, "limits");
     let card = issued.card.head.id.clone();
+    // Guessing on at a blocked card is slower and slower: 15 minutes, half an hour, an hour…
+    let mut tries = 0;
+    for _ in 0..24 * 60 / 5 {
+        let id = payment(&lab, 500).await;
+        let refused = told(add(&lab, &id, &wrong(&issued.entry)).await);
+        tries += u32::from(refused == CardRefusal::Unknown.into());
+        lab.clock.advance(Span::from_minutes(5));
+    }
+    assert!((5..=12).contains(&tries), "{tries} tries in a day");
     gift_cards::change(&lab.app, &card, Change::Unblock, note())
         .await
         .unwrap();
+    let id = payment(&lab, 500).await;
     add(&lab, &id, &issued.entry).await.unwrap();
+    // Who blocked it and who let it go is in the audit log.
+    let about = card.to_string();
+    let entries = lab.app.store.read("audit", move |tx| {
+        Ok(store::tables::audit::about(tx, &about)?)
+    });
+    let entries = entries.await.unwrap();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|e| (e.actor.as_str(), e.action.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("limits", "gift_card.blocked"),
+            ("test", "gift_card.unblocked")
+        ]
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use process::hook::Hook;
 use process::{Gateway, florin};
 use serde_json::Value;
 
@@ -179,6 +180,216 @@ fn the_readmes_first_calls_work_when_they_are_pasted() {
     let calls = calls.concat().replace("http://127.0.0.1:8080", &lab.base());
     all_four(&paste(&calls, &environment), &lab.base());
     assert!(rest.is_empty(), "{rest:?}");
+}
+
+/// The blocks of a kind in a page of the documents.
+fn blocks(page: &str, kind: &str) -> Vec<String> {
+    let start = format!("```{kind}\n");
+    let parts = page.split(&start).skip(1);
+    parts
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+fn document(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_page_about_webhooks_works_when_it_is_pasted() {
+    let lab = Lab::new();
+    let hook = Hook::open();
+    let page = document("docs/webhooks.md");
+    let data = lab.folder.path().join("data");
+    let commands = blocks(&page, "sh")
+        .concat()
+        .replace("http://127.0.0.1:8080", &lab.base())
+        .replace("http://localhost:3000/hook", &hook.url("hook"))
+        .replace(
+            "FLORIN_DATA=florin-data",
+            &format!("FLORIN_DATA='{}'", data.display()),
+        )
+        .replace(
+            "endpoint.txt",
+            &lab.folder.path().join("endpoint.txt").display().to_string(),
+        );
+    let bin = Path::new(env!("CARGO_BIN_EXE_florin")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    // Between two of the page's commands a person takes a moment; here the first delivery must
+    // be there before it is looked at.
+    let wait = "until florin webhooks list --state delivered | grep -q dlv_; do :; done\n";
+    let look = "florin webhooks list --endpoint \"$ENDPOINT\"\n";
+    assert!(commands.contains(look));
+    let commands = commands.replacen(look, &format!("{wait}{look}"), 1);
+    let said = paste(&commands, &[("PATH", &path)]);
+    for part in [
+        "bill.paid happened to",
+        "  payment.processed\n",
+        "Attempt 1 at ",
+        "goes out again.",
+        "deliveries go out again.",
+        "because somebody paused it",
+        "is given up.",
+        "endpoint.resumed",
+        "result    valid",
+        "New secret: whsec_",
+        "is removed.",
+        "{\"now\":\"",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!hook.got().is_empty());
+    let file = lab.folder.path().join("florin.toml");
+    for block in blocks(&page, "toml") {
+        let whole = format!("public_url = \"https://pay.example.com\"\ndata = \"x\"\n{block}");
+        std::fs::write(&file, whole).unwrap();
+        gateway::config::Config::read(&file).unwrap();
+    }
+}
+
+/// The numbers in the page's tables are those of the rules.
+#[test]
+fn the_page_about_webhooks_tells_the_rules_as_they_are() {
+    use domain::Span;
+    use gateway::schemes::Scheme;
+    let page = document("docs/webhooks.md");
+    let row = |name: &str| {
+        let table = page.split("| tries after the first one").nth(1).unwrap();
+        let row = table
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{name}` |")));
+        row.unwrap_or_else(|| panic!("{name}")).to_owned()
+    };
+    for scheme in Scheme::all() {
+        let (rules, row) = (scheme.delivery(), row(scheme.name()));
+        let timeout = format!("| {} s |", rules.timeout.millis() / 1_000);
+        assert!(row.contains(&timeout), "{row}");
+        assert_eq!(row.contains("honoured"), rules.retry_after, "{row}");
+        assert_eq!(
+            row.contains("pauses the endpoint"),
+            rules.gone_ends,
+            "{row}"
+        );
+        let told = row.split('|').nth(2).unwrap().to_owned();
+        // Where every time is listed, in words like "1, 5, 30 min, 2, 6 h".
+        let listed = !told.contains("every") && !told.contains("then");
+        if !listed {
+            continue;
+        }
+        let (mut times, mut unit) = (Vec::new(), 1);
+        for word in told.split([' ', ',']).rev().filter(|word| !word.is_empty()) {
+            match (word, word.parse::<u64>()) {
+                ("s", _) => unit = 1,
+                ("min", _) => unit = 60,
+                ("h", _) => unit = 3_600,
+                (_, Ok(number)) => times.push(Span::from_seconds(number * unit)),
+                _ => {}
+            }
+        }
+        times.reverse();
+        assert_eq!(times, rules.retries, "{row}");
+    }
+}
+
+impl Lab {
+    fn run(&self, args: &[&str]) -> String {
+        let data = self.folder.path().join("data");
+        let output = florin()
+            .args(args)
+            .arg("--data")
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            process::said(&output)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Registers an endpoint; its secret.
+    fn add(&self, args: &[&str]) -> String {
+        let said = self.run(&[&["webhooks", "endpoints", "add"], args].concat());
+        let line = said.lines().find(|line| line.contains("secret")).unwrap();
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    }
+
+    /// Makes an event happen; its delivery of this name, once it was taken.
+    fn delivered(&self, event: &str, target: Option<&str>) -> String {
+        let mut args = vec!["trigger", event, "--json"];
+        if let Some(target) = target {
+            args.extend(["--webhook", target]);
+        }
+        let answer: Value = serde_json::from_str(&self.run(&args)).unwrap();
+        let rows = answer["deliveries"].as_array().unwrap();
+        let made = rows.iter().find(|row| row["event"] == event).unwrap();
+        let id = made["id"].as_str().unwrap();
+        let started = gateway::clock::stopwatch();
+        while !self
+            .run(&["webhooks", "show", id])
+            .contains("It was delivered.")
+        {
+            let spent = gateway::clock::stopwatch().saturating_sub(started);
+            assert!(spent.as_secs() < 20, "{event}");
+        }
+        id.to_owned()
+    }
+}
+
+/// A request that was sent, byte for byte, is genuine to `verify`, whatever its scheme.
+#[test]
+fn what_was_sent_verifies_in_every_scheme() {
+    let lab = Lab::new();
+    let hook = Hook::open();
+    let known = lab.credentials();
+    let of = |name: &str| known.pointer(name).unwrap().as_str().unwrap().to_owned();
+    let standard = lab.add(&[&hook.url("s")]);
+    let vipps = lab.add(&[&hook.url("v?a=1"), "--scheme", "vipps"]);
+    let own = hook.url("own");
+    for (scheme, event, target, secret) in [
+        (
+            "hitpay",
+            "payment_request.completed",
+            Some(&own),
+            of("/hitpay/salt"),
+        ),
+        (
+            "numipay",
+            "transaction.successful",
+            Some(&own),
+            of("/numipay/signature_password"),
+        ),
+        (
+            "igivepay",
+            "payment.processed",
+            Some(&own),
+            of("/igivepay/client_secret"),
+        ),
+        ("vipps", "epayments.payment.captured.v1", None, vipps),
+        ("standard", "bill.paid", None, standard),
+    ] {
+        let id = lab.delivered(event, target.map(String::as_str));
+        let raw = lab.folder.path().join("request.txt");
+        std::fs::write(&raw, lab.run(&["webhooks", "show", &id, "--raw"])).unwrap();
+        let verify = |secret: &str, more: &[&str]| {
+            let mut command = florin();
+            command
+                .args(["webhooks", "verify", "--secret", secret])
+                .args(more);
+            command.arg(&raw).output().unwrap()
+        };
+        let genuine = verify(&secret, &[]);
+        let said = String::from_utf8_lossy(&genuine.stdout).into_owned();
+        assert!(genuine.status.success(), "{scheme}: {said}");
+        assert!(said.contains("result    valid"), "{said}");
+        let forged = verify(
+            &format!("{}x", &secret[..secret.len() - 1]),
+            &["--scheme", scheme],
+        );
+        assert_eq!(forged.status.code(), Some(1), "{scheme}");
+    }
 }
 
 #[test]

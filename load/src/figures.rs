@@ -197,6 +197,20 @@ pub const MAIN: &[Line] = &[
     .over("echo.paced.p99", ECHO)
     .at_most(5.0),
     line(
+        "answered300.p99",
+        "accepted to webhook received, p99 at 300/s offered",
+        "ms",
+    )
+    .decimals(2)
+    .at_most(5.0),
+    line(
+        "answered.p99",
+        "accepted to webhook received, p99 at 600/s offered",
+        "ms",
+    )
+    .decimals(2)
+    .at_most(5.0),
+    line(
         "paid.flat.p50",
         "paid to webhook received, p50 flat out",
         "ms",

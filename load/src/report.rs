@@ -188,7 +188,9 @@ impl Entry {
             _ => format!("{} – {}", show(self.min), show(self.max)),
         };
         let goal = |sign, figure: f64| {
-            let decimals = usize::from(figure.fract() != 0.0);
+            // All digits of a target, as it was written: never rounded.
+            let written = figure.to_string();
+            let decimals = written.find('.').map_or(0, |at| written.len() - at - 1);
             format!("{sign} {}{unit}", number(figure, decimals))
         };
         let floor = self.floor.as_ref();
@@ -343,6 +345,8 @@ mod tests {
                 "pass"
             ]
         );
+        let share = report(&[("company.share", 0.951)]);
+        assert!(share.table().contains("≥ 0.95 "), "{}", share.table());
         let bad = report(&[("create.64.rate", 11_999.0)]);
         assert!(!bad.passed());
         assert!(bad.table().contains("**miss**"));

@@ -8,6 +8,7 @@
 
 pub mod codes;
 pub mod credentials;
+pub mod delivery;
 pub mod paths;
 mod person;
 pub mod picture;
@@ -25,15 +26,15 @@ use domain::delivery::{DeliveryRules, WhenDead};
 use domain::limits::BODY_MAX;
 use domain::secret::hex;
 use domain::{
-    BillView, Call, Credential, Event, Moment, Refusal, Reply, ReservationCall, Secret, Seed, Span,
-    Timestamp, WireId,
+    Bill, BillView, Call, Credential, Event, Moment, Refusal, Reply, ReservationCall, Secret, Seed,
+    Span, Timestamp, WireId,
 };
 use http::Response;
 use http::request::Parts;
 
 use crate::{
-    Dialect, Kind, Notes, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable, WebhookBody,
-    base64,
+    Choice, Dialect, Kind, Notes, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable,
+    WebhookBody, base64,
 };
 
 /// The dialect's name.
@@ -184,6 +185,10 @@ impl Dialect for Vipps {
 
     /// 88 characters. The documentation's samples are shorter; clients with short columns should
     /// fail in their tests, not in production.
+    fn signs_address(&self) -> bool {
+        true
+    }
+
     fn topics(&self) -> &'static [&'static str] {
         topics::ALL
     }
@@ -218,6 +223,10 @@ impl Dialect for Vipps {
             | Call::Transaction(_)
             | Call::Cards(_) => 0,
         }
+    }
+
+    fn choices(&self, bill: &Bill) -> Vec<Choice> {
+        delivery::choices(bill)
     }
 
     fn notes(&self, head: &Parts, call: &Call) -> Notes {

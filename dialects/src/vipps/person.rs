@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use super::delivery;
+
 /// What a merchant is told who asked for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,6 +80,12 @@ pub fn details(bill: &Bill, state: &PaymentState) -> Option<UserDetails> {
             post_code: "0154",
         }]),
     })
+}
+
+/// Where it is delivered and how, once the payer of an Express payment has chosen.
+pub fn shipping(bill: &Bill, state: &PaymentState) -> Option<Json> {
+    let [address] = details(bill, state)?.addresses?;
+    delivery::details(bill, serde_json::to_value(address).ok()?)
 }
 
 fn phone(bill: &Bill) -> String {

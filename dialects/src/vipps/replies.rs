@@ -363,20 +363,7 @@ fn redirect_url(site: &Site, view: &ReservationView) -> Option<String> {
     ))
 }
 
-/// What the payer chose for an Express payment: the default option, or the first.
+/// What the payer chose for an Express payment.
 fn shipping(view: &ReservationView) -> Option<Json> {
-    let details = person::details(&view.bill, &view.state)?;
-    let options = view.bill.ask.extras.get("shipping")?.get("fixedOptions")?;
-    let options = options.as_array()?;
-    let is_default = |option: &&Json| option.get("isDefault") == Some(&Json::Bool(true));
-    let chosen = options
-        .iter()
-        .find(is_default)
-        .or_else(|| options.first())?;
-    let address = serde_json::to_value(&details)
-        .ok()?
-        .get("addresses")?
-        .get(0)?
-        .clone();
-    Some(serde_json::json!({"address": address, "shippingOption": chosen}))
+    person::shipping(&view.bill, &view.state)
 }

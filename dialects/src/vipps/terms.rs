@@ -11,7 +11,7 @@ use domain::limits::EXTRAS_MAX;
 use domain::{Ask, FieldProblem, Refusal, Timestamp};
 use serde_json::{Map, Value as Json};
 
-use super::{codes, person, times};
+use super::{codes, delivery, person, times};
 use crate::Site;
 use crate::fields::{Fault, Fields, Members, Value};
 
@@ -205,6 +205,7 @@ pub fn ask(site: &Site, members: &Members, serial: Option<String>) -> Result<Ask
     } else if extras.contains_key("shipping") {
         allowed::scope("", &extras)?;
     }
+    delivery::check(&extras, amount.currency())?;
     allowed::metadata(members, &extras)?;
     allowed::customer(&extras)?;
     allowed::expiry(expires_at, &extras)?;

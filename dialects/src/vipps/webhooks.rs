@@ -28,6 +28,8 @@ struct Body<'a> {
     idempotency_key: Option<&'a str>,
     success: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    shipping_details: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user_details: Option<UserDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<String>,
@@ -63,6 +65,7 @@ pub fn body(bill: &Bill, payment: &Payment, step: &Step) -> String {
         timestamp: times::print(step.at),
         idempotency_key: step.key.as_deref(),
         success: step.failure.is_none(),
+        shipping_details: person::shipping(bill, payment.state()).filter(|_| authorized),
         user_details: person::details(bill, payment.state()).filter(|_| authorized),
         sub: person::sub(bill, payment.state()).filter(|_| authorized),
         capture_guaranteed_until: step.until.map(times::print_with_offset),
@@ -131,6 +134,7 @@ fn test_body(event: &Event, endpoint: &Endpoint) -> String {
         timestamp: times::print(event.at),
         idempotency_key: None,
         success: true,
+        shipping_details: None,
         user_details: None,
         sub: None,
         capture_guaranteed_until: None,

@@ -274,8 +274,14 @@ fn shown() -> Vec<(&'static str, &'static str, Reply)> {
     let mut express = with("scope", json!("name address email phoneNumber"));
     express.extras.insert(
         "shipping".to_owned(),
-        json!({"fixedOptions": [{"id": "a"}, {"id": "b", "isDefault": true}]}),
+        json!({"fixedOptions": [
+            {"id": "a"},
+            {"id": "b", "isDefault": true, "amount": {"currency": "NOK", "value": 900}},
+        ]}),
     );
+    express
+        .extras
+        .insert(dialects::CHOSEN.to_owned(), json!("b"));
     let mut log = view(ask(), sums(5_000, 7_100, 1_000));
     log.steps = steps();
     vec![

@@ -126,6 +126,29 @@ fn affordable(payment: &Payment, step: &Step) -> bool {
     }
 }
 
+#[test]
+fn what_is_added_before_the_yes_is_reserved_with_the_rest() {
+    let larger = payment(sgd(1_000)).enlarged(sgd(250)).unwrap();
+    let whole = larger.head.amount;
+    assert_eq!(
+        whole,
+        payment(sgd(1_000))
+            .head
+            .amount
+            .checked_add(sgd(250))
+            .unwrap()
+    );
+    let decision = larger.authorize(NOW).unwrap();
+    assert_eq!(decision.journal.transfers()[0].amount(), whole);
+    assert!(
+        decision.payment.enlarged(sgd(1)).is_err(),
+        "not after the yes"
+    );
+    let euro = Money::from_minor(1, currency("EUR")).unwrap();
+    assert!(payment(sgd(1_000)).enlarged(euro).is_err());
+    assert!(payment(sgd(1_000)).enlarged(sgd(i64::MAX)).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

@@ -5,6 +5,7 @@
 
 use domain::call::{CardBalance, CardLine};
 use domain::gift_card::{Activity, CardHead, NewCard, Note, Place, Sign, Validity};
+use domain::guess::{Meter, Scope};
 use domain::limits::{ACTIVITIES_SHOWN_MAX, RENEWED_DAYS, SWEEP_MAX};
 use domain::{
     Bill, Caller, CardDecision, CardEntry, CardId, Decision, FieldProblem, GiftCard, MerchantId,
@@ -318,6 +319,11 @@ pub async fn change(
             let decision = decision?;
             save(tx, now, &decision)?;
             audited(tx, &at, &decision.card, (action, &note))?;
+            if matches!(change, Change::Unblock)
+                && let Some(hash) = table::number_hash(tx, &id)?
+            {
+                guesses::put(tx, Scope::Card, &hash, &Meter::new(at.now))?;
+            }
             Ok(decision.card)
         })
         .await

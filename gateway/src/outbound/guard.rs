@@ -177,7 +177,8 @@ pub(super) fn examine(text: &str, policy: &Policy) -> Result<Url, String> {
     let scheme = url.scheme().to_owned();
     if !matches!(scheme.as_str(), "http" | "https") {
         return Err(format!(
-            "the URL begins with {scheme}: and is refused by the rule `scheme`: only https is used"
+            "the URL begins with {scheme}: and is refused by the rule `scheme`: it must begin with \
+             https://, or http:// where that is permitted"
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {

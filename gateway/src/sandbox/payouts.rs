@@ -6,9 +6,7 @@ use domain::{Payout, PayoutState, Refusal, Timestamp};
 use serde_json::{Value, json};
 use store::Failure;
 
-use super::Demo;
 use crate::app::App;
-use crate::operations::approvals;
 use crate::operations::payouts::{self, Step};
 
 /// What somebody wants to happen.
@@ -22,22 +20,6 @@ pub enum Wish {
     Abort,
     /// Time passes.
     Expire,
-}
-
-/// The demo merchant's payout of this name: our id of it, or the merchant's own.
-pub async fn named(
-    app: &App,
-    demo: &Demo,
-    name: &str,
-    only: Option<&str>,
-) -> Result<Option<Payout>, Failure> {
-    let (caller, name) = (demo.caller.clone(), name.to_owned());
-    let only = only.map(str::to_owned);
-    app.store
-        .read("find_payout", move |tx| {
-            Ok(approvals::named(tx, &caller, &name, only.as_deref())?)
-        })
-        .await
 }
 
 /// Does it; gives the id and the word that the API shows.

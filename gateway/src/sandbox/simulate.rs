@@ -11,14 +11,14 @@ use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
 use domain::payment::Cause;
 use domain::{
-    Bill, BillState, BillView, Caller, DeliveryId, FieldProblem, Object, Refusal, Reply,
+    Bill, BillState, BillView, Caller, DeliveryId, FieldProblem, Object, Payout, Refusal, Reply,
     ReservationReply, ReservationView, Secret, Timestamp, WireId,
 };
 use http::StatusCode;
 use http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::tables::{bills as table, payments as payment_table};
+use store::tables::{bills as table, payments as payment_table, reservations as reservation_table};
 use store::{Fault, Tx};
 
 use super::answers::{failed, refused};
@@ -29,7 +29,7 @@ use crate::http::pipeline::{self, plain};
 use crate::http::server::Peer;
 use crate::operations::payments::{self, Paid};
 use crate::operations::reservations::{self, Response as Answered};
-use crate::operations::{self, Failure, bills, deposits, tokens};
+use crate::operations::{self, Failure, approvals, bills, deposits, tokens};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
@@ -112,8 +112,11 @@ async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, F
         let message = format!("{name} is none of {}", known_dialects());
         return Err(Refusal::Invalid(vec![FieldProblem { field, message }]).into());
     }
-    let payout = payouts::named(app, demo, &wanted.payment, only).await?;
-    let found = find(app, demo, &wanted.payment, only).await;
+    let Named {
+        payout,
+        found,
+        reserved,
+    } = named(app, demo, &wanted.payment, only).await?;
     if let Some(payout) = payout {
         // Of a payout and a payment of one name the newer one is meant.
         let newer = match &found {
@@ -125,7 +128,7 @@ async fn simulated(app: &App, demo: &Demo, wanted: &Simulate) -> Result<Value, F
         }
     }
     let found = found?;
-    if let Some(view) = reservations::of_bill(app, &found.bill.head.id).await? {
+    if reserved && let Some(view) = reservations::of_bill(app, &found.bill.head.id).await? {
         return answer_reservation(app, &found, view, wanted).await;
     }
     let view = if gifts::concerns(&found.bill, wanted) {
@@ -255,26 +258,55 @@ fn status(app: &App, dialect: &dyn Dialect, view: BillView) -> Value {
     json!({"payment": id.as_str(), "status": answer.get("status")})
 }
 
-/// Finds a bill by what a person would name it: the dialect's id of the bill, the id of one of
-/// its payments, or the merchant's reference; the newest match wins.
-async fn find(app: &App, demo: &Demo, name: &str, dialect: Option<&str>) -> Result<Found, Failure> {
-    let unknown = || Refusal::NotFound(Object::Bill, name.to_owned());
-    let wire = WireId::new(name).map_err(|_| unknown())?;
+/// What a name stands for.
+struct Named {
+    payout: Option<Payout>,
+    found: Result<Found, Refusal>,
+    /// Is the bill a reservation?
+    reserved: bool,
+}
+
+/// Finds a payout and a bill by what a person would name them, in one look: for a bill that is the
+/// dialect's id of it, the id of one of its payments, or the merchant's reference; the newest
+/// match wins.
+async fn named(
+    app: &App,
+    demo: &Demo,
+    name: &str,
+    dialect: Option<&str>,
+) -> Result<Named, Failure> {
+    let unknown = Refusal::NotFound(Object::Bill, name.to_owned());
+    let wire = WireId::new(name).ok();
     let (caller, reference) = (demo.caller.clone(), name.to_owned());
     let only = dialect.map(str::to_owned);
-    let found = app
+    let (payout, bill, reserved) = app
         .store
-        .read("find_payment", move |tx| {
-            let found = search(tx, &caller, &wire, &reference, only.as_deref())?;
-            Ok(found.filter(|bill| {
+        .read("find_by_name", move |tx| {
+            let payout = approvals::named(tx, &caller, &reference, only.as_deref())?;
+            let found = match &wire {
+                Some(wire) => search(tx, &caller, wire, &reference, only.as_deref())?,
+                None => None,
+            };
+            let found = found.filter(|bill| {
                 bill.head.merchant == caller.merchant.id
                     && !matches!(bill.state(), BillState::Withdrawn { .. })
-            }))
+            });
+            let reserved = match &found {
+                Some(bill) => reservation_table::of_bill(tx, &bill.head.id)?.is_some(),
+                None => false,
+            };
+            Ok((payout, found, reserved))
         })
         .await?;
-    let bill = found.ok_or_else(unknown)?;
-    let dialect = dialects::by_name(&bill.head.dialect).ok_or_else(unknown)?;
-    Ok(Found { dialect, bill })
+    let found = bill.and_then(|bill| {
+        let dialect = dialects::by_name(&bill.head.dialect)?;
+        Some(Found { dialect, bill })
+    });
+    Ok(Named {
+        payout,
+        found: found.ok_or(unknown),
+        reserved,
+    })
 }
 
 /// Ids first, then references.
@@ -358,10 +390,13 @@ pub async fn webhooks(
     };
     let listed = async {
         let object = match &which.payment {
-            Some(name) => match payouts::named(&app, demo, name, None).await? {
-                Some(payout) => Some(payout.head.id.to_string()),
-                None => Some(find(&app, demo, name, None).await?.bill.head.id.to_string()),
-            },
+            Some(name) => {
+                let named = named(&app, demo, name, None).await?;
+                Some(match named.payout {
+                    Some(payout) => payout.head.id.to_string(),
+                    None => named.found?.bill.head.id.to_string(),
+                })
+            }
             None => None,
         };
         deliveries::about(&app, demo, object.as_deref()).await

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { button, field, launch, leave, pay, press, sound, tabTo, type, visitor } from "./page.mjs";
 import { cashierTests } from "./numipay.mjs";
 import { Merchant, florin, openShop, sandbox, until } from "./sandbox.mjs";
+import { giftTests } from "./gifts.mjs";
 import { phoneTests } from "./vipps.mjs";
 import { webhookTests } from "./webhooks.mjs";
 
@@ -343,6 +344,7 @@ for (const colorScheme of ["light", "dark"]) {
 phoneTests(test, { browser, settings, shop });
 cashierTests(test, { browser, settings, shop });
 webhookTests(test, { browser, settings, shop });
+giftTests(test, { browser, settings, shop });
 
 if (process.env.SHOTS) {
   test("the picture for the README", async () => {

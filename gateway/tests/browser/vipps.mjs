@@ -104,6 +104,36 @@ export function phoneTests(test, { browser, settings, shop }) {
     });
   }
 
+  test("phone: an Express payment with a choice of delivery", async () => {
+    const option = (id, name, value, isDefault) => ({
+      id,
+      name,
+      isDefault,
+      amount: { currency: "NOK", value },
+    });
+    const made = await merchant.create({
+      returnUrl: back,
+      profile: { scope: "name address email phoneNumber" },
+      shipping: {
+        fixedOptions: [
+          { brand: "POSTEN", isDefault: true, options: [option("home", "To your door", 9900, true)] },
+          { brand: "POSTEN", options: [option("kiosk", "At the kiosk", 3900, true)] },
+        ],
+      },
+    });
+    const page = await visitor(browser, [base, shop.url], NARROW);
+    await page.goto(made.redirectUrl);
+    assert.equal(await press(page, "continue"), 303);
+    await sound(page, "phone-express");
+    assert.ok(await page.getByRole("radio", { name: /to your door/i }).isChecked());
+    await page.getByRole("radio", { name: /at the kiosk: NOK.39\.00, NOK.538\.00/i }).check();
+    assert.equal(await press(page, "approve"), 303);
+    const paid = await merchant.call("GET", `/epayment/v1/payments/${made.reference}`);
+    assert.equal(paid.aggregate.authorizedAmount.value, 53800);
+    assert.equal(paid.shippingDetails.shippingOptionId, "kiosk");
+    await leave(page);
+  });
+
   test("phone: cancelled on the landing page", async () => {
     const made = await merchant.create({ returnUrl: back });
     const page = await visitor(browser, [base, shop.url], NARROW);

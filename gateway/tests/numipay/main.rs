@@ -10,6 +10,7 @@ mod cards;
 mod deposits;
 mod document;
 mod gifts;
+mod kill;
 mod life;
 mod lists;
 mod operators;

@@ -14,6 +14,7 @@ use gateway::entropy::Entropy;
 use gateway::operations::endpoints::Who;
 use gateway::operations::{ledger, providers};
 use gateway::outbound::{Outbound, Received, Sending};
+use gateway::sandbox::Demo;
 use gateway::vault::Vault;
 use gateway::{http, sandbox, workers};
 use http_body_util::BodyExt;
@@ -58,7 +59,40 @@ pub struct Shop {
     pub known: sandbox::Numipay,
     pub caller: Caller,
     pub router: Router,
+    parts: Share,
     _folder: tempfile::TempDir,
+}
+
+/// What the nodes of one shop have in common.
+#[derive(Clone)]
+struct Share {
+    /// Where the data is, if it is in PostgreSQL.
+    url: Option<String>,
+    demo: Option<Demo>,
+    outbound: Outbound,
+    clock: Clock,
+    site: dialects::Site,
+}
+
+impl Share {
+    fn app(&self, store: store::Store, chance: u64) -> App {
+        App::new(Parts {
+            store,
+            clock: self.clock.clone(),
+            entropy: Entropy::seeded(chance),
+            outbound: self.outbound.clone(),
+            vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
+            site: self.site.clone(),
+            demo: self.demo.clone(),
+            delivery: std::collections::BTreeMap::new(),
+        })
+    }
+}
+
+/// Opens a database without holding up the runtime.
+async fn opened(url: String) -> store::Store {
+    let open = move || store::Store::open_url(&url, ONCE).unwrap();
+    tokio::task::spawn_blocking(open).await.unwrap()
 }
 
 impl Shop {
@@ -70,20 +104,39 @@ impl Shop {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("florin.db");
         let store = store::Store::open(&path, store::Options::TEST).unwrap();
-        Self::over(store, folder, site).await
+        Self::over(store, folder, (site, None)).await
     }
 
     /// A shop whose data is in PostgreSQL, in a schema of its own; none if there is no PostgreSQL.
     pub async fn on_postgres() -> Option<Self> {
         let url = schema().await?;
-        let store =
-            tokio::task::spawn_blocking(move || store::Store::open_url(&url, ONCE).unwrap());
+        let store = opened(url.clone()).await;
         let site = dialects::Site::sandbox("http://127.0.0.1:8080");
         let folder = tempfile::tempdir().unwrap();
-        Some(Self::over(store.await.unwrap(), folder, site).await)
+        Some(Self::over(store, folder, (site, Some(url))).await)
     }
 
-    async fn over(store: store::Store, folder: tempfile::TempDir, site: dialects::Site) -> Self {
+    /// Another node on the same PostgreSQL, with credentials, clock and receiver in common.
+    pub async fn node(&self, chance: u64) -> Self {
+        let store = opened(self.parts.url.clone().unwrap()).await;
+        let app = Arc::new(self.parts.app(store, chance));
+        Self {
+            router: http::router(Arc::clone(&app)),
+            app,
+            clock: self.clock.clone(),
+            receiver: Arc::clone(&self.receiver),
+            known: self.known.clone(),
+            caller: self.caller.clone(),
+            parts: self.parts.clone(),
+            _folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    async fn over(
+        store: store::Store,
+        folder: tempfile::TempDir,
+        (site, url): (dialects::Site, Option<String>),
+    ) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_795_000_000_000));
         let receiver = Arc::new(Receiver {
             status: AtomicU16::new(200),
@@ -101,21 +154,20 @@ impl Shop {
                 }),
             }
         };
-        let mut app = App::new(Parts {
-            store,
-            clock: clock.clone(),
-            entropy: Entropy::seeded(1),
-            outbound: Outbound::Scripted(Arc::new(script)),
-            vault: Vault::new(&Secret::new("5".repeat(64))).unwrap(),
-            site,
+        let mut parts = Share {
+            url,
             demo: None,
-            delivery: std::collections::BTreeMap::new(),
-        });
+            outbound: Outbound::Scripted(Arc::new(script)),
+            clock: clock.clone(),
+            site,
+        };
+        let mut app = parts.app(store, 1);
         let credentials = sandbox::new_credentials(&app);
         let known = credentials.numipay.clone();
         let demo = sandbox::prepare(&app, credentials).await.unwrap();
         let caller = demo.caller.clone();
-        app.demo = Some(demo);
+        parts.demo = Some(demo);
+        app.demo.clone_from(&parts.demo);
         app.sandbox = true;
         let app = Arc::new(app);
         Self {
@@ -125,6 +177,7 @@ impl Shop {
             receiver,
             known,
             caller,
+            parts,
             _folder: folder,
         }
     }
@@ -222,7 +275,12 @@ impl Shop {
 
     /// Money for payouts: a deposit that was paid.
     pub async fn fill(&self, amount: &str) {
-        let told = self.begin(HOSTED, &format!("fill {amount}"), amount).await;
+        self.fill_as(amount, &format!("fill {amount}")).await;
+    }
+
+    /// The same under an id of its own.
+    pub async fn fill_as(&self, amount: &str, tracking: &str) {
+        let told = self.begin(HOSTED, tracking, amount).await;
         let (status, told) = self
             .simulate(text(&told, "transaction_id"), "approve")
             .await;

@@ -408,3 +408,124 @@ async fn a_scope_tells_who_paid_after_the_approval() {
     assert_eq!(shown["userDetails"]["mobileNumber"], "4791234567");
     assert!(shown["profile"]["sub"].is_string());
 }
+
+/// An Express payment with three ways of delivery in two groups.
+fn express(reference: &str) -> Value {
+    let option = |id: &str, name: &str, price: i64, usual: bool| {
+        json!({
+            "id": id, "name": name, "isDefault": usual,
+            "amount": {"currency": "NOK", "value": price},
+        })
+    };
+    let mut terms = Shop::terms(reference);
+    terms["profile"] = json!({"scope": "name address email phoneNumber"});
+    terms["shipping"] = json!({"fixedOptions": [
+        {"type": "PICKUP_POINT", "brand": "POSTEN", "isDefault": false,
+         "options": [option("shop", "At the kiosk", 0, true)]},
+        {"type": "HOME_DELIVERY", "brand": "BRING", "isDefault": true,
+         "options": [option("slow", "Within a week", 3_900, false),
+                     option("fast", "Tomorrow <8:00>", 9_900, true)]},
+    ]});
+    terms
+}
+
+#[tokio::test]
+async fn delivery_is_chosen_and_paid_with_the_payment() {
+    let shop = Shop::open().await;
+    shop.register("http://127.0.0.1:9/hook").await;
+    let made = shop.post(PAYMENTS, "1", &express("order-12345")).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(shop.show("order-12345").await["amount"]["value"], WHOLE);
+    // Nobody chose: the default of the default group.
+    shop.simulate("order-12345", "approve", 200).await;
+    let shown = shop.show("order-12345").await;
+    assert_eq!(sums_of(&shown), [WHOLE + 9_900, 0, 0, 0]);
+    assert_eq!(shown["amount"]["value"], WHOLE + 9_900);
+    let details = &shown["shippingDetails"];
+    assert_eq!(details["shippingOptionId"], "fast");
+    assert_eq!(details["shippingCost"], 9_900);
+    assert_eq!(details["address"]["postCode"], "0154");
+    let whole = shop
+        .modify("order-12345", "capture", "1", WHOLE + 9_900)
+        .await;
+    assert_eq!(sums_of(&whole.json()), [WHOLE + 9_900, 0, WHOLE + 9_900, 0]);
+    shop.deliver().await;
+    let bodies = shop.receiver.bodies();
+    let values: Vec<&Value> = bodies.iter().map(|body| &body["amount"]["value"]).collect();
+    assert_eq!(values, [WHOLE, WHOLE + 9_900, WHOLE + 9_900]);
+    assert_eq!(bodies[0].get("shippingDetails"), None);
+    assert_eq!(bodies[1]["shippingDetails"], *details);
+    shop.ledger_is_whole().await;
+}
+
+#[tokio::test]
+async fn the_payer_chooses_the_delivery_on_the_phone() {
+    let shop = Shop::open().await;
+    let made = shop
+        .post(PAYMENTS, "1", &express("order-12345"))
+        .await
+        .json();
+    let landing = made["redirectUrl"].as_str().unwrap();
+    let path = landing.replace("http://127.0.0.1:8080/landing?", "/landing/phone?");
+    let page = shop.send("GET", &path, &[], "").await.body;
+    for text in [
+        "Tomorrow &#60;8:00&#62;: NOK\u{a0}99.00, NOK\u{a0}598.00 in all",
+        "Within a week: NOK\u{a0}39.00, NOK\u{a0}538.00 in all",
+        "At the kiosk: NOK\u{a0}0.00, NOK\u{a0}499.00 in all",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let first = page.split("name=\"choice\" value=\"").nth(1).unwrap();
+    assert!(
+        first.starts_with("fast\" checked"),
+        "the usual one: {first}"
+    );
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let answer = "outcome=approve&choice=slow";
+    assert_eq!(shop.send("POST", &path, &form, answer).await.status, 303);
+    assert_eq!(shop.sums("order-12345").await.1[0], WHOLE + 3_900);
+    assert_eq!(shop.cancel("order-12345").await.status, 200);
+    assert_eq!(
+        shop.sums("order-12345").await.1,
+        [WHOLE + 3_900, WHOLE + 3_900, 0, 0]
+    );
+    shop.ledger_is_whole().await;
+}
+
+#[tokio::test]
+async fn delivery_that_nobody_could_choose_is_refused() {
+    let shop = Shop::open().await;
+    for (number, (change, says)) in [
+        (json!({"id": ""}), "Id field"),
+        (json!({"id": "slow"}), "more than once"),
+        (
+            json!({"amount": {"currency": "EUR", "value": 1}}),
+            "minor units in NOK",
+        ),
+        (
+            json!({"amount": {"currency": "NOK", "value": -1}}),
+            "minor units in NOK",
+        ),
+        (
+            json!({"amount": {"currency": "NOK", "value": 1.5}}),
+            "minor units in NOK",
+        ),
+        (json!({"amount": 1}), "minor units in NOK"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut terms = express(&format!("order-1234{number}"));
+        let option = &mut terms["shipping"]["fixedOptions"][1]["options"][1];
+        for (name, value) in change.as_object().unwrap() {
+            option[name] = value.clone();
+        }
+        let answer = shop.post(PAYMENTS, "1", &terms).await;
+        assert_eq!(answer.status, 400, "{change}: {answer:?}");
+        assert_eq!(
+            answer.json()["extraDetails"][0]["name"],
+            "shipping.fixedOptions"
+        );
+        assert!(answer.body.contains(says), "{change}: {answer:?}");
+    }
+}

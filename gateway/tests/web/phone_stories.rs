@@ -86,6 +86,18 @@ fn bare() -> ReservationView {
     view
 }
 
+/// With two ways of delivery.
+fn express() -> ReservationView {
+    let mut view = waiting();
+    let amount = |value: i64| serde_json::json!({"currency": "NOK", "value": value});
+    let options = serde_json::json!({"fixedOptions": [
+        {"id": "home", "name": "To your <door>", "amount": amount(3_900), "isDefault": true},
+        {"id": "kiosk", "name": "At the kiosk", "amount": amount(0)},
+    ]});
+    view.bill.ask.extras.insert("shipping".to_owned(), options);
+    view
+}
+
 pub fn stories() -> Vec<(&'static str, String)> {
     let back = || Some(BACK.to_owned());
     let landing = |view: &ReservationView, typed: &str, problem: Option<&str>| {
@@ -113,6 +125,7 @@ pub fn stories() -> Vec<(&'static str, String)> {
         ("landing-expired", over(&ended(Ended::Expired))),
         ("landing-taken-back", over(&ended(Ended::Cancelled))),
         ("phone", phone(&waiting()).render().unwrap()),
+        ("phone-express", phone(&express()).render().unwrap()),
         (
             "phone-declined",
             phone(&waiting()).declined(&cause).render().unwrap(),

@@ -203,7 +203,9 @@ async fn a_power_cut_never_turns_a_line_round() {
         send(&lab).await;
         let mut wanted = vec!["A1", "A2", "A3"];
         wanted.insert(steps, wanted[steps]);
-        assert_eq!(receiver.take(), wanted, "cut in step {steps}");
+        let came = receiver.take();
+        let came: Vec<&str> = came.iter().map(|body| &body[..2]).collect();
+        assert_eq!(came, wanted, "cut in step {steps}");
         for id in &ids {
             assert_eq!(state(&lab, id).await.0, "delivered");
         }

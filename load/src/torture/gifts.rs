@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -27,13 +27,15 @@ use crate::wire::{Ask, Wire};
 const CLIENTS: u64 = 100;
 const CARDS: usize = 10;
 /// What is on each card, in kroner: so little that the last redemptions are only covered in part.
-const ON_A_CARD: &str = "5000.00";
+const ON_A_CARD: &str = "10000.00";
+/// What is on each of the cards that are used on pages: never enough for what is to be paid there.
+const ON_A_SMALL_CARD: &str = "20.00";
 /// Redemptions without `--count`.
 const REDEMPTIONS: u64 = 100_000;
 /// Of a hundred redemptions, how many are cancelled.
 const CANCELLED_OF_100: u64 = 96;
 /// Of a hundred turns of a client, how many are at a page whose rest is never paid.
-const PAGES_OF_100: u64 = 10;
+const PAGES_OF_100: u64 = 3;
 /// Seconds after which every card has expired: four years, in steps the clock takes.
 const STEPS: u64 = 4;
 const STEP: u64 = 399 * 24 * 60 * 60;
@@ -129,6 +131,7 @@ struct Storm {
     client: Client,
     address: SocketAddr,
     cards: Vec<Card>,
+    small: Vec<Card>,
     wanted: u64,
     begun: AtomicU64,
     redeemed: AtomicU64,
@@ -156,14 +159,16 @@ pub(super) async fn run(
     launch.listen = server.address;
     let client = Client::read(&launch.data)?;
     let mut wire = Wire::open(server.address).await?;
-    let mut cards = Vec::with_capacity(CARDS);
+    let (mut cards, mut small) = (Vec::new(), Vec::new());
     for _ in 0..CARDS {
         cards.push(client.card(&mut wire, ON_A_CARD).await?);
+        small.push(client.card(&mut wire, ON_A_SMALL_CARD).await?);
     }
     let storm = Arc::new(Storm {
         client,
         address: server.address,
         cards,
+        small,
         wanted: options.count.unwrap_or(REDEMPTIONS),
         begun: AtomicU64::new(0),
         redeemed: AtomicU64::new(0),
@@ -181,9 +186,11 @@ pub(super) async fn run(
     let end = began + Duration::from_secs(60 * options.minutes);
     for kill in 1..=options.kills {
         let at = storm.wanted * kill / (options.kills + 1);
-        while storm.done() < at && clock::now() < end {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let half = storm.wanted * (2 * kill - 1) / (2 * (options.kills + 1));
+        storm.reaches(half, end).await;
+        // What abandoned pages hold is free after an hour.
+        door::advance(server.address, &server.key, 61 * 60).await?;
+        storm.reaches(at, end).await;
         server.kill().await?;
         server = Server::florin(&launch).await?;
         let (ready, done) = (server.started_in, storm.done());
@@ -191,9 +198,7 @@ pub(super) async fn run(
             "kill {kill}: ready again in {ready:.0?}; {done} redemptions"
         ));
     }
-    while storm.done() < storm.wanted && clock::now() < end {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    storm.reaches(storm.wanted, end).await;
     storm.over.store(true, Ordering::SeqCst);
     while let Some(joined) = clients.join_next().await {
         joined.map_err(|error| said(error.to_string()))?;
@@ -207,7 +212,13 @@ pub(super) async fn run(
 
 impl Storm {
     fn done(&self) -> u64 {
-        self.redeemed.load(Ordering::SeqCst) + self.empty.load(Ordering::SeqCst)
+        self.redeemed.load(Ordering::SeqCst)
+    }
+
+    async fn reaches(&self, redemptions: u64, end: Instant) {
+        while self.done() < redemptions && clock::now() < end {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     fn blame(&self, what: String) {
@@ -255,8 +266,10 @@ impl Storm {
             200 => self.redeemed.fetch_add(1, Ordering::SeqCst),
             400 if told["errorCode"] == 107 => {
                 self.empty.fetch_add(1, Ordering::SeqCst);
-                return Ok(());
+                return self.cancel(wire, &id).await;
             }
+            // The clock has moved past its hour.
+            400 if told["errorCode"] == 102 => return Ok(()),
             503 => return Err(said("busy")),
             _ => {
                 self.blame(format!("{id}: perform answered {status} {told}"));
@@ -267,11 +280,17 @@ impl Storm {
         if chance.between(1, 100) > CANCELLED_OF_100 {
             return Ok(());
         }
-        self.forget(&id);
+        self.cancel(wire, &id).await
+    }
+
+    async fn cancel(&self, wire: &mut Wire, id: &str) -> Outcome<()> {
+        self.forget(id);
         let path = format!("/api/v1/payments/{id}/cancel");
         let (status, told) = self.client.post(wire, &path, &Value::Null).await?;
         match status {
-            200 => self.note(&id, &told),
+            200 => self.note(id, &told),
+            // The clock has moved past its hour.
+            400 if told["errorCode"] == 102 => {}
             503 => return Err(said("busy")),
             _ => self.blame(format!("{id}: cancel answered {status} {told}")),
         }
@@ -281,14 +300,14 @@ impl Storm {
     /// A part by gift card on the page; the card for the rest is declined; some payers leave by the
     /// button, the others just go.
     async fn page(&self, wire: &mut Wire, chance: &mut Chance) -> Outcome<()> {
-        let body = json!({"paymentTotal": 20_000, "redirectUrl": "http://shop.example/"});
+        let body = json!({"paymentTotal": 400, "redirectUrl": "http://shop.example/"});
         let (_, made) = self.client.post(wire, "/api/v1/payments", &body).await?;
         let id = made["paymentId"].as_str().ok_or_else(|| said("busy"))?;
         let url = made["url"].as_str().unwrap_or_default();
         let page = url.find("/pay/").and_then(|at| url.get(at..));
         let page = page.ok_or_else(|| said("a payment has no page"))?;
         let at = usize::try_from(chance.between(0, CARDS as u64 - 1)).unwrap_or(0);
-        let card = self.cards.get(at).ok_or_else(|| said("no card"))?;
+        let card = self.small.get(at).ok_or_else(|| said("no card"))?;
         let (number, cvc) = (&card.number, &card.cvc);
         let once = chance.next();
         let forms = [
@@ -300,7 +319,8 @@ impl Storm {
         ];
         for form in forms {
             let (status, _) = wire.ask(&form_post(page, &form)).await?;
-            if !matches!(status, 303 | 422 | 503) {
+            // 409: the clock has moved past the page's hour.
+            if !matches!(status, 303 | 409 | 422 | 503) {
                 self.blame(format!("{id}: a form of the page answered {status}"));
             }
         }
@@ -335,7 +355,10 @@ impl Storm {
         let sum = |name: &str| format!("NOK {}", nok[name].as_str().unwrap_or("?"));
         let rows = [
             ("seed", options.seed.to_string()),
-            ("clients, cards", format!("{CLIENTS}, {CARDS}")),
+            (
+                "clients, cards of tills, cards of pages",
+                format!("{CLIENTS}, {CARDS}, {CARDS}"),
+            ),
             ("redemptions", count(&self.redeemed)),
             ("refused because nothing was left", count(&self.empty)),
             ("pages whose rest was declined", count(&self.pages)),
@@ -394,7 +417,7 @@ async fn settle(storm: &Storm, server: &Server, launch: &Launch) -> Outcome<Valu
         door::advance(server.address, &server.key, STEP).await?;
     }
     let books = report(&launch.data).await?;
-    let issued = format!("{}.00", CARDS * 5_000);
+    let issued = format!("{}.00", CARDS * 10_020);
     check(storm, "after four years", &books, Some(&issued));
     let ledger = Ask::get("GET /sandbox/ledger", "/sandbox/ledger", "");
     let ledger: Value = serde_json::from_slice(wire.call(&ledger).await?)?;

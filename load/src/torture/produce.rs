@@ -38,7 +38,7 @@ pub struct Production {
 }
 
 impl Production {
-    /// How many payments were begun.
+    /// How many payments were begun, without those that a kill broke off.
     pub fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
     }
@@ -81,6 +81,8 @@ impl Production {
             };
             wire = self.payment(open, shop).await?;
             if wire.is_none() {
+                // It does not count: another one is made in its place.
+                self.begun.fetch_sub(1, Ordering::Relaxed);
                 tokio::time::sleep(AGAIN).await;
             }
         }

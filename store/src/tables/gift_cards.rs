@@ -32,6 +32,7 @@ const BY_NUMBER: &str = concat!(
     " FROM gift_cards WHERE number_hash = ?1 AND mode = ?2"
 );
 const NUMBER_TAKEN: &str = "SELECT 1 FROM gift_cards WHERE number_hash = ?1";
+const NUMBER_HASH: &str = "SELECT number_hash FROM gift_cards WHERE id = ?1";
 const BY_LAST5: &str = concat!(
     "SELECT ",
     columns!(),
@@ -81,6 +82,7 @@ pub const STATEMENTS: &[&str] = &[
     BY_ID,
     BY_NUMBER,
     NUMBER_TAKEN,
+    NUMBER_HASH,
     BY_LAST5,
     DUE,
     NEXT_DUE,
@@ -194,6 +196,12 @@ pub fn by_number(tx: &mut Tx<'_>, hash: &str, mode: Mode) -> Result<Option<Kept>
 /// Has any card, of whatever merchant and mode, the number with this hash?
 pub fn number_is_taken(tx: &mut Tx<'_>, hash: &str) -> Result<bool, Fault> {
     Ok(tx.one(NUMBER_TAKEN, &[hash.into()])?.is_some())
+}
+
+/// The hash of a card's number, under which tries at it are counted.
+pub fn number_hash(tx: &mut Tx<'_>, id: &CardId) -> Result<Option<String>, Fault> {
+    let row = tx.one(NUMBER_HASH, &[id.as_str().into()])?;
+    row.map(|row| Ok(row.text(0)?.to_owned())).transpose()
 }
 
 /// Cards of a merchant whose numbers end in these five digits.

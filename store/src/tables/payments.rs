@@ -25,8 +25,8 @@ const INSERT: &str = concat!(
      ?19, ?20, ?21, ?22, ?23)"
 );
 const UPDATE: &str = "UPDATE payments SET state = ?2, state_at = ?3, cause = ?4, \
-    authorized = ?5, captured = ?6, released = ?7, refunded = ?8, version = ?9, updated_at = ?10 \
-    WHERE id = ?1 AND version = ?9 - 1";
+    authorized = ?5, captured = ?6, released = ?7, refunded = ?8, version = ?9, updated_at = ?10, \
+    amount = ?11 WHERE id = ?1 AND version = ?9 - 1";
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM payments WHERE id = ?1");
 const BY_WIRE: &str = concat!(
     "SELECT ",
@@ -117,6 +117,8 @@ pub fn update(tx: &mut Tx<'_>, payment: &Payment, read_version: i64) -> Result<(
     let mut args: Vec<Value> = vec![payment.head.id.as_str().into()];
     args.extend(state_columns(payment)?);
     args.extend([(read_version + 1).into(), payment.updated.into()]);
+    // A payer may add to it before saying yes.
+    args.push(payment.head.amount.minor().into());
     changed_once(tx.exec(UPDATE, &args)?, "the payment")
 }
 

@@ -51,6 +51,28 @@ pub fn what_need_not_be_synced_is_kept_by_a_closing_and_in_order(lab: &Lab) {
     store.close();
 }
 
+pub fn what_need_not_be_synced_leaves_the_others_synced(lab: &Lab) {
+    // SQLite says it of a connection, PostgreSQL of a session: neither keeps it.
+    let asked = if lab.store.takes_many_nodes() {
+        "SELECT current_setting('synchronous_commit')"
+    } else {
+        "SELECT CASE synchronous WHEN 2 THEN 'on' ELSE 'off' END FROM pragma_synchronous"
+    };
+    let put = |tx: &mut store::Tx<'_>| {
+        records::put(tx, "kind", "1", "{}", at(0, "").now)?;
+        Ok(())
+    };
+    for _ in 0..3 {
+        lab.wait(lab.store.write_unsynced("unsynced", put)).unwrap();
+        let setting = lab.wait(lab.store.write("synced", move |tx| {
+            put(tx)?;
+            let row = tx.one(asked, &[])?.expect("one row");
+            Ok(row.text(0)?.to_owned())
+        }));
+        assert_eq!(setting.as_deref(), Ok("on"));
+    }
+}
+
 pub fn both_kinds_of_writes_are_answered_when_they_meet(lab: &Lab) {
     let mut calls = Vec::new();
     for number in 0..60 {

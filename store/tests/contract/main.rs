@@ -80,6 +80,7 @@ suite! {
     ]
     payments: [
         a_payment_comes_back_with_its_sums,
+        what_is_added_before_the_yes_is_kept,
         every_ending_comes_back,
         the_schema_refuses_sums_that_no_rule_allows,
         declines_are_counted_within_a_time,
@@ -171,6 +172,7 @@ suite! {
     durability: [
         what_was_answered_is_there_after_a_reopening,
         what_need_not_be_synced_is_kept_by_a_closing_and_in_order,
+        what_need_not_be_synced_leaves_the_others_synced,
         both_kinds_of_writes_are_answered_when_they_meet,
         another_process_may_write_or_is_refused,
         looking_needs_no_lock_and_cannot_write,

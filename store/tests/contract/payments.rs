@@ -53,6 +53,17 @@ pub fn a_payment_comes_back_with_its_sums(lab: &Lab) {
     assert_eq!(all, [found]);
 }
 
+pub fn what_is_added_before_the_yes_is_kept(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    let payment = lab.payment(&bill, 1);
+    let larger = payment.clone().enlarged(sgd(250)).unwrap();
+    let decision = larger.authorize(at(5, "").now).unwrap();
+    update(lab, &decision.payment, payment.version).unwrap();
+    let found = stored(lab, &payment);
+    assert_eq!(found.head.amount, decision.payment.head.amount);
+    assert_eq!(found.state(), decision.payment.state());
+}
+
 pub fn every_ending_comes_back(lab: &Lab) {
     let bill = lab.bill(&lab.caller("Shop"), 1);
     let ends = [

@@ -3,12 +3,14 @@
 mod endpoints;
 mod verify;
 
+use std::io::Write;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::door::{Door, DoorArgs, segment};
 use super::visible::visible;
-use super::{Problem, say, start};
+use super::{Problem, cannot, say, start};
 use endpoints::EndpointsCommand;
 
 /// What can be done about webhooks.
@@ -63,6 +65,9 @@ pub(super) struct ShowArgs {
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+    /// Prints the last request as it was sent, byte for byte: what `verify` reads.
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
     #[command(flatten)]
     door: DoorArgs,
 }
@@ -168,6 +173,14 @@ async fn show(args: &ShowArgs) -> Result<(), Problem> {
         say(&pretty(&answer));
         return Ok(());
     }
+    if args.raw {
+        let request = raw(&answer)
+            .ok_or_else(|| Problem::Cannot(format!("{} was not sent yet", args.delivery)))?;
+        // Not a line end more: the body is signed as it stands.
+        return std::io::stdout()
+            .write_all(request.as_bytes())
+            .map_err(cannot);
+    }
     let mut shown = format!(
         "{}  {}\n  {}\n  to     {}\n  event  {} ({})\n  about  {}\n  since  {}\n",
         text(&answer, "id"),
@@ -193,6 +206,33 @@ async fn show(args: &ShowArgs) -> Result<(), Problem> {
     }
     say(shown.trim_end());
     Ok(())
+}
+
+/// The last request of a delivery: request line, headers, an empty line, the body.
+fn raw(answer: &Value) -> Option<String> {
+    let request = rows(answer, "attempts").last()?.get("request")?;
+    let url = url::Url::parse(text(answer, "target")).ok()?;
+    let place = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    let mut raw = format!("POST {place} HTTP/1.1\r\n");
+    let headers = request.get("headers")?.as_object()?;
+    if !headers.keys().any(|name| name.eq_ignore_ascii_case("host")) {
+        raw.push_str(&format!("host: {host}\r\n"));
+    }
+    for (name, value) in headers {
+        raw.push_str(&format!(
+            "{name}: {}\r\n",
+            value.as_str().unwrap_or_default()
+        ));
+    }
+    raw.push_str("\r\n");
+    raw.push_str(
+        request
+            .get("body")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    );
+    Some(raw)
 }
 
 fn attempt_text(attempt: &Value) -> String {

@@ -20,6 +20,8 @@ use crate::rails::{self, simulator};
 pub enum Response {
     /// Says yes; the simulator decides what the bank says.
     Approve,
+    /// Says yes to the choice of this id; an unknown one is the usual one.
+    Choose(String),
     /// Says yes, and the bank too, whatever the amount.
     Force,
     /// Says yes, and the bank says no: the payer may try again.
@@ -157,55 +159,70 @@ pub(super) fn respond(
     tx: &mut Tx<'_>,
     at: &Moment,
     rules: &Rules,
-    mut found: Found,
+    found: Found,
     response: &Response,
 ) -> Result<Found, Failure> {
     let now = at.now;
     let whole = found.payment.head.amount;
-    let said_no = match response {
-        Response::Approve => simulator::wallet(whole).err(),
-        Response::Decline(cause) => Some(cause.clone()),
-        Response::Force | Response::Abort | Response::Expire => None,
-    };
-    let payment = found.payment.clone();
-    match (response, said_no) {
-        (Response::Approve | Response::Force | Response::Decline(_), Some(cause)) => {
-            // The same check as for a yes: a payment that ended cannot be tried again.
-            let _ = reservation::authorize(payment, now)?;
-            let step = next_step(at, &found, StepKind::Authorized, whole);
-            let step = Step {
-                failure: Some(cause),
-                ..step
-            };
-            table::insert_step(tx, &found.row.payment, &step)?;
-            found.steps.push(step);
-            Ok(found)
-        }
-        (Response::Approve | Response::Force | Response::Decline(_), None) => {
-            let decision = reservation::authorize(payment, now)?;
-            found.bill = found.bill.paid(now)?;
-            bills::update(tx, &found.bill)?;
-            let until = now.plus(rules.capture_window(whole.currency()));
-            found.row.release_at = Some(until);
-            let key = found.steps.first().and_then(|step| step.key.clone());
-            save(
-                tx,
-                at,
-                found,
-                (StepKind::Authorized, decision),
-                key.as_deref(),
-            )
-        }
-        (Response::Abort, _) => {
-            let decision = ended(payment, now, Ended::Aborted)?;
+    match response {
+        Response::Approve | Response::Choose(_) => match simulator::wallet(whole) {
+            Ok(()) => {
+                let chosen = match response {
+                    Response::Choose(id) => Some(id.as_str()),
+                    _ => None,
+                };
+                approved(tx, at, rules, with_choice(found, chosen)?)
+            }
+            Err(cause) => declined(tx, at, found, cause),
+        },
+        Response::Force => approved(tx, at, rules, with_choice(found, None)?),
+        Response::Decline(cause) => declined(tx, at, found, cause.clone()),
+        Response::Abort => {
+            let decision = ended(found.payment.clone(), now, Ended::Aborted)?;
             save(tx, at, found, (StepKind::Aborted, decision), None)
         }
-        (Response::Expire, _) => {
+        Response::Expire => {
             let when = found.bill.ask.expires.map_or(now, |end| end.min(now));
-            let decision = ended(payment, when, Ended::Expired)?;
+            let decision = ended(found.payment.clone(), when, Ended::Expired)?;
             save(tx, at, found, (StepKind::Expired, decision), None)
         }
     }
+}
+
+/// The payer's money is reserved, until the deadline.
+fn approved(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    rules: &Rules,
+    mut found: Found,
+) -> Result<Found, Failure> {
+    let decision = reservation::authorize(found.payment.clone(), at.now)?;
+    found.bill = found.bill.paid(at.now)?;
+    bills::update(tx, &found.bill)?;
+    let window = rules.capture_window(found.payment.head.amount.currency());
+    found.row.release_at = Some(at.now.plus(window));
+    let key = found.steps.first().and_then(|step| step.key.clone());
+    let step = (StepKind::Authorized, decision);
+    save(tx, at, found, step, key.as_deref())
+}
+
+/// The bank said no; the payer may try again.
+fn declined(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    mut found: Found,
+    cause: Cause,
+) -> Result<Found, Failure> {
+    // The same check as for a yes: a payment that ended cannot be tried again.
+    let _ = reservation::authorize(found.payment.clone(), at.now)?;
+    let whole = found.payment.head.amount;
+    let step = Step {
+        failure: Some(cause),
+        ..next_step(at, &found, StepKind::Authorized, whole)
+    };
+    table::insert_step(tx, &found.row.payment, &step)?;
+    found.steps.push(step);
+    Ok(found)
 }
 
 /// How many requests of a telephone are looked at for one that its owner approved.
@@ -227,6 +244,21 @@ pub(super) fn approves_like_the_real_one(tx: &mut Tx<'_>, found: &Found) -> Resu
         }
     }
     refused(Refusal::Step(StepProblem::NeverApproved))
+}
+
+/// What the payer chose beside paying is noted with the bill, and its price added to the payment.
+fn with_choice(mut found: Found, chosen: Option<&str>) -> Result<Found, Failure> {
+    if *found.payment.state() != PaymentState::Pending {
+        return Ok(found);
+    }
+    let choices = super::super::dialect_of(&found.bill)?.choices(&found.bill);
+    let named = choices.iter().find(|one| Some(one.id.as_str()) == chosen);
+    if let Some(choice) = named.or(choices.first()) {
+        let extras = &mut found.bill.ask.extras;
+        extras.insert(dialects::CHOSEN.to_owned(), choice.id.clone().into());
+        found.payment = found.payment.enlarged(choice.price)?;
+    }
+    Ok(found)
 }
 
 fn ended(payment: Payment, at: Timestamp, how: Ended) -> Result<Decision, Refusal> {

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use dialects::Choice;
 use domain::payment::{Cause, Ended};
 use domain::{PaymentState, ReservationView};
 
@@ -66,6 +67,8 @@ pub struct Request {
     pub action: String,
     /// What the button that pays says.
     pub pay: String,
+    /// What the payer chooses among: id and words, the usual choice first.
+    pub choices: Vec<(String, String)>,
     /// Its state as a colour.
     pub tone: Tone,
     /// Its state in words.
@@ -88,9 +91,15 @@ impl Request {
             },
         };
         let amount = display::amount(view.payment.head.amount);
+        let choices = choices(w, view);
         Self {
             id,
-            pay: w.phone_pay.with("amount", &amount).to_string(),
+            pay: if choices.is_empty() {
+                w.phone_pay.with("amount", &amount).to_string()
+            } else {
+                w.phone_pay_chosen.to_string()
+            },
+            choices,
             merchant: summary.merchant,
             amount,
             purpose: summary.purpose,
@@ -103,6 +112,26 @@ impl Request {
             back: Link::shop(w, &view.merchant.name, back),
         }
     }
+}
+
+/// What is chosen beside paying, each with its price and the whole.
+fn choices(w: &Words, view: &ReservationView) -> Vec<(String, String)> {
+    let dialect = dialects::by_name(&view.bill.head.dialect);
+    let choices = dialect.map(|dialect| dialect.choices(&view.bill));
+    let shown = |choice: Choice| {
+        let whole = view.bill.ask.amount.checked_add(choice.price).ok()?;
+        let text = w
+            .phone_choice
+            .with("name", &choice.name)
+            .with("price", display::amount(choice.price))
+            .with("amount", display::amount(whole));
+        Some((choice.id, text.to_string()))
+    };
+    choices
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(shown)
+        .collect()
 }
 
 impl PhonePage {
@@ -185,7 +214,10 @@ pub async fn submit(
         Err(answer) => return answer,
     };
     let answer = match form.get("outcome") {
-        "approve" => Answer::Approve,
+        "approve" => match form.get("choice") {
+            "" => Answer::Approve,
+            choice => Answer::Choose(choice.to_owned()),
+        },
         "decline" => Answer::Decline(simulator::wallet_cause(form.get("card"))),
         "abort" => Answer::Abort,
         "expire" => Answer::Expire,

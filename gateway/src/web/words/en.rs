@@ -160,16 +160,16 @@ words! {
     withdraw_unknown = "That way to get your money is not offered here. Choose one below.";
     payout_waiting_heading = "Your payout is being checked";
     payout_waiting_text =
-        "{name} has to approve it. Then {amount} go out. You have nothing more to do.";
+        "{name} has to approve it. Then {amount} goes out. You have nothing more to do.";
     payout_way_heading = "Your money is on its way";
     payout_way_text = "{name} has approved the payout. The bank is sending {amount}.";
     payout_paid_heading = "Your money was sent";
     payout_paid_text = "{amount} went out from {name}.";
     payout_rejected_heading = "This payout did not go through";
-    payout_rejected_text = "{amount} stay with {name}. Ask there what to do next.";
+    payout_rejected_text = "{amount} stays with {name}. Ask there what to do next.";
     payout_expired_heading = "The time for this payout is over";
     payout_expired_text =
-        "Nobody acted in time, so {amount} stay with {name}. Ask there for a new payout.";
+        "Nobody acted in time, so {amount} stays with {name}. Ask there for a new payout.";
 
     // A provider's own page, in test mode.
     provider_name = "{name} (simulated)";
@@ -189,6 +189,7 @@ words! {
     provider_reason = "Reason, if it is rejected";
     provider_reason_usual = "Insufficient funds";
     provider_transaction = "Transaction";
+    provider_note = "In live mode the provider's own page is here.";
 
     // Problems with the form.
     problem_title = "There is a problem";
@@ -572,6 +573,9 @@ words! {
     phone_rule = "Answer by itself";
     phone_rule_text =
         "For automatic tests: every request that reaches this phone is answered at once.";
+    phone_choices = "Delivery";
+    phone_choice = "{name}: {price}, {amount} in all";
+    phone_pay_chosen = "Pay with this delivery";
     phones_refund = "Refund: {outcome}";
     phone_rule_label = "When a request comes";
     phone_rule_ask = "Wait for me";

@@ -14,6 +14,7 @@ use super::desk::Desk;
 use crate::app::App;
 use crate::operations::{endpoints, merchants};
 use crate::outbound::{Received, Sending};
+use crate::sandbox::mischief::Trick;
 use crate::schemes::Scheme;
 
 /// A claimed delivery with its lease.
@@ -66,10 +67,11 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
     let at = app.clock.now();
     let started = crate::clock::stopwatch();
     let rules = app.rules(&delivery.new.scheme);
-    let prepared = prepare(app, delivery, &rules, at).await;
+    let trick = trick(app, delivery);
+    let prepared = prepare(app, delivery, (&rules, trick), at).await;
     let (sending, result) = match prepared {
         Ok(sending) => {
-            let result = app.outbound.post(&sending).await;
+            let result = post(app, &sending, trick).await;
             (sending, result)
         }
         Err(fault) => {
@@ -104,17 +106,43 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
     }
 }
 
+/// What somebody wants to go wrong with this attempt, in the sandbox.
+fn trick(app: &App, delivery: &Delivery) -> Option<Trick> {
+    let demo = app.demo.as_ref().filter(|_| app.sandbox)?;
+    let new = &delivery.new;
+    let own = new.merchant == demo.caller.merchant.id && new.mode == demo.caller.mode;
+    own.then(|| app.mischief.take(&new.topic)).flatten()
+}
+
+/// Sends a request, unless it is to be lost.
+async fn post(app: &App, sending: &Sending, trick: Option<Trick>) -> Result<Received, String> {
+    if trick == Some(Trick::Duplicate) {
+        // The answer to the second one counts.
+        let _ = app.outbound.post(sending).await;
+    }
+    if trick != Some(Trick::Drop) {
+        let result = app.outbound.post(sending).await;
+        if trick != Some(Trick::LoseAnswer) {
+            return result;
+        }
+    }
+    Err(trick.and_then(Trick::loses).unwrap_or_default().to_owned())
+}
+
 /// The signed request.
 async fn prepare(
     app: &App,
     delivery: &Delivery,
-    rules: &DeliveryRules,
+    (rules, trick): (&DeliveryRules, Option<Trick>),
     at: Timestamp,
 ) -> Result<Sending, Fault> {
     let new = &delivery.new;
     let scheme = Scheme::by_name(&new.scheme)
         .ok_or_else(|| Fault(format!("no scheme is called {}", new.scheme)))?;
-    let (secrets, wire) = secrets(app, scheme, delivery).await?;
+    let (mut secrets, wire) = secrets(app, scheme, delivery).await?;
+    if let Some(wrong) = trick.and_then(Trick::secret) {
+        secrets = vec![wrong];
+    }
     let outgoing = scheme
         .sign(&Signing {
             secrets: &secrets,
@@ -179,14 +207,26 @@ fn unsigned(delivery: &Delivery) -> Sending {
     }
 }
 
-/// How long the receiver asks us to wait: a number of seconds. (The other form of the header, a
-/// date, would need the receiver's clock to agree with ours.)
+/// How long the receiver asks us to wait: a number of seconds, or a date. A date is measured
+/// against the `Date` of the same answer, so the receiver's clock need not agree with ours.
 fn retry_after(answer: &Received) -> Option<Span> {
-    let (_, value) = answer
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
-    retry_after_seconds(value)
+    let header = |wanted: &str| {
+        let known = answer.headers.iter();
+        let mut named = known.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        named.next().map(|(_, value)| value.as_str())
+    };
+    let value = header("retry-after")?;
+    retry_after_seconds(value).or_else(|| {
+        let until = http_date(value)?;
+        let sent = http_date(header("date")?)?;
+        Some(until.since(sent))
+    })
+}
+
+/// `Sat, 21 Nov 2026 09:28:50 GMT`.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let at = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+    Some(Timestamp::from_millis(at.timestamp().as_millisecond()))
 }
 
 fn attempt(
@@ -261,5 +301,43 @@ impl Finished {
             endpoints::note(tx, at, &endpoint, fact, ("florin", &details))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_asks_for_patience_in_seconds_or_by_a_date() {
+        let asked = |headers: &[(&str, &str)]| {
+            let headers = headers.iter();
+            retry_after(&Received {
+                status: 503,
+                headers: headers
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+                body: String::new(),
+            })
+        };
+        // Its clock is a year behind; that does not matter.
+        let date = ("Date", "Fri, 21 Nov 2025 09:00:00 GMT");
+        let later = ("Retry-After", "Fri, 21 Nov 2025 09:30:00 GMT");
+        assert_eq!(
+            asked(&[("retry-after", "120")]),
+            Some(Span::from_seconds(120))
+        );
+        assert_eq!(asked(&[date, later]), Some(Span::from_minutes(30)));
+        let past = ("Retry-After", "Fri, 21 Nov 2025 08:30:00 GMT");
+        assert_eq!(asked(&[past, date]), Some(Span::from_millis(0)));
+        assert_eq!(asked(&[later]), None, "against which clock?");
+        for nonsense in ["", "soon", "-5", "1.5", "Fri, 99 Nov 2025 09:30:00 GMT"] {
+            assert_eq!(
+                asked(&[date, ("retry-after", nonsense)]),
+                None,
+                "{nonsense}"
+            );
+        }
+        assert_eq!(asked(&[date]), None);
     }
 }
