@@ -300,6 +300,11 @@ pub trait Dialect: Sync {
         false
     }
 
+    /// Is the address part of what is signed? Whoever hands a webhook on must then sign anew.
+    fn signs_address(&self) -> bool {
+        false
+    }
+
     /// The topics that a registered endpoint can ask for; none if the dialect sends its webhooks
     /// to the address of each payment alone.
     fn topics(&self) -> &'static [&'static str] {

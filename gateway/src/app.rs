@@ -65,6 +65,8 @@ pub struct App {
     pub endpoint_secrets: Mutex<BTreeMap<String, KnownSecrets>>,
     /// Webhooks under way in this process, and who may take new ones.
     pub sending: Sending,
+    /// What is to go wrong with webhooks on purpose, in the sandbox.
+    pub mischief: crate::sandbox::mischief::Mischief,
     /// When endpoints that fail were last looked at.
     pub judged: Mutex<Option<Timestamp>>,
     /// How long what is over is kept.
@@ -128,6 +130,7 @@ impl App {
             lease,
             endpoint_secrets: Mutex::default(),
             sending: Sending::default(),
+            mischief: crate::sandbox::mischief::Mischief::default(),
             judged: Mutex::default(),
             kept: Kept::default(),
             pass: Pass::default(),

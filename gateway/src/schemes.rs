@@ -141,6 +141,14 @@ impl Scheme {
         }
     }
 
+    /// Does its signature hold for one address only?
+    pub fn signs_address(self) -> bool {
+        match self {
+            Self::Dialect(dialect) => dialect.signs_address(),
+            Self::Standard => false,
+        }
+    }
+
     /// A new secret for an endpoint.
     pub fn endpoint_secret(self, chance: &[u8; 64]) -> Secret {
         match self {

@@ -432,6 +432,28 @@ impl Sent {
     }
 }
 
+/// A header that somebody reads, with anything in it.
+fn headers() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
+    (
+        prop::sample::select(vec![
+            "content-type",
+            "idempotency-key",
+            "authorization",
+            "cookie",
+            "accept",
+            "accept-language",
+            "origin",
+            "sec-fetch-site",
+            "if-none-match",
+        ]),
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..30),
+            Just(b"application/json".to_vec()),
+            Just(b"application/x-www-form-urlencoded".to_vec()),
+        ],
+    )
+}
+
 fn sent() -> impl Strategy<Value = Sent> {
     let name = prop::sample::select(NAMES.to_vec());
     let leaf = prop_oneof![
@@ -461,26 +483,8 @@ fn sent() -> impl Strategy<Value = Sent> {
         prop::collection::vec(field, 0..8).prop_map(|fields| fields.join("&")),
         "\\PC{0,80}",
     ];
-    let headers = (
-        prop::sample::select(vec![
-            "content-type",
-            "idempotency-key",
-            "authorization",
-            "cookie",
-            "accept",
-            "accept-language",
-            "origin",
-            "sec-fetch-site",
-            "if-none-match",
-        ]),
-        prop_oneof![
-            prop::collection::vec(any::<u8>(), 0..30),
-            Just(b"application/json".to_vec()),
-            Just(b"application/x-www-form-urlencoded".to_vec()),
-        ],
-    );
     let name = (0_u8..14, "[a-zA-Z0-9%._~@-]{0,24}");
-    let headers = prop::collection::vec(headers, 0..3);
+    let headers = prop::collection::vec(headers(), 0..3);
     let anything = (
         prop::sample::select(vec![
             "GET", "GET", "GET", "POST", "POST", "PUT", "DELETE", "HEAD", "OPTIONS",

@@ -300,6 +300,58 @@ fn production_runs_on_a_database() {
     );
 }
 
+/// The sum of a counter's values over all its labels.
+fn counted(gateway: &Gateway, name: &str) -> u64 {
+    let text = gateway.client().get("/metrics").unwrap().body;
+    let lines = text.lines().filter(|line| line.starts_with(name));
+    lines
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
+        .sum()
+}
+
+#[test]
+fn copies_on_two_nodes_have_one_effect_and_retries_are_counted() {
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let database = cluster.url();
+    let [one, two] = [0, 1].map(|n| node(folder.path(), &format!("node-{n}"), &database));
+    let form = "amount=10.50&currency=SGD&payment_methods%5B%5D=card";
+    let retries = || -> u64 {
+        let of = |gateway| counted(gateway, "florin_store_retries_total");
+        of(&one) + of(&two)
+    };
+    for round in 0..200 {
+        let key = format!("order-{round}");
+        let start = std::sync::Barrier::new(8);
+        let ids: BTreeSet<String> = std::thread::scope(|scope| {
+            let copies = [&one, &two].into_iter().cycle().take(8).map(|gateway| {
+                let (start, key) = (&start, key.as_str());
+                scope.spawn(move || {
+                    let headers = [("idempotency-key", key)];
+                    let mut client = gateway.client().with_headers(&headers);
+                    start.wait();
+                    let answer = client.post("/v1/payment-requests", FORM, form).unwrap();
+                    assert_eq!(answer.status, 201, "{}", answer.body);
+                    let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+                    json["id"].as_str().unwrap().to_owned()
+                })
+            });
+            let copies: Vec<_> = copies.collect();
+            copies
+                .into_iter()
+                .map(|copy| copy.join().unwrap())
+                .collect()
+        });
+        assert_eq!(ids.len(), 1, "{key}: {ids:?}");
+        if retries() > 0 {
+            return;
+        }
+    }
+    panic!("two nodes were never in each other's way, or nobody counted it");
+}
+
 #[test]
 #[ignore = "two minutes, because leases run out in real time: ./check runs it"]
 fn a_killed_and_a_frozen_node_lose_nothing() {
@@ -381,6 +433,7 @@ fn a_failover_of_the_database_loses_nothing() {
     check(&node, &all);
     hear_all(&webhooks, &all);
     verify_ledger(&database);
+    assert!(counted(&node, "florin_store_reconnects_total") > 0);
     println!(
         "failover: {} creations acknowledged, none lost; {} requests were told to come back",
         all.len(),

@@ -469,14 +469,14 @@ impl Listening {
             .unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let mut secret = String::new();
-        while !secret.contains("whsec_") {
+        while !secret.contains("signed with") {
             secret.clear();
             assert!(said.read_line(&mut secret).unwrap() > 0, "it ended");
         }
         let out = BufReader::new(child.stdout.take().unwrap());
         Self {
             child,
-            secret: word(&secret, "whsec_"),
+            secret: secret.split_whitespace().last().unwrap().to_owned(),
             out,
         }
     }
@@ -540,6 +540,66 @@ fn listen_hands_events_on_signed_and_cleans_up() {
     assert_eq!(listening.signal("-INT"), Some(0));
     let left = lab.json(&["webhooks", "endpoints", "list"]);
     assert_eq!(left["endpoints"].as_array().unwrap().len(), 0, "{left}");
+}
+
+/// The signature of Vipps MobilePay holds for one address: it is made anew for the other one.
+#[test]
+fn listen_hands_on_a_dialects_own_webhooks() {
+    let lab = Lab::new();
+    let data = lab.folder.path();
+    let to = lab.hook.url("phones?shop=1");
+    let args = ["--scheme", "vipps", "--forward-to", &to];
+    let mut listening = Listening::start(data, &args);
+    lab.does(&["trigger", "epayments.payment.authorized.v1"]);
+    let line = listening.line();
+    assert!(
+        line.contains("CREATED") && line.contains("trigger-"),
+        "{line}"
+    );
+    let sent = lab.hook.wait("post /phones?shop=1", 2);
+    for (head, body) in sent {
+        let headers = head.lines().skip(1);
+        let headers = headers.filter_map(|line| line.split_once(": "));
+        let delivery = Delivery {
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body: body.into_bytes(),
+            url: Some(to.clone()),
+            ..Delivery::default()
+        };
+        let secret = Secret::new(listening.secret.clone());
+        let verdict = verify(Scheme::Vipps, &delivery, &secret, None);
+        assert!(verdict.valid, "{verdict:?}");
+    }
+    assert_eq!(listening.signal("-INT"), Some(0));
+    let args = ["--scheme", "numipay", "--forward-to", &to, "--print-json"];
+    let mut listening = Listening::start(data, &args);
+    lab.does(&["trigger", "transaction.successful"]);
+    assert!(listening.line().contains("\"status\":\"pending\""));
+    assert!(listening.line().contains("\"status\":\"successful\""));
+    assert_eq!(listening.signal("-TERM"), Some(0));
+    lab.refuses(
+        &["listen", "--scheme", "igivepay"],
+        2,
+        "to the address of each payment",
+    );
+    lab.refuses(&["listen", "--scheme", "morse"], 2, "standard");
+}
+
+/// Who signs with the account's secret has none of its own to show or to replace.
+#[test]
+fn an_endpoint_without_a_secret_of_its_own_says_so() {
+    let lab = Lab::new();
+    let url = lab.hook.url("x");
+    let said = lab.does(&["webhooks", "endpoints", "add", &url, "--scheme", "numipay"]);
+    assert!(
+        said.contains("signed with the account's own secret"),
+        "{said}"
+    );
+    let id = word(&said, "end_");
+    let rotate = ["webhooks", "endpoints", "rotate", &id];
+    lab.refuses(&rotate, 2, "signs with the account's secret");
 }
 
 #[test]

@@ -352,7 +352,7 @@ fn sample(path: &Path) -> Outcome<Vec<Ids>> {
     let last: i64 = database.query_row("SELECT MAX(rowid) FROM bills", [], |row| row.get(0))?;
     let mut statement = database.prepare(
         "SELECT b.id, b.wire_id, p.id, p.wire_id, a.id, d.id FROM bills b \
-         JOIN payments p ON p.bill = b.id JOIN attempts a ON a.payment = p.id \
+         JOIN payments p ON p.bill = b.id JOIN attempts a ON a.bill = b.id \
          JOIN deliveries d ON d.about = b.id WHERE b.rowid = ?1 LIMIT 1",
     )?;
     let (mut ids, mut chance) = (Vec::new(), Chance::new(1, "look-ups"));

@@ -185,6 +185,10 @@ impl Dialect for Vipps {
 
     /// 88 characters. The documentation's samples are shorter; clients with short columns should
     /// fail in their tests, not in production.
+    fn signs_address(&self) -> bool {
+        true
+    }
+
     fn topics(&self) -> &'static [&'static str] {
         topics::ALL
     }

@@ -17,6 +17,8 @@ pub(super) enum KeysCommand {
     New(NewArgs),
     /// Ends a key at once.
     End(EndArgs),
+    /// Shows what an API's webhooks are signed with, or makes a new one.
+    Password(PasswordArgs),
 }
 
 /// Options of `list`.
@@ -53,12 +55,35 @@ pub(super) struct EndArgs {
     door: DoorArgs,
 }
 
+/// Options of `password`.
+#[derive(Debug, Args)]
+pub(super) struct PasswordArgs {
+    /// Which API: `hitpay` (its salt) or `numipay` (its signature password).
+    api: String,
+    /// Makes a new one. Webhooks are signed with it at once, those that wait too.
+    #[arg(long)]
+    new: bool,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
 /// Does a command of the group.
 pub(super) fn run(command: &KeysCommand) -> Result<(), Problem> {
     let asked = async {
         match command {
             KeysCommand::List(args) => list(args).await,
             KeysCommand::New(args) => new(args).await,
+            KeysCommand::Password(args) => {
+                let path = format!("/passwords/{}", segment(&args.api));
+                let door = Door::new(&args.door);
+                let answer = if args.new {
+                    door.post(&path, None).await?
+                } else {
+                    door.get(&path, &[]).await?
+                };
+                say(text(&answer, "password"));
+                Ok(())
+            }
             KeysCommand::End(args) => {
                 let path = format!("/keys/{}/end", segment(&args.key));
                 Door::new(&args.door).post(&path, None).await?;

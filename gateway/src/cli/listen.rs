@@ -1,8 +1,8 @@
 //! `florin listen`: events live, handed on to an address of yours.
 //!
 //! `listen` registers an endpoint of its own, an address of this process, shows what arrives
-//! there, and hands each request on unchanged, signature and all. What the other side answers is
-//! what the gateway gets to hear, so retries and the list of deliveries tell the truth. When it
+//! there, and hands each request on unchanged, signature and all; where a scheme signs the address
+//! too, it signs anew for the other one. What the other side answers is what the gateway gets to hear, so retries and the list of deliveries tell the truth. When it
 //! ends, its endpoint is removed.
 
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use clap::Args;
+use dialects::Signing;
+use domain::Secret;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -21,7 +23,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::door::{Door, DoorArgs};
 use super::visible::visible;
 use super::{Problem, cannot, say, start};
+use crate::clock::Clock;
 use crate::outbound::{Outbound, Policy, Sending};
+use crate::schemes::Scheme;
 
 /// By this label an endpoint of an earlier `listen` that could not remove it is known.
 const LABEL: &str = "florin listen";
@@ -38,6 +42,10 @@ pub(super) struct ListenArgs {
     /// Only these events, separated by commas; `payment.*` stands for all that begin so.
     #[arg(long, value_delimiter = ',')]
     events: Vec<String>,
+    /// `standard` for the events of every dialect, or a dialect whose webhooks go to registered
+    /// endpoints (`vipps`, `numipay`) for its own.
+    #[arg(long, default_value = "standard")]
+    scheme: String,
     /// Prints each event as one line of JSON.
     #[arg(long)]
     print_json: bool,
@@ -49,6 +57,36 @@ struct Relay {
     forward_to: Option<String>,
     print_json: bool,
     outbound: Outbound,
+    /// How an event is signed for the other address, if its scheme signs the address too.
+    again: Option<Again>,
+}
+
+/// What it takes to sign once more.
+struct Again {
+    scheme: Scheme,
+    secret: Secret,
+    endpoint: String,
+}
+
+impl Again {
+    /// The headers that come in place of those that were signed for this process.
+    fn sign(&self, url: &str, headers: &HeaderMap, body: &str) -> Vec<(String, String)> {
+        let text = |name: &str| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default()
+        };
+        let signed = self.scheme.sign(&Signing {
+            secrets: std::slice::from_ref(&self.secret),
+            url,
+            endpoint: Some(&self.endpoint),
+            delivery: text("florin-delivery-id"),
+            topic: text("florin-event-type"),
+            attempt: text("florin-attempt").parse().unwrap_or(1),
+            body,
+            now: Clock::System.now(),
+        });
+        signed.map_or_else(|_| Vec::new(), |signed| signed.headers)
+    }
 }
 
 /// Runs until Ctrl-C.
@@ -69,6 +107,7 @@ pub(super) fn listen(args: &ListenArgs) -> Result<(), Problem> {
         let address = listener.local_addr().map_err(cannot)?;
         let body = json!({
             "url": format!("http://{address}/"),
+            "scheme": args.scheme,
             "events": args.events,
             "label": LABEL,
         });
@@ -82,12 +121,21 @@ pub(super) fn listen(args: &ListenArgs) -> Result<(), Problem> {
         eprint(&format!(
             "Listening. Ctrl-C ends it.\n  forwards to    {to}\n  signed with    {}\n  \
              try            florin trigger bill.paid",
-            text("secret")
+            endpoint
+                .get("secret")
+                .and_then(Value::as_str)
+                .unwrap_or("the account's own secret")
         ));
+        let scheme = Scheme::by_name(&args.scheme).filter(|scheme| scheme.signs_address());
         let relay = Arc::new(Relay {
             forward_to: args.forward_to.clone(),
             print_json: args.print_json,
             outbound: Outbound::new(Policy::open()),
+            again: scheme.map(|scheme| Again {
+                scheme,
+                secret: Secret::new(text("secret").to_owned()),
+                endpoint: text("dialect_id").to_owned(),
+            }),
         });
         let router = Router::new().fallback(take).with_state(relay);
         let served = axum::serve(listener, router).with_graceful_shutdown(asked_to_stop()?);
@@ -135,17 +183,22 @@ async fn take(State(relay): State<Arc<Relay>>, headers: HeaderMap, body: Bytes) 
         show(&relay, &text, "shown");
         return answer(StatusCode::OK, String::new());
     };
-    let headers = headers
+    let again = relay.again.as_ref();
+    let own = again.map_or_else(Vec::new, |again| again.sign(url, &headers, &text));
+    let replaced = |name: &str| own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let mut handed: Vec<(String, String)> = headers
         .iter()
         .filter(|(name, _)| !["host", "content-length", "connection"].contains(&name.as_str()))
+        .filter(|(name, _)| !replaced(name.as_str()))
         .map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             (name.to_string(), value)
         })
         .collect();
+    handed.extend(own);
     let sending = Sending {
         url: url.clone(),
-        headers,
+        headers: handed,
         body: text.clone(),
         timeout: TIMEOUT,
     };
@@ -174,17 +227,36 @@ fn show(relay: &Relay, body: &str, outcome: &str) {
         return;
     }
     let event: Value = serde_json::from_str(body).unwrap_or_default();
-    let text = |path: &str| event.pointer(path).and_then(Value::as_str).unwrap_or("");
-    let object = ["/data/payment/id", "/data/bill/id", "/data/endpoint/id"]
-        .into_iter()
-        .map(text)
-        .find(|id| !id.is_empty())
-        .unwrap_or("-");
+    let first = |paths: &[&str]| {
+        let texts = paths
+            .iter()
+            .filter_map(|path| event.pointer(path)?.as_str());
+        visible(
+            texts
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .unwrap_or("-"),
+        )
+    };
+    // In the words of Standard Webhooks, of Vipps MobilePay, of Numipay.
+    let object = first(&[
+        "/data/payment/id",
+        "/data/bill/id",
+        "/data/payout/id",
+        "/data/endpoint/id",
+        "/pspReference",
+        "/transaction_id",
+    ]);
     say(&format!(
         "{}  {:<22}  {object}  {}  {outcome}",
-        text("/timestamp"),
-        text("/type"),
-        visible(text("/data/bill/reference")),
+        first(&["/timestamp"]),
+        first(&["/type", "/name", "/status"]),
+        first(&[
+            "/data/bill/reference",
+            "/data/payout/reference",
+            "/reference",
+            "/tracking_id"
+        ]),
     ));
 }
 

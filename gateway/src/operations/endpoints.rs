@@ -84,7 +84,7 @@ pub struct Who<'a> {
     pub actor: &'a str,
 }
 
-/// Registers an endpoint; its secret is in the answer.
+/// Registers an endpoint; its secret is in the answer, unless the account's own one signs.
 pub async fn register(
     app: &App,
     scheme: Scheme,
@@ -118,7 +118,7 @@ pub async fn register(
     }
     Ok(EndpointView {
         endpoint,
-        secret: Some(secret),
+        secret: Some(secret).filter(|_| !scheme.signs_with_account()),
         doubles,
     })
 }
@@ -375,6 +375,14 @@ pub async fn rotate(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Secret,
     let endpoint = show(app, who.caller, id).await?;
     let scheme = Scheme::by_name(&endpoint.head.scheme)
         .ok_or_else(|| Fault(format!("no scheme is called {}", endpoint.head.scheme)))?;
+    if scheme.signs_with_account() {
+        let message = format!(
+            "{} signs with the account's secret, not with one of its own",
+            id
+        );
+        let field = "secret".to_owned();
+        return refused(Refusal::Invalid(vec![FieldProblem { field, message }]));
+    }
     let at = app.moment();
     let secret = scheme.endpoint_secret(&chance(app));
     let sealed = seal(app, &endpoint, &secret)?;

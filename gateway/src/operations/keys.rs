@@ -7,7 +7,7 @@ use store::tables::audit;
 use store::tables::keys::{self as table, Key, NewKey};
 
 use super::endpoints::Who;
-use super::refused;
+use super::{merchants, refused};
 use crate::app::App;
 
 /// A key that somebody wants.
@@ -84,6 +84,42 @@ pub async fn end(app: &App, who: &Who<'_>, name: &str) -> Result<(), Failure> {
         .await?;
     app.keys.forget();
     Ok(())
+}
+
+/// What a dialect's webhooks are signed with. That somebody looked is kept.
+pub async fn password(app: &App, who: &Who<'_>, dialect: &str) -> Result<Secret, Failure> {
+    let merchant = &who.caller.merchant.id;
+    let password = merchants::salt(app, dialect, merchant, who.caller.mode).await?;
+    note(app, who, "password.shown", dialect).await?;
+    Ok(password)
+}
+
+/// Signs a dialect's webhooks with another password from now on, those that wait too.
+pub async fn new_password(
+    app: &App,
+    who: &Who<'_>,
+    dialect: &str,
+    password: &Secret,
+) -> Result<(), Failure> {
+    merchants::put_salt(app, dialect, who.caller, password).await?;
+    note(app, who, "password.changed", dialect).await
+}
+
+async fn note(app: &App, who: &Who<'_>, action: &str, about: &str) -> Result<(), Failure> {
+    let (caller, at) = (who.caller.clone(), app.moment());
+    let entry = audit::Entry {
+        at: at.now,
+        actor: who.actor.to_owned(),
+        action: action.to_owned(),
+        about: about.to_owned(),
+        details: String::new(),
+    };
+    app.store
+        .write("note_password", move |tx| {
+            let of = (&caller.merchant.id, caller.mode);
+            Ok(audit::insert(tx, &at, of, &entry)?)
+        })
+        .await
 }
 
 /// Who holds the key of this digest, if nobody ended it, and when it ends by itself.

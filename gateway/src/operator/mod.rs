@@ -95,5 +95,9 @@ fn routes() -> Router<Arc<App>> {
         .route("/providers/{id}/{deed}", post(providers::switch))
         .route("/keys", get(providers::list_keys).post(providers::new_key))
         .route("/keys/{name}/end", post(providers::end_key))
+        .route(
+            "/passwords/{api}",
+            get(providers::password).post(providers::new_password),
+        )
         .route("/trigger", get(trigger::list).post(trigger::call))
 }

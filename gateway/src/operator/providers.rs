@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use domain::{Mode, PaymentSettings, Span};
+use domain::{Mode, PaymentSettings, Secret, Span};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::tables::keys::Key;
@@ -16,7 +16,7 @@ use crate::operations::keys::{self, Wanted};
 use crate::operations::providers::{self, Switch};
 use crate::sandbox::simulate::rfc3339;
 
-/// Dialects whose credential is one key.
+/// Dialects whose credentials are one key and one password.
 const KEYED: [&str; 2] = ["hitpay", "numipay"];
 
 /// Characters of a key's name.
@@ -114,10 +114,7 @@ pub async fn new_key(
     Json(new): Json<New>,
 ) -> Answer {
     let caller = of.caller(&app).await?;
-    if !KEYED.contains(&new.api.as_str()) {
-        let known = KEYED.join(" or ");
-        return Err(Trouble::wrong(format!("api is {known}, not {}", new.api)));
-    }
+    keyed(&new.api)?;
     let label = new.label.filter(|label| !label.trim().is_empty());
     if label
         .as_ref()
@@ -152,6 +149,45 @@ pub fn prefix(api: &str, mode: Mode) -> String {
         return dialects::numipay::key_prefix(mode).to_owned();
     }
     format!("{}_", mode.as_str())
+}
+
+/// `GET /passwords/{api}`: what the API's webhooks are signed with.
+pub async fn password(
+    State(app): State<Arc<App>>,
+    Path(api): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let password = keys::password(&app, &who(&caller), keyed(&api)?).await?;
+    Ok(Json(json!({"api": api, "password": password.expose()})))
+}
+
+/// `POST /passwords/{api}`: a new one, in place of the one before.
+pub async fn new_password(
+    State(app): State<Arc<App>>,
+    Path(api): Path<String>,
+    Query(of): Query<Of>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let api = keyed(&api)?;
+    let chance = app.entropy.token();
+    let password = if api == dialects::numipay::NAME {
+        dialects::numipay::signature_password(caller.mode, &caller.merchant.slug, &chance)
+    } else {
+        chance
+    };
+    let password = Secret::new(password);
+    keys::new_password(&app, &who(&caller), api, &password).await?;
+    Ok(Json(json!({"api": api, "password": password.expose()})))
+}
+
+/// An API whose credentials are one key and one password.
+fn keyed(api: &str) -> Result<&'static str, Trouble> {
+    let known = KEYED.into_iter().find(|known| *known == api);
+    known.ok_or_else(|| {
+        let known = KEYED.join(" or ");
+        Trouble::wrong(format!("the API is {known}, not {api}"))
+    })
 }
 
 /// `POST /keys/{name}/end`.

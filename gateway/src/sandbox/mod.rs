@@ -6,6 +6,7 @@ pub mod cards;
 pub mod clock;
 pub mod deliveries;
 mod gifts;
+pub mod mischief;
 pub mod payouts;
 pub mod phones;
 pub mod shop;
@@ -135,6 +136,12 @@ pub fn routes() -> Router<Arc<App>> {
         .route(
             "/sandbox/phones/{number}",
             get(phones::show).put(phones::set),
+        )
+        .route(
+            "/sandbox/mischief",
+            get(mischief::show)
+                .post(mischief::add)
+                .delete(mischief::forget),
         )
         .route("/sandbox/ledger", get(simulate::ledger))
         .route("/sandbox/webhooks", get(simulate::webhooks))

@@ -37,12 +37,7 @@ pub fn holds(method: &str, path: &str, status: u16, told: &Value) {
     let response = operation["responses"].get(status.to_string());
     let response = response.unwrap_or_else(|| panic!("{method} {path}: no {status}: {told}"));
     let schema = &resolve(document, response)["content"]["application/json"]["schema"];
-    check(
-        &document,
-        schema,
-        told,
-        &format!("{method} {path} {status}"),
-    );
+    check(document, schema, told, &format!("{method} {path} {status}"));
 }
 
 fn is(kind: &str, value: &Value) -> bool {

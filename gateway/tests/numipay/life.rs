@@ -80,7 +80,7 @@ impl Life {
     fn some(&mut self) -> Option<String> {
         let place = self.dice.below(self.known.len().max(1) as u64);
         let (id, known) = self.known.iter().nth(usize::try_from(place).unwrap())?;
-        let by_ours = place % 2 == 0;
+        let by_ours = place.is_multiple_of(2);
         Some(if by_ours {
             id.clone()
         } else {

@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::process::Output;
 
+use domain::Secret;
 use serde_json::{Value, json};
 
 use crate::process::client::Client;
+use crate::process::hook::Hook;
 use crate::process::{Gateway, florin, said};
 use crate::shop::{APPROVE, HOSTED, PAYOUTS, Shop, text};
 
 pub struct Desk {
     gateway: Gateway,
+    password: String,
     folder: tempfile::TempDir,
     key: String,
 }
@@ -23,6 +26,7 @@ impl Desk {
         let known: Value = serde_json::from_str(&known).unwrap();
         Self {
             key: text(&known["numipay"], "api_key").to_owned(),
+            password: text(&known["numipay"], "signature_password").to_owned(),
             gateway,
             folder,
         }
@@ -249,6 +253,7 @@ fn keys_are_made_listed_ended_and_end_by_themselves() {
     assert!(!listed.contains("np_dev_"), "a key is shown once");
     desk.refuses(&["keys", "end", &ended_name], 1, "There is no");
     desk.refuses(&["keys", "new", "vipps"], 2, "hitpay or numipay");
+    desk.refuses(&["keys", "password", "vipps"], 2, "hitpay or numipay");
     desk.refuses(
         &["keys", "new", "numipay", "--for", "soon"],
         2,
@@ -351,4 +356,25 @@ fn the_file_that_the_help_shows_can_be_set() {
         Some(2),
         "it names a provider that is not there"
     );
+}
+
+#[test]
+fn the_signature_password_is_shown_and_replaced() {
+    let desk = Desk::open();
+    let hook = Hook::open();
+    let shown = desk.does(&["keys", "password", "numipay"]);
+    assert_eq!(shown.trim(), desk.password);
+    let new = desk.does(&["keys", "password", "numipay", "--new"]);
+    assert!(
+        new.starts_with("spg_test_demoshop") && new != shown,
+        "{new}"
+    );
+    assert_eq!(desk.does(&["keys", "password", "numipay"]), new);
+    let mut body = Shop::request("T-1", "5.00");
+    body["request"]["notification_url"] = json!(hook.url("hook"));
+    desk.post(HOSTED, &body);
+    let (head, body) = hook.wait("T-1", 1).remove(0);
+    let password = Secret::new(new.trim().to_owned());
+    let signed = dialects::sign::numipay_signature(body.as_bytes(), &password);
+    assert!(head.contains(&format!("x-signature: {signed}")), "{head}");
 }

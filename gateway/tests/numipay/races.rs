@@ -232,49 +232,33 @@ async fn what_ends_by_itself_and_by_hand_at_once_ends_once(shop: Shop) {
     shop.ledger_is_whole().await;
 }
 
-/// Three nodes, each with connections and lanes of the ledger of its own, spend one balance.
-#[tokio::test(flavor = "multi_thread")]
-async fn nodes_together_never_spend_more_than_there_is() {
-    let Some(first) = Shop::on_postgres().await else {
-        return;
-    };
-    let nodes = [
-        Arc::new(first.node(2).await),
-        Arc::new(first.node(3).await),
-        Arc::new(first),
-    ];
-    for node in &nodes {
-        node.fill_as("50.00", &format!("fill {:p}", Arc::as_ptr(node)))
-            .await;
-    }
-    let ask = |round: usize| {
-        let tries: Vec<_> = (0..36)
-            .map(|number| {
-                let node = Arc::clone(&nodes[number % 3]);
-                tokio::spawn(async move {
-                    let body = Shop::request(&format!("W-{round}-{number}"), "7.00");
-                    let (status, told) = node.post(PAYOUTS, body).await;
-                    assert_eq!(status, 200, "{told}");
-                    let id = text(&told, "transaction_id").to_owned();
-                    (told["transaction_status"] == "pending").then_some(id)
-                })
+/// Requests payouts of 7.00 at all nodes at once; those whose money is reserved.
+async fn ask_all(nodes: &[Arc<Shop>; 3], round: usize) -> Vec<String> {
+    let tries: Vec<_> = (0..36)
+        .map(|number| {
+            let node = Arc::clone(&nodes[number % 3]);
+            tokio::spawn(async move {
+                let body = Shop::request(&format!("W-{round}-{number}"), "7.00");
+                let (status, told) = node.post(PAYOUTS, body).await;
+                assert_eq!(status, 200, "{told}");
+                let id = text(&told, "transaction_id").to_owned();
+                (told["transaction_status"] == "pending").then_some(id)
             })
-            .collect();
-        async move {
-            let mut reserved = Vec::new();
-            for one in tries {
-                reserved.extend(one.await.unwrap());
-            }
-            reserved
-        }
-    };
-    let reserved = ask(0).await;
-    assert_eq!(reserved.len(), 21, "21 times seven is 147");
-    // Every node approves, rejects and looks for what is due, all at once; then they ask again.
+        })
+        .collect();
+    let mut reserved = Vec::new();
+    for one in tries {
+        reserved.extend(one.await.unwrap());
+    }
+    reserved
+}
+
+/// Every node says the same word about each payout at once; how many words counted.
+async fn decide_all(nodes: &[Arc<Shop>; 3], reserved: &[String]) -> usize {
     let acts: Vec<_> = (0..reserved.len() * 3)
         .map(|number| {
             let (node, id) = (Arc::clone(&nodes[number % 3]), reserved[number / 3].clone());
-            let path = if number / 3 % 3 == 0 {
+            let path = if (number / 3).is_multiple_of(3) {
                 crate::shop::REJECT
             } else {
                 crate::shop::APPROVE
@@ -286,11 +270,31 @@ async fn nodes_together_never_spend_more_than_there_is() {
             })
         })
         .collect();
-    let mut won = 0;
+    let mut counted = 0;
     for act in acts {
-        won += usize::from(act.await.unwrap());
+        counted += usize::from(act.await.unwrap());
     }
-    assert_eq!(won, reserved.len(), "each word counted once");
+    counted
+}
+
+/// Three nodes, each with connections and lanes of the ledger of its own, spend one balance.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_together_never_spend_more_than_there_is() {
+    let Some(first) = Shop::on_postgres().await else {
+        return;
+    };
+    let nodes = [
+        Arc::new(first.node(2).await),
+        Arc::new(first.node(3).await),
+        Arc::new(first),
+    ];
+    for (number, node) in nodes.iter().enumerate() {
+        node.fill_as("50.00", &format!("fill {number}")).await;
+    }
+    let reserved = ask_all(&nodes, 0).await;
+    assert_eq!(reserved.len(), 21, "21 times seven is 147");
+    let counted = decide_all(&nodes, &reserved).await;
+    assert_eq!(counted, reserved.len(), "one word for each");
     nodes[0].clock.advance(domain::Span::from_seconds(2));
     let workers: Vec<_> = nodes
         .iter()
@@ -302,11 +306,11 @@ async fn nodes_together_never_spend_more_than_there_is() {
     for worker in workers {
         worker.await.unwrap();
     }
-    let again = ask(1).await;
+    let again = ask_all(&nodes, 1).await;
     assert_eq!(
         again.len(),
         7,
-        "seven were turned down, and 3.00 were left: 52.00"
+        "seven were turned down; with the rest 52.00"
     );
     let shop = &nodes[0];
     let (held, free) = (

@@ -14,7 +14,7 @@ use crate::process::{Gateway, florin, run};
 struct Running {
     gateway: Gateway,
     vipps: Value,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Running {
@@ -26,7 +26,7 @@ impl Running {
         Self {
             gateway,
             vipps: settings["vipps"].clone(),
-            _data: data,
+            data,
         }
     }
 
@@ -281,6 +281,28 @@ fn header(head: &str, name: &str) -> String {
     lines.find(|(key, _)| *key == name).unwrap().1.to_owned()
 }
 
+/// `florin webhooks show` of a delivery names the payment as answers do and as the webhook does.
+fn shown_with_both_numbers(running: &Running, (head, body): &(String, String)) {
+    let delivery = header(head, "florin-delivery-id");
+    let data = running.data.path().to_str().unwrap();
+    let shown = run(&["webhooks", "show", &delivery, "--data", data]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    let mut client = running.client();
+    let payment = client.get("/epayment/v1/payments/blocked-123").unwrap();
+    let answered = parsed(&payment.body)["pspReference"].clone();
+    let told = parsed(body)["pspReference"].clone();
+    assert_ne!(answered, told);
+    for part in [
+        format!("pspReference in answers  {}", answered.as_str().unwrap()),
+        format!("pspReference in this one {}", told.as_str().unwrap()),
+        "blocked-123".to_owned(),
+        "> x-vipps-authorization: HMAC-SHA256 SignedHeaders=".to_owned(),
+        "Attempt 6 at".to_owned(),
+    ] {
+        assert!(text.contains(&part), "{part}: {text}");
+    }
+}
+
 #[test]
 fn the_ladder_blocks_one_payment_and_goes_on_when_the_clock_does() {
     let running = Running::start();
@@ -304,6 +326,7 @@ fn the_ladder_blocks_one_payment_and_goes_on_when_the_clock_does() {
     assert_eq!(dates.len(), 6, "signed anew: {dates:?}");
     assert_eq!(told(&hook, "CAPTURED").len(), 0, "behind the one before it");
     assert_eq!(told(&hook, "CREATED").len(), 2, "other payments are not");
+    shown_with_both_numbers(&running, &tries[0]);
     let (genuine, said) = verified(&tries[0].0, &tries[0].1, "another secret");
     assert!(!genuine && said.contains("POST"), "what to sign: {said}");
     // The receiver is mended: with the next hourly try the rest follows, in order.

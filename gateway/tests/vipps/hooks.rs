@@ -282,3 +282,84 @@ async fn a_deleted_registration_gets_nothing_more_and_a_new_one_only_what_comes_
     shop.later(Span::from_minutes(5)).await;
     assert_eq!(shop.receiver.names(), ["AUTHORIZED"]);
 }
+
+#[tokio::test]
+async fn what_goes_wrong_on_purpose_goes_wrong_and_is_told() {
+    let shop = Shop::open().await;
+    let registered = shop.register(URL).await;
+    let secret = registered["secret"].as_str().unwrap();
+    let wish = |body: Value| {
+        let shop = &shop;
+        async move {
+            let headers = shop.client_headers();
+            let path = "/sandbox/mischief";
+            let answer = shop.send("POST", path, &headers, &body.to_string()).await;
+            answer.status
+        }
+    };
+    for (trick, count, genuine) in [
+        ("drop", 1, [true, true]),
+        ("lose_answer", 2, [true, true]),
+        ("duplicate", 2, [true, true]),
+        ("wrong_signature", 1, [false, false]),
+    ] {
+        assert_eq!(wish(json!({"trick": trick})).await, 201);
+        shop.receiver.got.lock().unwrap().clear();
+        shop.create(&format!("order-{trick}").replace('_', "-"))
+            .await;
+        shop.deliver().await;
+        shop.later(Span::from_seconds(3)).await;
+        let got = shop.receiver.got.lock().unwrap().clone();
+        let judged: Vec<bool> = got.iter().map(|one| is_genuine(one, secret)).collect();
+        assert_eq!(judged, genuine[..count], "{trick}");
+    }
+    let path = "/sandbox/webhooks?payment=order-drop";
+    let told = shop
+        .send("GET", path, &shop.client_headers(), "")
+        .await
+        .json();
+    let attempts = told["deliveries"][0]["attempts"]
+        .as_array()
+        .unwrap()
+        .clone();
+    assert_eq!(attempts.len(), 2);
+    let error = attempts[0]["error"].as_str().unwrap();
+    assert!(error.contains("asked to drop"), "{error}");
+    assert_eq!(attempts[1]["status"], 200);
+}
+
+#[tokio::test]
+async fn wishes_name_an_event_and_can_be_forgotten() {
+    let shop = Shop::open().await;
+    shop.register(URL).await;
+    let call = |method: &'static str, body: &'static str| {
+        let shop = &shop;
+        async move {
+            let headers = shop.client_headers();
+            shop.send(method, "/sandbox/mischief", &headers, body).await
+        }
+    };
+    for wrong in [
+        "",
+        "{}",
+        r#"{"trick":"sing"}"#,
+        r#"{"trick":"drop","times":0}"#,
+    ] {
+        assert_eq!(call("POST", wrong).await.status, 400, "{wrong}");
+    }
+    let stranger = shop.send("GET", "/sandbox/mischief", &[], "").await;
+    assert_eq!(stranger.status, 401);
+    let captured = r#"{"trick":"drop","times":9,"event":"epayments.payment.captured.v1"}"#;
+    let listed = call("POST", captured).await.json();
+    assert_eq!(listed["mischief"][0]["times"], 9);
+    shop.approved("order-12345").await;
+    shop.modify("order-12345", "capture", "1", 100).await;
+    shop.deliver().await;
+    shop.later(Span::from_seconds(10)).await;
+    assert_eq!(shop.receiver.names(), ["CREATED", "AUTHORIZED"]);
+    let left = call("GET", "").await.json()["mischief"][0]["times"].clone();
+    assert_eq!(left, 5, "four tries within ten seconds");
+    assert_eq!(call("DELETE", "").await.json(), json!({"mischief": []}));
+    shop.later(Span::from_minutes(2)).await;
+    assert_eq!(shop.receiver.names(), ["CREATED", "AUTHORIZED", "CAPTURED"]);
+}

@@ -1,9 +1,9 @@
 //! `./torture --guesses`: a million guesses at gift cards.
 //!
 //! The worst guesser there is: it has as many addresses as it likes and makes as many payments as
-//! it likes, so only the limits of a payment and of a card are in its way. Four of five guesses are
-//! blind (the prefix is known, the rest of the number and the code are not), the fifth is at the code
-//! of a number that leaked. The gateway is killed on the way, and the clock moves so that locks run
+//! it likes, so only the limits of a payment and of a card are in its way. Three of five guesses are
+//! blind (the prefix is known, the rest of the number and the code are not), one is at the code of a
+//! number that leaked, and one is at a number that nobody has, as often as at the leaked ones. The gateway is killed on the way, and the clock moves so that locks run
 //! out. Blind guesses must find nothing; a leaked number takes no more than a day's tries and is
 //! blocked then; and nobody can tell from words or time whether a number exists.
 
@@ -72,10 +72,33 @@ struct Learnt {
     odd: Vec<String>,
 }
 
+/// What is guessed at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The code of a number that leaked.
+    Leaked,
+    /// The code of a number that nobody has.
+    Nobody,
+    /// Number and code.
+    Blind,
+}
+
+fn digits(chance: &mut Chance, count: u32) -> String {
+    let most = 10_u64.saturating_pow(count).saturating_sub(1);
+    let width = usize::try_from(count).unwrap_or(0);
+    format!("{:0width$}", chance.between(0, most))
+}
+
+fn blind(prefix: &str, chance: &mut Chance) -> String {
+    format!("{prefix}{}", digits(chance, 7))
+}
+
 struct Attack {
     client: Client,
     address: SocketAddr,
     leaked: Vec<Card>,
+    /// Numbers that no card has.
+    nobody: Vec<String>,
     prefix: String,
     wanted: u64,
     made: AtomicU64,
@@ -107,10 +130,13 @@ pub(super) async fn run(
         }
     }
     let prefix = leaked.first().and_then(|card| card.number.get(..12));
+    let prefix = prefix.unwrap_or_default().to_owned();
+    let mut chance = Chance::new(options.seed, "nobody");
     let attack = Arc::new(Attack {
         client,
         address: server.address,
-        prefix: prefix.unwrap_or_default().to_owned(),
+        nobody: (0..LEAKED).map(|_| blind(&prefix, &mut chance)).collect(),
+        prefix,
         leaked,
         wanted: options.count.unwrap_or(GUESSES),
         made: AtomicU64::new(0),
@@ -172,28 +198,21 @@ impl Attack {
             if self.made.fetch_add(1, Ordering::SeqCst) >= self.wanted {
                 return Err(said("it is over"));
             }
-            let digits = |chance: &mut Chance, count: u32| {
-                let most = 10_u64.saturating_pow(count).saturating_sub(1);
-                let width = usize::try_from(count).unwrap_or(0);
-                format!("{:0width$}", chance.between(0, most))
-            };
             let cvc = digits(chance, 3);
-            let known = (chance.between(1, 5) == 1).then(|| {
-                let at = chance.between(0, LEAKED as u64 - 1);
-                self.leaked.get(usize::try_from(at).unwrap_or(0))
-            });
-            let known = known.flatten();
-            let number = match known {
-                Some(card) => card.number.clone(),
-                None => format!("{}{}", self.prefix, digits(chance, 7)),
+            let at = usize::try_from(chance.between(0, LEAKED as u64 - 1)).unwrap_or(0);
+            let leaked = self.leaked.get(at).map(|card| &card.number);
+            let (kind, number) = match chance.between(1, 5) {
+                1 => (Kind::Leaked, leaked.cloned()),
+                2 => (Kind::Nobody, self.nobody.get(at).cloned()),
+                _ => (Kind::Blind, Some(blind(&self.prefix, chance))),
             };
-            self.guess(wire, &id, Card { number, cvc }, known.is_some())
-                .await?;
+            let number = number.unwrap_or_default();
+            self.guess(wire, &id, Card { number, cvc }, kind).await?;
         }
         Ok(())
     }
 
-    async fn guess(&self, wire: &mut Wire, id: &str, card: Card, known: bool) -> Outcome<()> {
+    async fn guess(&self, wire: &mut Wire, id: &str, card: Card, kind: Kind) -> Outcome<()> {
         let path = format!("/api/v1/payments/{id}/perform");
         let body = json!({"cards": [card.json()]});
         let before = clock::now();
@@ -202,21 +221,22 @@ impl Attack {
         self.learn(|learnt| match (status, told["errorCode"].as_u64()) {
             (400, Some(104)) => {
                 learnt.words.insert(told.to_string());
-                if known {
-                    *learnt.tries.entry(card.number).or_default() += 1;
-                    learnt.wrong_code.push(took);
-                } else {
-                    learnt.blind += 1;
-                    learnt.nobody.push(took);
+                match kind {
+                    Kind::Leaked => {
+                        *learnt.tries.entry(card.number).or_default() += 1;
+                        learnt.wrong_code.push(took);
+                    }
+                    Kind::Nobody => learnt.nobody.push(took),
+                    Kind::Blind => learnt.blind += 1,
                 }
             }
             (429, Some(110)) => learnt.locked += 1,
-            (200, _) if known => {
+            (200, _) if kind == Kind::Leaked => {
                 learnt.found.insert(card.number);
             }
             (200, _) => learnt.hits += 1,
             // Empty since its code was found, or blocked and guessed rightly.
-            (400, Some(105 | 107)) if known => {
+            (400, Some(105 | 107)) if kind == Kind::Leaked => {
                 learnt.found.insert(card.number);
             }
             // The payment is paid: somebody was lucky at it.

@@ -198,11 +198,14 @@ async fn add(args: &AddArgs) -> Result<(), Problem> {
         "label": args.label,
     });
     let answer = Door::new(&args.door).post("/endpoints", Some(body)).await?;
+    let secret = match answer.get("secret").and_then(Value::as_str) {
+        Some(secret) => format!("  secret  {secret}\nIt is not shown again."),
+        None => "It is signed with the account's own secret.".to_owned(),
+    };
     say(&format!(
-        "{}  {}\n  secret  {}\nIt is not shown again.{}",
+        "{}  {}\n{secret}{}",
         text(&answer, "id"),
         text(&answer, "url"),
-        text(&answer, "secret"),
         doubles(&answer),
     ));
     Ok(())

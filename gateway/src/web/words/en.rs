@@ -169,7 +169,7 @@ words! {
     payout_rejected_text = "{amount} stays with {name}. Ask there what to do next.";
     payout_expired_heading = "The time for this payout is over";
     payout_expired_text =
-        "Nobody acted in time, so {amount} stay with {name}. Ask there for a new payout.";
+        "Nobody acted in time, so {amount} stays with {name}. Ask there for a new payout.";
 
     // A provider's own page, in test mode.
     provider_name = "{name} (simulated)";
@@ -189,6 +189,7 @@ words! {
     provider_reason = "Reason, if it is rejected";
     provider_reason_usual = "Insufficient funds";
     provider_transaction = "Transaction";
+    provider_note = "In live mode the provider's own page is here.";
 
     // Problems with the form.
     problem_title = "There is a problem";

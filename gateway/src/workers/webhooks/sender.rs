@@ -14,6 +14,7 @@ use super::desk::Desk;
 use crate::app::App;
 use crate::operations::{endpoints, merchants};
 use crate::outbound::{Received, Sending};
+use crate::sandbox::mischief::Trick;
 use crate::schemes::Scheme;
 
 /// A claimed delivery with its lease.
@@ -66,10 +67,11 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
     let at = app.clock.now();
     let started = crate::clock::stopwatch();
     let rules = app.rules(&delivery.new.scheme);
-    let prepared = prepare(app, delivery, &rules, at).await;
+    let trick = trick(app, delivery);
+    let prepared = prepare(app, delivery, (&rules, trick), at).await;
     let (sending, result) = match prepared {
         Ok(sending) => {
-            let result = app.outbound.post(&sending).await;
+            let result = post(app, &sending, trick).await;
             (sending, result)
         }
         Err(fault) => {
@@ -104,17 +106,43 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
     }
 }
 
+/// What somebody wants to go wrong with this attempt, in the sandbox.
+fn trick(app: &App, delivery: &Delivery) -> Option<Trick> {
+    let demo = app.demo.as_ref().filter(|_| app.sandbox)?;
+    let new = &delivery.new;
+    let own = new.merchant == demo.caller.merchant.id && new.mode == demo.caller.mode;
+    own.then(|| app.mischief.take(&new.topic)).flatten()
+}
+
+/// Sends a request, unless it is to be lost.
+async fn post(app: &App, sending: &Sending, trick: Option<Trick>) -> Result<Received, String> {
+    if trick == Some(Trick::Duplicate) {
+        // The answer to the second one counts.
+        let _ = app.outbound.post(sending).await;
+    }
+    if trick != Some(Trick::Drop) {
+        let result = app.outbound.post(sending).await;
+        if trick != Some(Trick::LoseAnswer) {
+            return result;
+        }
+    }
+    Err(trick.and_then(Trick::loses).unwrap_or_default().to_owned())
+}
+
 /// The signed request.
 async fn prepare(
     app: &App,
     delivery: &Delivery,
-    rules: &DeliveryRules,
+    (rules, trick): (&DeliveryRules, Option<Trick>),
     at: Timestamp,
 ) -> Result<Sending, Fault> {
     let new = &delivery.new;
     let scheme = Scheme::by_name(&new.scheme)
         .ok_or_else(|| Fault(format!("no scheme is called {}", new.scheme)))?;
-    let (secrets, wire) = secrets(app, scheme, delivery).await?;
+    let (mut secrets, wire) = secrets(app, scheme, delivery).await?;
+    if let Some(wrong) = trick.and_then(Trick::secret) {
+        secrets = vec![wrong];
+    }
     let outgoing = scheme
         .sign(&Signing {
             secrets: &secrets,
