@@ -90,8 +90,8 @@ impl Sqlite {
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
         refuse_unfinished(path, &connection)?;
         migrate(path, &mut connection)?;
-        // What a savepoint may undo is kept in memory, never in a file: a group is small. (Changes of
-        // the schema are not, and are made before.)
+        // What a savepoint may undo is kept in memory, never in a file: a group is small. (Changes
+        // of the schema are not, and are made before.)
         connection
             .pragma_update(None, "temp_store", "MEMORY")
             .map_err(failed)?;

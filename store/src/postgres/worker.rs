@@ -6,8 +6,8 @@
 //! 3. Answer every caller.
 //!
 //! The commit waits for the disk (and for a synchronous standby) unless all jobs of the group said
-//! that it need not: only then is that one transaction's `synchronous_commit` off. The server's log
-//! is written in order, so the next commit that waits covers it.
+//! that it need not: only then is that one transaction's `synchronous_commit` off. The server's
+//! log is written in order, so the next commit that waits covers it.
 //!
 //! A group that did not go through is run again, in a slower manner each time: *together* as
 //! above (after conflicts a few times more); *carefully*, each job in a savepoint, when a job

@@ -66,7 +66,7 @@ pub fn what_need_not_be_synced_leaves_the_others_synced(lab: &Lab) {
         lab.wait(lab.store.write_unsynced("unsynced", put)).unwrap();
         let setting = lab.wait(lab.store.write("synced", move |tx| {
             put(tx)?;
-            let row = tx.one(asked, &[])?.expect("one row");
+            let row = tx.one(asked, &[])?.unwrap();
             Ok(row.text(0)?.to_owned())
         }));
         assert_eq!(setting.as_deref(), Ok("on"));
