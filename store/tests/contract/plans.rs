@@ -87,7 +87,7 @@ fn a_list_of_one_state_is_found_in_its_own_order() {
     let connection = rusqlite::Connection::open(folder.path().join("florin.db")).unwrap();
     let lists = tables::bills::STATEMENTS
         .iter()
-        .filter(|sql| sql.contains("ORDER BY id DESC LIMIT ?") && !sql.contains("UNION ALL"));
+        .filter(|sql| sql.contains("id DESC LIMIT ?") && !sql.contains("UNION ALL"));
     let mut count = 0;
     for sql in lists {
         count += 1;
