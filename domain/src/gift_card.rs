@@ -7,10 +7,12 @@
 //! left on it and not held; the row repeats it under the schema's checks.
 
 pub mod history;
+pub mod state;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::history::{Activity, CardRefusal, Deed, Note, Sign};
+pub use self::state::CardState;
 use crate::id::{CardId, MerchantId};
 use crate::ledger::{AccountId, Journal, Reason, Transfer};
 use crate::merchant::Mode;
@@ -18,49 +20,6 @@ use crate::moment::Timestamp;
 use crate::money::{AmountError, Money};
 use crate::payment::{Decision, Payment};
 use crate::refusal::Refusal;
-
-/// Where a card stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CardState {
-    /// Issued and not yet handed out.
-    Inactive,
-    /// Can be used until its last day is over.
-    Active,
-    /// Stopped for now.
-    Blocked,
-    /// Its time is over and what was left was posted as breakage.
-    Expired,
-    /// Replaced by another card; never used again.
-    Closed,
-}
-
-impl CardState {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Inactive,
-        Self::Active,
-        Self::Blocked,
-        Self::Expired,
-        Self::Closed,
-    ];
-
-    /// The word in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Inactive => "inactive",
-            Self::Active => "active",
-            Self::Blocked => "blocked",
-            Self::Expired => "expired",
-            Self::Closed => "closed",
-        }
-    }
-
-    /// Reads the word back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-}
 
 /// Until when a card is good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -176,5 +176,8 @@ pub const CARD_BATCH_MAX: usize = 100_000;
 /// Gift cards issued in one transaction of a batch.
 pub const CARDS_PER_WRITE: usize = 200;
 
+/// How often a minute a visitor from elsewhere may ask the sandbox for gift cards.
+pub const CARD_GEN_PER_MINUTE: u32 = 60;
+
 /// Characters of the reason that an operator gives for what is done to a gift card.
 pub const REASON_MAX: usize = 200;

@@ -164,15 +164,23 @@ fn location(answer: &Answer) -> String {
 
 /// Takes webhooks: head and body of each.
 fn receive() -> (String, Receiver<(String, String)>) {
+    receive_with(Vec::new())
+}
+
+/// The same, answering with these statuses first.
+fn receive_with(statuses: Vec<u16>) -> (String, Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (heard, told) = channel();
     std::thread::spawn(move || {
+        let mut statuses = statuses.into_iter();
         for stream in listener.incoming().flatten() {
             let mut stream = BufReader::new(stream);
             while let Ok(message) = read_message(&mut stream) {
-                let ok = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-                if heard.send(message).is_err() || stream.get_mut().write_all(ok).is_err() {
+                let status = statuses.next().unwrap_or(200);
+                let told = format!("HTTP/1.1 {status} Told\r\ncontent-length: 0\r\n\r\n");
+                let told = stream.get_mut().write_all(told.as_bytes());
+                if told.is_err() || heard.send(message).is_err() {
                     return;
                 }
             }
@@ -400,19 +408,83 @@ fn only_the_client_is_let_in() {
 }
 
 #[test]
-fn two_cards_on_the_page_and_the_shop_takes_the_rest() {
+fn a_page_needs_its_own_token() {
     let mut lab = Lab::new();
-    let (url, told) = receive();
-    let (id, page) = lab.shop(&json!({ "webhookUrl": url }));
+    let (_, page) = lab.shop(&json!({}));
+    let (_, other) = lab.shop(&json!({}));
     let bare = page.split('?').next().unwrap().to_owned();
+    let foreign = other.split('?').next_back().unwrap();
     for wrong in [
         bare.clone(),
         format!("{bare}?token=0"),
         format!("{bare}?token="),
+        format!("{bare}?{foreign}"),
     ] {
         assert_eq!(lab.client.get(&wrong).unwrap().status, 404);
         assert_eq!(lab.step(&wrong, "action=cancel").status, 404);
     }
+}
+
+/// The body is as published, and the header signs it with the client's secret.
+fn is_genuine(lab: &Lab, (head, body): &(String, String)) {
+    let secret = domain::Secret::new(lab.secret.clone());
+    let signature = dialects::sign::igivepay_signature(body.as_bytes(), &secret);
+    let header = format!("x-igive-signature: {signature}");
+    assert!(head.contains(&header), "{head}");
+}
+
+#[test]
+fn a_webhook_is_tried_again_on_schedule_with_the_same_body() {
+    let mut lab = Lab::new();
+    let (url, told) = receive_with(vec![500, 404, 302, 200]);
+    let gift = lab.card(&json!({"amount": "200.00"}));
+    let (id, page) = lab.shop(&json!({ "webhookUrl": url }));
+    lab.add(&page, &gift);
+    assert_eq!(lab.step(&page, "action=pay").status, 303);
+    let first = told.recv_timeout(Duration::from_secs(10)).unwrap();
+    is_genuine(&lab, &first);
+    let list = format!("/sandbox/webhooks?payment={id}");
+    let attempts = |lab: &mut Lab| {
+        let (_, shown) = lab.call("GET", &list, &Value::Null);
+        let delivery = shown["deliveries"][0].clone();
+        let made = delivery["attempts"].as_array().unwrap().len();
+        (made, delivery["state"].as_str().unwrap().to_owned())
+    };
+    // 1, 5 and 15 minutes after the first attempt: a moment before it nothing comes.
+    for (number, (early, rest)) in (2..).zip([(50, 15), (220, 25), (580, 25)]) {
+        for (seconds, wanted) in [(early, number - 1), (rest, number)] {
+            let body = json!({ "advance_seconds": seconds });
+            assert_eq!(lab.call("POST", "/sandbox/clock", &body).0, 200);
+            assert_eq!(attempts(&mut lab).0, wanted, "after {seconds} s");
+        }
+        let again = told.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(again.1, first.1, "an identical body");
+        is_genuine(&lab, &again);
+    }
+    assert_eq!(attempts(&mut lab), (4, "delivered".to_owned()));
+}
+
+/// Verify and webhook say the same: a part was charged.
+fn is_told(lab: &Lab, shown: &Value, hook: &(String, String)) {
+    assert_eq!(
+        (&shown["status"], &shown["paidAmount"]),
+        (&json!("charged"), &json!(300))
+    );
+    assert_eq!(shown["remainingAmount"], json!(199));
+    let (id, cards) = (shown["paymentId"].as_str().unwrap(), &shown["cards"]);
+    let wanted = format!(
+        "{{\"paymentId\":\"{id}\",\"paidAmount\":300,\"paymentTotal\":499,\
+         \"reference\":\"order-1001\",\"cards\":{cards}}}"
+    );
+    assert_eq!(hook.1, wanted);
+    is_genuine(lab, hook);
+}
+
+#[test]
+fn two_cards_on_the_page_and_the_shop_takes_the_rest() {
+    let mut lab = Lab::new();
+    let (url, told) = receive();
+    let (id, page) = lab.shop(&json!({ "webhookUrl": url }));
     let shown = lab.page(&page);
     assert!(
         shown.status == 200 && shown.body.contains("NOK 499.00"),
@@ -457,23 +529,10 @@ fn two_cards_on_the_page_and_the_shop_takes_the_rest() {
     );
     assert_eq!(location(&paid), wanted);
     let shown = lab.verify(&id);
-    assert_eq!(
-        (&shown["status"], &shown["paidAmount"]),
-        (&json!("charged"), &json!(300))
-    );
-    assert_eq!(shown["remainingAmount"], json!(199));
-    let (head, body) = told.recv_timeout(Duration::from_secs(10)).unwrap();
-    let cards = &shown["cards"];
-    let wanted = format!(
-        "{{\"paymentId\":\"{id}\",\"paidAmount\":300,\"paymentTotal\":499,\
-         \"reference\":\"order-1001\",\"cards\":{cards}}}"
-    );
-    assert_eq!(body, wanted);
-    let secret = domain::Secret::new(lab.secret.clone());
-    let signature = dialects::sign::igivepay_signature(body.as_bytes(), &secret);
-    assert!(
-        head.contains(&format!("x-igive-signature: {signature}")),
-        "{head}"
+    is_told(
+        &lab,
+        &shown,
+        &told.recv_timeout(Duration::from_secs(10)).unwrap(),
     );
     // The page says how it stands, and pressing again changes nothing.
     let over = lab.page(&page);

@@ -1,5 +1,5 @@
-//! `POST /sandbox/simulate` from outside, over all four APIs: every outcome of payments, reservations,
-//! gift cards and payouts, in the words of the API that is asked.
+//! `POST /sandbox/simulate` from outside, over all four APIs: every outcome of payments,
+//! reservations, gift cards and payouts, in the words of the API that is asked.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -128,10 +128,9 @@ impl Lab {
     }
 }
 
-#[test]
-fn every_outcome_in_the_words_of_each_api() {
-    let mut lab = Lab::new();
-    for (what, more, word) in [
+/// What is made, what is done to it, and the API's word for what it is then.
+fn outcomes() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
         ("hitpay", json!({"outcome": "approve"}), "completed"),
         (
             "hitpay",
@@ -195,7 +194,13 @@ fn every_outcome_in_the_words_of_each_api() {
         ("igivepay", json!({"outcome": "decline"}), "pending"),
         ("igivepay", json!({"outcome": "abort"}), "aborted"),
         ("igivepay", json!({"outcome": "expire"}), "expired"),
-    ] {
+    ]
+}
+
+#[test]
+fn every_outcome_in_the_words_of_each_api() {
+    let mut lab = Lab::new();
+    for (what, more, word) in outcomes() {
         for by_reference in [true, false] {
             let (reference, id) = lab.made(what);
             let mut body = more.clone();

@@ -75,7 +75,7 @@ fn vipps_request(key: &str) -> String {
         &VippsRequest {
             method: "POST",
             path_and_query: "/hook?shop=1",
-            date: "Sat, 21 Nov 2020 10:00:01 GMT",
+            date: "Fri, 21 Nov 2025 10:00:01 GMT",
             host: "shop.example",
             body: BODY.as_bytes(),
         },
@@ -160,14 +160,14 @@ fn what_should_have_been_signed_is_shown_to_the_last_line_end() {
     let output = verify(&["--secret", "a key"], request.as_bytes());
     let text = out(&output);
     assert!(
-        text.contains("\nPOST␊\n/hook?shop=1␊\nSat, 21 Nov 2020 10:00:01 GMT;"),
+        text.contains("\nPOST␊\n/hook?shop=1␊\nFri, 21 Nov 2025 10:00:01 GMT;"),
         "{text}"
     );
     let expected = sign::vipps_signature(
         &VippsRequest {
             method: "POST",
             path_and_query: "/hook?shop=1",
-            date: "Sat, 21 Nov 2020 10:00:01 GMT",
+            date: "Fri, 21 Nov 2025 10:00:01 GMT",
             host: "shop.example",
             body: BODY.as_bytes(),
         },

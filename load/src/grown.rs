@@ -73,11 +73,13 @@ struct Run<'a> {
     plan: &'a Plan,
     receiver: Receiver,
     place: &'a Path,
+    /// Where the filled database is, if it is to stay.
+    kept: Option<PathBuf>,
     sheet: Sheet,
 }
 
 /// Fills and measures.
-pub async fn run(plan: &Plan, count: u64) -> Outcome<Vec<Grown>> {
+pub async fn run(plan: &Plan, (count, kept): (u64, Option<PathBuf>)) -> Outcome<Vec<Grown>> {
     let place = tempfile::Builder::new()
         .prefix("grown-")
         .tempdir_in(&plan.folder)?;
@@ -85,44 +87,29 @@ pub async fn run(plan: &Plan, count: u64) -> Outcome<Vec<Grown>> {
         plan,
         receiver: Receiver::start().await?,
         place: place.path(),
+        kept,
         sheet: Sheet::default(),
     };
-    let (data, ids) = run.embedded(count).await?;
+    let (filled, ids) = run.embedded(count).await?;
     if let Some(url) = &plan.postgres {
-        run.postgres(url, &data, (count, &ids)).await?;
+        run.postgres(url, &filled.data, (count, &ids)).await?;
     }
+    // Last, because it adds payments.
+    say("the embedded database, filled, with clients");
+    run.served(&filled, 1).await?;
     Ok(run.sheet.0)
 }
 
 impl Run<'_> {
-    /// The embedded database; the folder of the filled one, and what is in it.
-    async fn embedded(&mut self, count: u64) -> Outcome<(PathBuf, Vec<Ids>)> {
+    /// The embedded database; how to start on the filled one, and what is in it.
+    async fn embedded(&mut self, count: u64) -> Outcome<(Launch, Vec<Ids>)> {
         say("the embedded database, empty");
         let launch = self.launch("empty", None)?;
         self.served(&launch, 0).await?;
         say("the embedded database, filled");
-        let launch = self.launch("filled", None)?;
-        let server = Server::florin(&launch).await?;
-        let shop = Shop::new(&server, &self.receiver);
+        let launch = self.filled(count).await?;
         let path = learn::find_database(&launch.data)?;
-        let learned = measure::learn(&shop, &self.receiver, &path).await?;
-        server.stop().await?;
-        let before = std::fs::metadata(&path)?.len();
-        let (began, filling) = (clock::now(), path.clone());
-        let filled = tokio::task::spawn_blocking(move || {
-            let database = Connection::open(&filling)?;
-            let mut tenth = 0;
-            fill::fill(&database, &learned.cycle, count, &mut |done| {
-                if done * 10 / count > tenth {
-                    tenth = done * 10 / count;
-                    say(format!("  filled {done} of {count}"));
-                }
-            })
-        });
-        filled.await.map_err(joined)??;
-        let rate = count as f64 / began.elapsed().as_secs_f64();
-        self.sheet.add(1, "filling", "/s", rate);
-        let bytes = std::fs::metadata(&path)?.len() - before;
+        let bytes = std::fs::metadata(&path)?.len() as f64;
         self.sizes(&path, count)?;
         self.sheet.add(
             1,
@@ -135,8 +122,39 @@ impl Run<'_> {
         let store = store::Store::open_read_only(&path).map_err(opened)?;
         self.looked_up(1, &store, &ids).await?;
         store.close();
-        self.served(&launch, 1).await?;
-        Ok((launch.data, ids))
+        Ok((launch, ids))
+    }
+
+    /// A filled database: made now, or found where one was kept.
+    async fn filled(&mut self, count: u64) -> Outcome<Launch> {
+        let mut launch = self.launch("filled", None)?;
+        if let Some(kept) = self.kept.clone() {
+            std::fs::create_dir_all(&kept)?;
+            launch.data = kept;
+            if learn::find_database(&launch.data).is_ok() {
+                return Ok(launch);
+            }
+        }
+        let server = Server::florin(&launch).await?;
+        let shop = Shop::new(&server, &self.receiver);
+        let path = learn::find_database(&launch.data)?;
+        let learned = measure::learn(&shop, &self.receiver, &path).await?;
+        server.stop().await?;
+        let began = clock::now();
+        let filled = tokio::task::spawn_blocking(move || {
+            let database = Connection::open(&path)?;
+            let mut tenth = 0;
+            fill::fill(&database, &learned.cycle, count, &mut |done| {
+                if done * 10 / count > tenth {
+                    tenth = done * 10 / count;
+                    say(format!("  filled {done} of {count}"));
+                }
+            })
+        });
+        filled.await.map_err(joined)??;
+        let rate = count as f64 / began.elapsed().as_secs_f64();
+        self.sheet.add(1, "filling", "/s", rate);
+        Ok(launch)
     }
 
     /// Bytes of each table with its indexes, for each payment.

@@ -72,6 +72,9 @@ struct Options {
     /// JSON goes into `grown.json` beside the usual one.
     #[arg(long, value_parser = clap::value_parser!(u64).range(2_000..=1_000_000_000))]
     rows: Option<u64>,
+    /// Where the filled database is kept; one that is there already is used as it is.
+    #[arg(long, requires = "rows")]
+    filled: Option<PathBuf>,
     /// Exit with 1 if a target is missed.
     #[arg(long)]
     strict: bool,
@@ -124,7 +127,7 @@ fn run(options: &Options) -> Outcome<bool> {
         None => {}
     }
     if let Some(count) = options.rows {
-        let figures = runtime.block_on(grown::run(&plan, count))?;
+        let figures = runtime.block_on(grown::run(&plan, (count, options.filled.clone())))?;
         std::io::stdout().write_all(grown::table(count, &figures).as_bytes())?;
         if let Some(path) = &options.json {
             let mut text = serde_json::to_string_pretty(&grown::json(count, &figures))?;

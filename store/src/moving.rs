@@ -9,26 +9,30 @@
 //!
 //! Everything here blocks; it is for commands and not for the server.
 
+mod place;
+mod side;
+
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use domain::ledger::ChainHash;
 use domain::secret::hex;
 use sha2::{Digest, Sha256};
 
-use crate::sql::{Row, Sql, Value};
-use crate::sqlite::bulk::Bulk as Sqlite;
+use self::side::Side;
+use crate::sql::{Row, Value};
 use crate::tables::ledger;
 use crate::tx::Tx;
 use crate::{Fault, OpenError, Options};
+
+pub use self::place::Place;
 
 /// The table in the target that says how far each table has come. It is no part of the schema: it
 /// is there only until the move is finished.
 pub(crate) const MARKS: &str = "unfinished_move";
 
 /// Said of a database that has it.
-pub(crate) const UNFINISHED: &str = "a move into it is not finished: run the same florin store move \
-    again, which goes on where it stopped";
+pub(crate) const UNFINISHED: &str = "a move into it is not finished: run the same florin store \
+    move again, which goes on where it stopped";
 
 /// Said of a database that a gateway works on.
 pub(crate) const WORKING: &str = "a gateway is working on it: stop every node first";
@@ -51,15 +55,6 @@ const BATCH: usize = 4_096;
 
 /// Transfers read at a time while the chains are recomputed.
 const LINKS: u32 = 1_000;
-
-/// Where a database is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A file of the embedded database.
-    Sqlite(PathBuf),
-    /// The URL of a PostgreSQL.
-    Postgres(String),
-}
 
 /// What is going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,109 +170,6 @@ impl Sheet {
     fn key_of(&self, row: &Row) -> Vec<Value> {
         let value = |at: &usize| row.values().get(*at).cloned().unwrap_or(Value::Null);
         self.key.iter().map(value).collect()
-    }
-}
-
-/// One of the two databases.
-enum Side {
-    Sqlite(Box<Sqlite>),
-    Postgres(Box<crate::postgres::Bulk>),
-}
-
-impl Side {
-    fn source(place: &Place, options: Options) -> Result<Self, OpenError> {
-        Ok(match place {
-            Place::Sqlite(path) => Self::Sqlite(Box::new(Sqlite::source(path)?)),
-            Place::Postgres(url) => {
-                Self::Postgres(Box::new(crate::postgres::Bulk::source(url, options)?))
-            }
-        })
-    }
-
-    fn target(place: &Place, options: Options) -> Result<Self, OpenError> {
-        Ok(match place {
-            Place::Sqlite(path) => Self::Sqlite(Box::new(Sqlite::target(path)?)),
-            Place::Postgres(url) => {
-                Self::Postgres(Box::new(crate::postgres::Bulk::target(url, options)?))
-            }
-        })
-    }
-
-    /// How the operator knows it, without a password.
-    fn place(&self) -> String {
-        match self {
-            Self::Sqlite(side) => side.place(),
-            Self::Postgres(side) => side.place(),
-        }
-    }
-
-    fn sheets(&mut self) -> Result<Vec<Sheet>, Fault> {
-        match self {
-            Self::Sqlite(side) => side.sheets(),
-            Self::Postgres(side) => side.sheets(),
-        }
-    }
-
-    fn count(&mut self, sheet: &Sheet) -> Result<u64, Fault> {
-        match self {
-            Self::Sqlite(side) => side.count(sheet),
-            Self::Postgres(side) => side.count(sheet),
-        }
-    }
-
-    fn page(&mut self, sheet: &Sheet, after: Option<&[Value]>) -> Result<Vec<Row>, Fault> {
-        match self {
-            Self::Sqlite(side) => side.page(sheet, after, PAGE),
-            Self::Postgres(side) => side.page(sheet, after, PAGE),
-        }
-    }
-
-    fn put(&mut self, sheet: &Sheet, rows: &[Row]) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(side) => side.put(sheet, rows),
-            Self::Postgres(side) => side.put(sheet, rows),
-        }
-    }
-
-    /// Runs work in one transaction, which is kept if the work succeeds.
-    fn within<T>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, MoveError>,
-    ) -> Result<T, MoveError> {
-        self.run("BEGIN")?;
-        let done = work(self);
-        self.run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-        done
-    }
-
-    /// Runs statements without arguments.
-    fn run(&mut self, sql: &'static str) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(side) => side.run(sql),
-            Self::Postgres(side) => side.run(sql),
-        }
-    }
-
-    /// Runs work over the seam.
-    fn seam<T>(&mut self, work: impl FnOnce(&mut dyn Sql) -> Result<T, Fault>) -> Result<T, Fault> {
-        match self {
-            Self::Sqlite(side) => work(&mut side.seam()),
-            Self::Postgres(side) => work(side.seam()),
-        }
-    }
-
-    /// Whatever the database itself can still find wrong; then the rows are on disk.
-    fn settle(&mut self) -> Result<Vec<String>, Fault> {
-        match self {
-            Self::Sqlite(side) => side.settle(),
-            Self::Postgres(side) => side.settle(),
-        }
-    }
-
-    /// Says that a table has come so far.
-    fn mark(&mut self, sheet: &str, last: &str) -> Result<(), Fault> {
-        self.seam(|sql| sql.exec(MARK, &[sheet.into(), last.into()]))?;
-        Ok(())
     }
 }
 

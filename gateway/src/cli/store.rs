@@ -1,7 +1,6 @@
 //! `florin store`: from one database to another.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use ::store::moving::{self, MoveError, Place, Progress, Stage};
 use clap::{Args, Subcommand};
@@ -22,8 +21,8 @@ pub(super) struct MoveArgs {
     /// `postgres://user@host/database`.
     #[arg(long)]
     from: String,
-    /// The empty database to move to, in the same forms. A password is better given as PGPASSWORD or
-    /// in ~/.pgpass.
+    /// The empty database to move to, in the same forms. A password is better given as PGPASSWORD
+    /// or in ~/.pgpass.
     #[arg(long)]
     to: String,
 }
@@ -31,11 +30,7 @@ pub(super) struct MoveArgs {
 pub(super) fn run(command: &StoreCommand) -> Result<(), Problem> {
     let StoreCommand::Move(args) = command;
     let (from, to) = (place("--from", &args.from)?, place("--to", &args.to)?);
-    if let Place::Sqlite(path) = &to {
-        path.parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .map_or(Ok(()), start::folder)?;
-    }
+    to.folder().map_or(Ok(()), start::folder)?;
     let mut bar = Bar::new();
     let mut watch = |progress: Progress<'_>| {
         let stage = match progress.stage {
@@ -83,40 +78,6 @@ pub(super) fn run(command: &StoreCommand) -> Result<(), Problem> {
 
 /// Reads the address of a database.
 fn place(option: &str, text: &str) -> Result<Place, Problem> {
-    if let Some(path) = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-        let path = Path::new(path);
-        let file = path.extension().is_some_and(|ending| ending == "db");
-        let file = file && !path.is_dir();
-        return Ok(Place::Sqlite(match file {
-            true => path.to_owned(),
-            false => start::database(path),
-        }));
-    }
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(Place::Postgres(text.to_owned()));
-    }
-    Err(Problem::Usage(format!(
-        "{option} is sqlite:florin-data or postgres://user@host/database"
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_a_folder_a_file_or_a_url() {
-        let sqlite = |path: &str| Place::Sqlite(path.into());
-        let read = |text: &str| place("--to", text).ok();
-        assert_eq!(read("sqlite:data"), Some(sqlite("data/florin.db")));
-        assert_eq!(read("sqlite:a/shop.db"), Some(sqlite("a/shop.db")));
-        let url = "postgres://u@h/d";
-        assert_eq!(read(url), Some(Place::Postgres(url.to_owned())));
-        for wrong in ["", "sqlite:", "data", "mysql://u:hush@h/d"] {
-            let Err(Problem::Usage(text)) = place("--to", wrong) else {
-                panic!("{wrong}");
-            };
-            assert!(text.contains("--to") && !text.contains("hush"), "{text}");
-        }
-    }
+    let form = "sqlite:florin-data or postgres://user@host/database";
+    Place::parse(text).ok_or_else(|| Problem::Usage(format!("{option} is {form}")))
 }

@@ -6,6 +6,7 @@
 //! bounded by time: what was not called for two minutes is forgotten without being looked for.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use dialects::Dialect;
@@ -57,6 +58,25 @@ impl Limits {
         window.calls = window.calls.saturating_add(1);
         all.young.insert(name, window);
         Ok(())
+    }
+}
+
+impl Limits {
+    /// Counts what a visitor does at a page of the sandbox. Programs on this machine are not
+    /// limited: tests come from there.
+    pub fn visitor(
+        &self,
+        what: &str,
+        address: Option<IpAddr>,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        match address {
+            Some(address) if !address.is_loopback() => {
+                self.count(format!("{what}/{address}"), most, now)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
@@ -120,5 +140,23 @@ mod tests {
         }
         let all = limits.counted.lock().unwrap();
         assert_eq!(all.young.len() + all.old.len(), 2);
+    }
+
+    #[test]
+    fn a_visitor_is_counted_by_its_address_and_this_machine_is_not() {
+        let (limits, now) = (Limits::default(), Timestamp::from_millis(1_795_000_000_000));
+        let try_from = |address: Option<&str>| {
+            let address = address.map(|text| text.parse().unwrap());
+            limits.visitor("card-gen", address, 2, now)
+        };
+        let far = Some("203.0.113.9");
+        assert_eq!((try_from(far), try_from(far)), (Ok(()), Ok(())));
+        let wait = Span::from_minutes(1);
+        assert_eq!(try_from(far), Err(Refusal::TooManyCalls(wait)));
+        assert_eq!(try_from(Some("203.0.113.10")), Ok(()));
+        for _ in 0..5 {
+            assert_eq!(try_from(Some("127.0.0.1")), Ok(()));
+            assert_eq!(try_from(None), Ok(()));
+        }
     }
 }

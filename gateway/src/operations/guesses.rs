@@ -4,6 +4,8 @@
 //! wrong try is counted for the number, the payment, the client and the address, in the database,
 //! so that restarts and other nodes do not forget it; a locked meter answers before anything else.
 
+use std::net::IpAddr;
+
 use domain::gift_card::{CardState, Note};
 use domain::guess::{Rules, Scope};
 use domain::{CardEntry, CardRefusal, GiftCard, Mode, Moment, Refusal, Secret};
@@ -21,7 +23,7 @@ pub struct Visitor {
     /// The client that sent it, if it came by an API.
     pub client: Option<String>,
     /// The address it came from, if it came from a browser.
-    pub address: Option<std::net::IpAddr>,
+    pub address: Option<IpAddr>,
 }
 
 /// What a wrong try counts for, besides the number itself.
@@ -42,7 +44,7 @@ impl Watch {
         let address = visitor
             .address
             .filter(|address| !(app.sandbox && address.is_loopback()));
-        keys.extend(address.map(|address| (Scope::Address, address.to_string())));
+        keys.extend(address.map(|address| (Scope::Address, place_of(address))));
         let rules = app.site.guesses;
         Self { keys, rules }
     }
@@ -53,6 +55,17 @@ impl Watch {
         Self {
             keys: client.into_iter().collect(),
             rules: app.site.guesses,
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the network, because a customer of a provider has all of it.
+fn place_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
     }
 }
@@ -192,4 +205,18 @@ fn block(tx: &mut Tx<'_>, at: &Moment, card: GiftCard) -> Result<(), Failure> {
         &decision.card,
         ("gift_card.blocked", &note),
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_network_of_ipv6_is_one_place() {
+        let place = |text: &str| place_of(text.parse().unwrap());
+        assert_eq!(place("203.0.113.9"), "203.0.113.9");
+        assert_eq!(place("::ffff:203.0.113.9"), "203.0.113.9");
+        assert_eq!(place("2001:db8:1:2:3:4:5:6"), place("2001:db8:1:2::"));
+        assert_ne!(place("2001:db8:1:2::"), place("2001:db8:1:3::"));
+    }
 }

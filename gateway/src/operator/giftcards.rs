@@ -317,7 +317,10 @@ fn currency_row(of: &OfCurrency) -> Result<Value, Trouble> {
     let currency = currency(&of.code).map_err(Trouble::wrong)?;
     let text = |minor: i64| fixed(minor, currency);
     let rows = |rows: &[(&'static str, Sum)]| -> Vec<Value> {
-        let row = |(name, sum): &(&'static str, Sum)| json!({"range": name, "cards": sum.cards, "outstanding": text(sum.minor)});
+        let row = |(name, sum): &(&'static str, Sum)| {
+            let (cards, outstanding) = (sum.cards, text(sum.minor));
+            json!({"range": name, "cards": cards, "outstanding": outstanding})
+        };
         rows.iter().map(row).collect()
     };
     Ok(json!({

@@ -242,6 +242,13 @@ pub fn is_json(head: &Parts) -> bool {
     })
 }
 
+/// A refusal as the dialect words it.
+pub fn refuse(app: &App, head: &Parts, refusal: &Refusal) -> Response {
+    igivepay::IGivePay
+        .refuse(&app.site, head, refusal)
+        .map(axum::body::Body::from)
+}
+
 /// `POST /card-gen` with JSON.
 pub async fn generator(app: &App, head: &Parts, body: &[u8]) -> Response {
     let done = async {
@@ -253,7 +260,6 @@ pub async fn generator(app: &App, head: &Parts, body: &[u8]) -> Response {
         let made = generate(app, &wanted).await?.ok_or(Refusal::UnknownRoute)?;
         Ok::<_, Failure>((made, wanted.count.is_some()))
     };
-    let dialect = igivepay::IGivePay;
     match done.await {
         Ok((made, several)) => {
             let cards: Vec<Generated> = made.iter().map(Generated::from).collect();
@@ -262,9 +268,7 @@ pub async fn generator(app: &App, head: &Parts, body: &[u8]) -> Response {
                 _ => Json(json!({ "cards": cards })).into_response(),
             }
         }
-        Err(Failure::Refused(refusal)) => dialect
-            .refuse(&app.site, head, &refusal)
-            .map(axum::body::Body::from),
+        Err(Failure::Refused(refusal)) => refuse(app, head, &refusal),
         Err(failure) => failed(&failure),
     }
 }

@@ -156,7 +156,7 @@ impl Storm<'_> {
             }
             _ => panic!("{status} {told}"),
         }
-        if status == 200 && round % 3 != 0 {
+        if status == 200 && !round.is_multiple_of(3) {
             let path = format!("{PAYMENTS}/{id}/cancel");
             // Until it is answered it may be either.
             self.told.lock().unwrap().remove(&id);
@@ -189,7 +189,7 @@ impl Storm<'_> {
             "{}",
             declined.body
         );
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             let left = client.post(page, FORM, "action=cancel").ok()?;
             if left.status == 303 {
                 let told = json!({"status": "aborted", "paidAmount": 0});

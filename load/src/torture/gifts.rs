@@ -1,9 +1,9 @@
 //! `./torture --gift-cards`: a hundred clients on ten cards.
 //!
 //! Tills pay with several cards in orders of their own, payers leave pages whose rest was declined,
-//! payments are cancelled, and the gateway is killed again and again. In the end time passes until
-//! every card has expired, and the books must say: issued = left + spent + expired, nothing is held,
-//! nothing is below zero, every payment stands as its client was told.
+//! payments are cancelled, and the gateway is killed again and again. In the end time passes
+//! until every card has expired, and the books must say: issued = left + spent + expired, nothing
+//! is held, nothing is below zero, every payment stands as its client was told.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -215,6 +215,10 @@ impl Storm {
         self.redeemed.load(Ordering::SeqCst)
     }
 
+    fn is_over(&self) -> bool {
+        self.done() >= self.wanted || self.over.load(Ordering::SeqCst)
+    }
+
     async fn reaches(&self, redemptions: u64, end: Instant) {
         while self.done() < redemptions && clock::now() < end {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -229,7 +233,7 @@ impl Storm {
     /// One client: it goes on after each break of its connection.
     async fn client(self: Arc<Self>, number: u64, seed: u64) {
         let mut chance = Chance::new(seed, &format!("client {number}"));
-        while !self.over.load(Ordering::SeqCst) {
+        while !self.is_over() {
             match Wire::open(self.address).await {
                 Ok(mut wire) => while self.turn(&mut wire, &mut chance).await.is_ok() {},
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
@@ -238,7 +242,7 @@ impl Storm {
     }
 
     async fn turn(&self, wire: &mut Wire, chance: &mut Chance) -> Outcome<()> {
-        if self.over.load(Ordering::SeqCst) {
+        if self.is_over() {
             return Err(said("it is over"));
         }
         self.begun.fetch_add(1, Ordering::SeqCst);

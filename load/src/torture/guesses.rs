@@ -1,11 +1,12 @@
 //! `./torture --guesses`: a million guesses at gift cards.
 //!
 //! The worst guesser there is: it has as many addresses as it likes and makes as many payments as
-//! it likes, so only the limits of a payment and of a card are in its way. Three of five guesses are
-//! blind (the prefix is known, the rest of the number and the code are not), one is at the code of a
-//! number that leaked, and one is at a number that nobody has, as often as at the leaked ones. The gateway is killed on the way, and the clock moves so that locks run
-//! out. Blind guesses must find nothing; a leaked number takes no more than a day's tries and is
-//! blocked then; and nobody can tell from words or time whether a number exists.
+//! it likes, so only the limits of a payment and of a card are in its way. Three of five guesses
+//! are blind (the prefix is known, the rest of the number and the code are not), one is at the
+//! code of a number that leaked, and one is at a number that nobody has, as often as at the leaked
+//! ones. The gateway is killed on the way, and the clock moves so that locks run out. Blind
+//! guesses must find nothing; a leaked number takes no more than a day's tries and is blocked
+//! then; and nobody can tell from words or time whether a number exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -95,8 +95,9 @@ pub(super) fn connecting(error: &Error, user: &str, database: &str) -> String {
 }
 
 /// Said of a server that takes no writes.
-pub(super) const READ_ONLY: &str = "it takes no writes (a standby, or default_transaction_read_only): \
-     name the primary, or all hosts with target_session_attrs=read-write";
+pub(super) const READ_ONLY: &str = "it takes no writes (a standby, or \
+     default_transaction_read_only): name the primary, or all hosts with \
+     target_session_attrs=read-write";
 
 /// What the message of an error contains if a lock was not to be had in time.
 pub(super) const LOCK_TIMEOUT: &str = "code 55P03";

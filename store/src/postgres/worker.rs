@@ -12,8 +12,8 @@
 //! A group that did not go through is run again, in a slower manner each time: *together* as
 //! above (after conflicts a few times more); *carefully*, each job in a savepoint, when a job
 //! failed after it had written; *alone*, each job in a transaction of its own, a bounded number of
-//! times with growing pauses. Closures may be run any number of times, and nobody is answered before
-//! the commit.
+//! times with growing pauses. Closures may be run any number of times, and nobody is answered
+//! before the commit.
 //!
 //! | if … | then … |
 //! |---|---|

@@ -186,8 +186,8 @@ fn card_text(card: &Value) -> String {
         some => format!("shops {}", some.join(", ")),
     };
     let mut shown = format!(
-        "{}  ending in {}  {}\n  balance   {} {}, {} of it held\n  last day  {}\n  good at   {good}\n  \
-         issued    {}\n",
+        "{}  ending in {}  {}\n  balance   {} {}, {} of it held\n  last day  {}\n  \
+         good at   {good}\n  issued    {}\n",
         text(card, "id"),
         text(card, "last5"),
         text(card, "state"),

@@ -3,6 +3,7 @@
 //! No login: whoever has the unguessable address may pay. A page can only show one bill and pay
 //! it. What happened to the money is said on every page that ends the visit.
 
+pub mod ending;
 pub mod gifts;
 pub mod link;
 pub mod pay;

@@ -8,9 +8,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use dialects::fields::{Members, Value};
 use domain::Secret;
+use domain::limits::CARD_GEN_PER_MINUTE;
 
 use crate::app::App;
 use crate::http::pipeline;
+use crate::http::server::Peer;
+use crate::operations::Failure;
 use crate::operations::gift_cards::Issued;
 use crate::sandbox::cards::{self, Wanted};
 use crate::web::display;
@@ -115,6 +118,17 @@ pub async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let shell = Shell::new(&app.site, &head.headers);
+    let address = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let now = app.clock.now();
+    let calm = app
+        .limits
+        .visitor("card-gen", address, CARD_GEN_PER_MINUTE, now);
+    if let Err(refusal) = calm {
+        return match cards::is_json(&head) {
+            true => cards::refuse(&app, &head, &refusal),
+            false => errors::failed(&shell, &Failure::Refused(refusal)),
+        };
+    }
     let Ok(body) = pipeline::read(body, BODY_MAX).await else {
         return errors::unreadable(&shell);
     };

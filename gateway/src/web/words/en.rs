@@ -457,7 +457,7 @@ words! {
          paused endpoint wait; nothing is lost.";
     endpoints_none = "No endpoint is registered";
     endpoints_none_text =
-        "Register one below, or from a terminal: florin webhooks endpoints add <URL>.";
+        "Register one below, or from a terminal: florin webhooks endpoints add URL.";
     endpoint_made = "Registered; this is its secret";
     endpoint_made_text = "Events go to {url}. Keep the secret now: it is not shown again.";
     endpoint_add = "Register an endpoint";

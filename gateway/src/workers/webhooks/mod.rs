@@ -4,7 +4,7 @@
 //! Promises:
 //!
 //! * **Apart.** Each queue (an endpoint, or the host of a one-off target) has places of its own:
-//!   few at first, one more for each success, half as many after each failure ([`desk`]). One that
+//!   few at first, one more for each success, half as many after each failure (`desk`). One that
 //!   hangs holds up itself.
 //! * **Bounded.** What is in memory is what is under way, however much waits.
 //! * **Woken.** A commit that made something due wakes this worker with the queue's name; looking
