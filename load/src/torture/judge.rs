@@ -203,7 +203,9 @@ fn ordered(case: &Case, verdict: &mut Verdict) {
         }
         *last = delivery.place.max(*last);
         if let Some(at) = receipt.taken {
-            taken.entry(&delivery.id).or_insert(at);
+            // A slow receiver may take a first copy after a second one was taken.
+            let first = taken.entry(&delivery.id).or_insert(at);
+            *first = at.min(*first);
         }
     }
 }
@@ -363,6 +365,12 @@ mod tests {
         let (start, mut case) = good();
         case.receipts[0].taken = Some(start + MS * 25);
         assert_eq!(kinds(&case), only(ORDER, "dlv_2"));
+        // A slow receiver takes a copy that a kill broke off, after the one that came again.
+        let (start, mut case) = good();
+        case.receipts[0].taken = Some(start + MS * 25);
+        case.receipts
+            .insert(1, receipt(start, "dlv_1", 15, Some(16)));
+        assert_eq!(kinds(&case), []);
         // An earlier one that failed holds nobody up.
         let (_, mut case) = good();
         case.receipts.remove(0);
