@@ -14,6 +14,7 @@ use crate::entropy::Entropy;
 use crate::http::auth::KeyCache;
 use crate::http::limits::Limits;
 use crate::http::routes::Routes;
+use crate::http::visitor::Proxies;
 use crate::outbound::Outbound;
 use crate::schemes::Scheme;
 use crate::vault::Vault;
@@ -69,6 +70,8 @@ pub struct App {
     pub mischief: crate::sandbox::mischief::Mischief,
     /// When endpoints that fail were last looked at.
     pub judged: Mutex<Option<Timestamp>>,
+    /// The proxies in front that are believed about who comes.
+    pub proxies: Proxies,
     /// How long what is over is kept.
     pub kept: Kept,
     /// How far the removal of what is kept no longer has come.
@@ -132,6 +135,7 @@ impl App {
             sending: Sending::default(),
             mischief: crate::sandbox::mischief::Mischief::default(),
             judged: Mutex::default(),
+            proxies: Proxies::default(),
             kept: Kept::default(),
             pass: Pass::default(),
             stopping: AtomicBool::new(false),

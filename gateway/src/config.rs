@@ -14,6 +14,7 @@ use domain::{Secret, Span};
 use serde::Deserialize;
 
 use crate::http::routes::Routes;
+use crate::http::visitor::Proxies;
 use crate::logs::{Format, Verbosity};
 use crate::outbound::Policy;
 use crate::schemes::Scheme;
@@ -49,6 +50,10 @@ pub struct Config {
     /// to, over plain http too.
     #[serde(default)]
     pub allow_targets: Vec<String>,
+    /// Proxies in front of the gateway, by address or network, that are believed when they say in
+    /// `X-Forwarded-For` who came to them.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
     /// Settings of the HitPay dialect.
     #[serde(default)]
     pub hitpay: HitPay,
@@ -235,6 +240,7 @@ impl Config {
         self.vipps.rules()?;
         self.vipps.options()?;
         self.policy()?;
+        self.proxies()?;
         self.igivepay_options(Secret::new(String::new()))?;
         self.gift_cards.rules()?;
         self.numipay_options()?;
@@ -260,6 +266,11 @@ impl Config {
     /// Where webhooks may go.
     pub fn policy(&self) -> Result<Policy, String> {
         Policy::new(self.allow_insecure_targets, &self.allow_targets)
+    }
+
+    /// The proxies that are believed about who comes.
+    pub fn proxies(&self) -> Result<Proxies, String> {
+        Proxies::parse(&self.trusted_proxies)
     }
 
     /// Settings of the HitPay dialect.
@@ -460,6 +471,7 @@ mod tests {
             ("[vipps]\nexpiry = \"soon\"", "vipps.expiry"),
             ("allow_targets = [\"10.20.0.5/16\"]", "10.20.0.5/16"),
             ("allow_targets = [\"*.example\"]", "allow_targets"),
+            ("trusted_proxies = [\"proxy\"]", "trusted_proxies"),
             ("[webhooks.nobody]", "nobody"),
             ("[numipay]\ndeposit_lifetime = \"soon\"", "deposit_lifetime"),
             ("[numipay]\npayout_delay = \"0s\"", "payout_delay"),

@@ -174,6 +174,11 @@ fn both_forms_move_it_and_wrong_ones_do_not() {
     let stranger = || Client::connect(lab.gateway.address, "test_wrong").unwrap();
     assert_eq!(advance(&mut stranger(), "{\"advance\":\"1h\"}").status, 401);
     assert_eq!(stranger().get("/sandbox/clock").unwrap().status, 401);
+    // Without a credential it is this machine's own, and not what a proxy on it hands on.
+    let here = || Client::connect(lab.gateway.address, "").unwrap();
+    assert_eq!(here().get("/sandbox/clock").unwrap().status, 200);
+    let mut handed_on = here().with_headers(&[("x-forwarded-for", "203.0.113.7")]);
+    assert_eq!(handed_on.get("/sandbox/clock").unwrap().status, 401);
     roughly(lab.now(), there);
     let far = lab.advance("{\"advance\":\"400d\"}");
     roughly(time(&far), there + 400 * 86_400_000);

@@ -57,6 +57,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
         delivery: config.delivery().map_err(Problem::Usage)?,
     });
     app.routes = config.routes().map_err(Problem::Usage)?;
+    app.proxies = config.proxies().map_err(Problem::Usage)?;
     app.kept = config.retention.kept().map_err(Problem::Usage)?;
     Ok(app)
 }

@@ -7,6 +7,7 @@ pub mod pipeline;
 pub mod routes;
 pub mod server;
 pub mod stream;
+pub mod visitor;
 
 use std::sync::Arc;
 

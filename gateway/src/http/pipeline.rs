@@ -21,8 +21,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::auth::authenticate;
 use super::limits;
-use super::server::Peer;
 use super::stream;
+use super::visitor::Peer;
 use crate::app::App;
 use crate::operations::{self, Failure, providers};
 
@@ -168,8 +168,8 @@ async fn answer(
     }
     let caller = authenticate(app, dialect, &credential?).await?;
     let incoming = incoming?;
-    if let (Call::Transaction(_), Some(Peer(peer))) = (&incoming.call, head.extensions.get()) {
-        providers::admit(app, &caller, peer.ip()).await?;
+    if let (Call::Transaction(_), Some(peer)) = (&incoming.call, head.extensions.get::<Peer>()) {
+        providers::admit(app, &caller, peer.address).await?;
     }
     limits::admit(app, dialect, &caller, &incoming.call)?;
     note(dialect, head, &incoming.call);

@@ -14,10 +14,6 @@ use tower_service::Service;
 
 use crate::app::App;
 
-/// Who is at the other end of the connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub std::net::SocketAddr);
-
 /// Serves until `stop` resolves, then finishes the requests under way, for [`STOP_MAX`] at most.
 pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
     let router = super::router(Arc::clone(&app));
@@ -44,9 +40,10 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
         };
         // Small answers must not wait to be gathered; without this they are merely slower.
         let _ = stream.set_nodelay(true);
-        let router = router.clone();
+        let (router, app) = (router.clone(), Arc::clone(&app));
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+            let visitor = app.proxies.visitor(peer, request.headers());
+            request.extensions_mut().insert(visitor);
             router.clone().call(request)
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);

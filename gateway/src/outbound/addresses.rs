@@ -205,9 +205,7 @@ impl FromStr for Subnet {
                 .ok_or_else(|| format!("{text:?}: after the slash stands 1 to {width}"))?,
         };
         if prefix == 0 {
-            return Err(format!(
-                "{text:?} is everything; that is allow_insecure_targets = true"
-            ));
+            return Err(format!("{text:?} is everything; name smaller networks"));
         }
         let subnet = Self { address, prefix };
         if own & !subnet.mask() != 0 {
@@ -415,8 +413,8 @@ mod tests {
             ("10.20.0.0/-1", "1 to 32"),
             ("10.20.0.0/+8", "1 to 32"),
             ("fd12::/129", "1 to 128"),
-            ("0.0.0.0/0", "allow_insecure_targets"),
-            ("::/0", "allow_insecure_targets"),
+            ("0.0.0.0/0", "is everything"),
+            ("::/0", "is everything"),
             ("10.20/16", "no network"),
             ("fe80::1%eth0", "no network"),
             ("", "no network"),

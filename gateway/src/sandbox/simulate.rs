@@ -26,7 +26,7 @@ use super::payouts::{self, Wish};
 use super::{Demo, deliveries, gifts};
 use crate::app::App;
 use crate::http::pipeline::{self, plain};
-use crate::http::server::Peer;
+use crate::http::visitor::Peer;
 use crate::operations::payments::{self, Paid};
 use crate::operations::reservations::{self, Response as Answered};
 use crate::operations::{self, Failure, approvals, bills, deposits, tokens};
@@ -463,10 +463,7 @@ pub(super) async fn admitted<'a>(app: &'a App, head: &Parts) -> Result<&'a Demo,
         bearer(app, demo, header("authorization")).await,
     ];
     let mut shown = shown.into_iter().flatten().peekable();
-    let here = head
-        .extensions
-        .get::<Peer>()
-        .is_some_and(|peer| peer.0.ip().is_loopback());
+    let here = head.extensions.get::<Peer>().is_some_and(|peer| peer.local);
     if shown.peek().is_none() && here || shown.peek().is_some() && shown.all(|right| right) {
         return Ok(demo);
     }

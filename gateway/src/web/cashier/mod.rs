@@ -26,7 +26,7 @@ use super::form::Form;
 use super::shell::{Shell, web_address};
 use super::words;
 use crate::app::App;
-use crate::http::server::Peer;
+use crate::http::visitor::Peer;
 use crate::operations::Failure;
 use crate::operations::cashier::{self, Seen, Side};
 
@@ -142,7 +142,7 @@ pub async fn submit(
         Ok(visit) => visit,
         Err(answer) => return answer,
     };
-    visit.address = peer.map(|Extension(peer)| peer.0.ip());
+    visit.address = peer.map(|Extension(peer)| peer.address);
     let query = Form::read(query.unwrap_or_default().into_bytes());
     let chosen = query.as_ref().and_then(|query| query.find("provider"));
     let wish = Wish::of(&form, chosen);

@@ -27,7 +27,7 @@ use super::errors;
 use super::form::Form;
 use super::shell::{Shell, web_address};
 use crate::app::App;
-use crate::http::server::Peer;
+use crate::http::visitor::Peer;
 use crate::operations::covering::{self, Cover};
 use crate::operations::payments::{self, Paid, Pay};
 use crate::operations::{Failure, bills};
@@ -79,7 +79,7 @@ pub async fn submit(
         Err(answer) => return answer,
     };
     visit
-        .step(&form, peer.map(|Extension(peer)| peer.0.ip()))
+        .step(&form, peer.map(|Extension(peer)| peer.address))
         .await
 }
 

@@ -13,7 +13,7 @@ use domain::WireId;
 use super::Visit;
 use super::view::Ending;
 use crate::app::App;
-use crate::http::server::Peer;
+use crate::http::visitor::Peer;
 use crate::web::errors;
 use crate::web::form::Form;
 use crate::web::shell::Shell;
@@ -63,7 +63,7 @@ pub async fn submit(
         Err(answer) => return *answer,
     };
     visit
-        .step(&form, peer.map(|Extension(peer)| peer.0.ip()))
+        .step(&form, peer.map(|Extension(peer)| peer.address))
         .await
 }
 

@@ -12,7 +12,7 @@ use domain::limits::CARD_GEN_PER_MINUTE;
 
 use crate::app::App;
 use crate::http::pipeline;
-use crate::http::server::Peer;
+use crate::http::visitor::Peer;
 use crate::operations::Failure;
 use crate::operations::gift_cards::Issued;
 use crate::sandbox::cards::{self, Wanted};
@@ -118,7 +118,7 @@ pub async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let shell = Shell::new(&app.site, &head.headers);
-    let address = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let address = head.extensions.get::<Peer>().map(|peer| peer.address);
     let now = app.clock.now();
     let calm = app
         .limits
