@@ -15,9 +15,9 @@ use domain::programme::number_digits;
 use domain::{CardEntry, Currency, Money};
 use serde_json::{Value, json};
 
-use super::bar::Bar;
 use super::{Door, DoorArgs, Problem, csv, rows, say, text};
 use crate::cli::cannot;
+use crate::cli::progress::Bar;
 
 /// More cards than this are only issued into a file.
 const PRINTED_MAX: usize = 50;
@@ -365,7 +365,7 @@ async fn issue_all(
     reason: &str,
     again: Option<&Path>,
 ) -> Result<(u64, u64), Problem> {
-    let mut bar = (cards.len() > CARDS_PER_WRITE).then(|| Bar::new("Issuing", cards.len()));
+    let mut bar = (cards.len() > CARDS_PER_WRITE).then(Bar::new);
     let (mut done, mut issued, mut there) = (0, 0, 0);
     for portion in cards.chunks(CARDS_PER_WRITE) {
         let rows: Vec<Value> = portion.iter().map(Row::json).collect();
@@ -377,8 +377,11 @@ async fn issue_all(
         there += count("there");
         done += portion.len();
         if let Some(bar) = &mut bar {
-            bar.at(done);
+            bar.show("issuing", "", (done as u64, cards.len() as u64));
         }
+    }
+    if let Some(bar) = bar {
+        bar.end();
     }
     Ok((issued, there))
 }

@@ -2,7 +2,6 @@
 //!
 //! A number and its code are printed once, when a card is issued; afterwards nobody can.
 
-mod bar;
 mod batch;
 mod csv;
 mod report;
