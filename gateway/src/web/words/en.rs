@@ -347,6 +347,10 @@ words! {
     home_next = "Look further";
     home_docs_text = "Every call with its fields, limits and examples.";
     home_payouts_text = "Approve or reject what is to be paid out.";
+    home_phone = "Phones";
+    home_phone_text = "Approve or reject payment requests of Vipps MobilePay, on any number.";
+    home_gifts = "Gift cards";
+    home_gifts_text = "Make gift cards with any balance to pay with in tests.";
     home_deliveries_text =
         "Every webhook that was sent, both sides of each try, and a button to send it again.";
 
