@@ -258,7 +258,7 @@ test("the sandbox's clock is moved on the home page", async () => {
   await leave(page);
 });
 
-/** Every page: how to get there with a fresh visitor. */
+/** Every page: how to get there with a fresh visitor. What is given back cleans up. */
 const PAGES = {
   home: (page) => page.goto(base),
   checkout: async (page) => page.goto((await merchant.create()).url),
@@ -312,17 +312,20 @@ const PAGES = {
   "docs-hitpay": (page) => page.goto(`${base}/docs/hitpay`),
   deliveries: (page) => page.goto(`${base}/sandbox/deliveries`),
   endpoints: async (page) => {
-    const known = await florin("webhooks", "endpoints", "list");
-    if (!known.includes("stock")) {
-      const url = `${shop.url}/a/rather/long/address/of/a/shop/that/sells/tea/in/many/places`;
-      await florin("webhooks", "endpoints", "add", url, "--label", "stock");
-      await florin("webhooks", "endpoints", "add", `${shop.url}/books`, "--events", "bill.*");
-      const added = await florin("webhooks", "endpoints", "list");
-      const last = added.match(/end_[0-9a-f]+/g).at(-1);
-      await florin("webhooks", "endpoints", "pause", last);
-    }
+    const add = async (...what) => {
+      const added = await florin("webhooks", "endpoints", "add", ...what);
+      return added.match(/end_[0-9a-f]+/)[0];
+    };
+    const url = `${shop.url}/a/rather/long/address/of/a/shop/that/sells/tea/in/many/places`;
+    const stock = await add(url, "--label", "stock");
+    const books = await add(`${shop.url}/books`, "--events", "bill.*");
+    await florin("webhooks", "endpoints", "pause", books);
     await page.goto(`${base}/sandbox/endpoints`);
     assert.match(await text(page), /stock/);
+    // They hear of everything that the tests after this one do.
+    return async () => {
+      for (const id of [stock, books]) await florin("webhooks", "endpoints", "remove", id);
+    };
   },
 };
 
@@ -333,9 +336,10 @@ for (const colorScheme of ["light", "dark"]) {
       test(`page ${full}`, async () => {
         const options = { colorScheme, viewport: { width, height: 900 } };
         const page = await visitor(browser, [base, shop.url], options);
-        await open(page);
+        const tidy = await open(page);
         await sound(page, full);
         await leave(page);
+        if (typeof tidy === "function") await tidy();
       });
     }
   }
