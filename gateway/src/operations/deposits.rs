@@ -226,7 +226,17 @@ pub(super) fn decline_is_final(
     payment: &Payment,
 ) -> Result<bool, Fault> {
     let known = transactions::by_id(tx, bill.head.id.as_str())?;
-    Ok(known.is_some_and(|found| found.flow == "server" || payment.head.instrument.is_none()))
+    Ok(known.is_some_and(|found| is_server(&found) || payment.head.instrument.is_none()))
+}
+
+/// Did the card of this bill come in the merchant's call?
+pub(super) fn by_server(tx: &mut Tx<'_>, bill: &Bill) -> Result<bool, Fault> {
+    let known = transactions::by_id(tx, bill.head.id.as_str())?;
+    Ok(known.as_ref().is_some_and(is_server))
+}
+
+fn is_server(found: &transactions::Transaction) -> bool {
+    found.flow == "server"
 }
 
 /// The customer cancels the payment.

@@ -8,15 +8,13 @@ use domain::payment::Cause;
 use domain::payout::{Approval, Decision, Order, Request};
 use domain::provider::Question;
 use domain::transaction::{CANCELLED_BY_USER, Opened, Page, Standing, Tracking};
-use domain::{
-    AccountId, Caller, Direction, Moment, Money, Payout, PayoutId, PayoutState, Refusal, Timestamp,
-};
+use domain::{AccountId, Caller, Direction, Moment, Money, Payout, PayoutId, PayoutState, Refusal};
 use store::tables::ledger::{self, Purse};
 use store::tables::transactions::About;
 use store::tables::{audit, payouts};
 use store::{Failure, Fault, Tx};
 
-use super::providers::{allowed, settings_in};
+use super::providers::{allowed, offered, settings_in};
 use super::transactions::{Known, New, find, known, page_token, save, wait};
 use super::{record_payout, refused, wire};
 use crate::app::App;
@@ -163,10 +161,13 @@ pub async fn approve(
         .write("approve_payout", move |tx| {
             let payout = of_caller(tx, &caller, dialect, &id)?;
             let settings = settings_in(tx, &caller.merchant.id, caller.mode)?;
+            let order = &payout.order;
+            let best = offered(&settings, &question(order), &order.methods);
             let approval = Approval {
                 by: &by,
-                alone_up_to: settings.alone_up_to(payout.order.amount),
+                alone_up_to: settings.alone_up_to(order.amount),
                 rail: rails::for_mode(payout.head.mode)?,
+                provider: best.first().map(|provider| provider.id.as_str()),
             };
             let decision = payout.approve(at.now, &approval, stages)?;
             note(tx, &at, &decision.payout, (&by, "payout.approved"))?;
@@ -174,6 +175,16 @@ pub async fn approve(
         })
         .await?;
     Ok(())
+}
+
+/// What the provider rules are asked about an order.
+fn question(order: &Order) -> Question<'_> {
+    let country = order.extras.get("country");
+    Question {
+        direction: Direction::Withdrawal,
+        country: country.and_then(serde_json::Value::as_str),
+        amount: order.amount,
+    }
 }
 
 /// The merchant turns a payout down; see [`approve`].
@@ -220,7 +231,9 @@ pub enum Step {
     Choose(String),
     /// The customer gives it up.
     GiveUp,
-    /// The customer's provider says no.
+    /// The customer says no at the provider, before the merchant said yes.
+    Refuse(String),
+    /// The rail says no to what it was given.
     Decline(String),
     /// The rail has paid it (in test mode: somebody says so).
     Pay,
@@ -242,10 +255,10 @@ pub async fn step(app: &App, id: &PayoutId, step: Step) -> Result<Payout, Failur
                     payout.choose(at.now, provider, dialect.payout_stages(&site))?
                 }
                 Step::GiveUp => {
-                    admit_customer(&payout, at.now)?;
                     let cause = Cause::new("cancelled_by_user", CANCELLED_BY_USER);
-                    payout.reject(at.now, cause)?
+                    payout.refuse(at.now, cause)?
                 }
+                Step::Refuse(reason) => payout.refuse(at.now, Cause::new("declined", reason))?,
                 Step::Decline(reason) => payout.reject(at.now, Cause::new("declined", reason))?,
                 Step::Pay => payout.paid(at.now)?,
                 Step::Expire => payout.expire(at.now)?,
@@ -255,17 +268,6 @@ pub async fn step(app: &App, id: &PayoutId, step: Step) -> Result<Payout, Failur
         })
         .await?;
     Ok(payout)
-}
-
-/// A customer may give up what the rail does not have yet.
-fn admit_customer(payout: &Payout, now: Timestamp) -> Result<(), Refusal> {
-    match payout.state_at(now) {
-        PayoutState::Processing => {
-            let word = PayoutState::Processing.as_str();
-            Err(Refusal::WrongState(word.to_owned()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Ends the stages that are over: what waits for a person expires, what the rail has is asked

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::provider::Question;
+use domain::provider::{Provider, Question};
 use domain::{Caller, FieldProblem, Flaw, MerchantId, Mode, Moment, PaymentSettings, Refusal};
 use store::tables::{audit, settings};
 use store::{Failure, Fault, Tx};
@@ -147,6 +147,18 @@ pub async fn admit(app: &App, caller: &Caller, address: IpAddr) -> Result<(), Fa
         return refused(Refusal::Credential(Flaw::Address));
     }
     Ok(())
+}
+
+/// Of the providers that were allowed when something was created, those that can carry it now,
+/// best first.
+pub(super) fn offered<'s>(
+    settings: &'s PaymentSettings,
+    question: &Question<'_>,
+    methods: &[String],
+) -> Vec<&'s Provider> {
+    let mut offered = settings.offered(question);
+    offered.retain(|provider| methods.contains(&provider.id));
+    offered
 }
 
 /// The ids of the providers that may carry something, best first; refused if there is none.

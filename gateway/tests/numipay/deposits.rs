@@ -234,6 +234,63 @@ async fn three_d_secure_on_a_server_to_server_deposit() {
 }
 
 #[tokio::test]
+async fn the_bank_of_a_card_in_the_call_waits_as_long_as_the_deposit() {
+    let shop = Shop::open().await;
+    let body = |id: &str| Shop::with_card(id, "4000000000003220");
+    let (_, told) = shop.post(SERVER, body("S-1")).await;
+    let (_, late) = shop.post(SERVER, body("S-2")).await;
+    let (url, other) = (text(&told, "url"), text(&late, "url"));
+    shop.pass(minutes(23 * 60 + 59)).await;
+    assert!(shop.page(url).await.body.contains("Confirm your payment"));
+    let cashier = url.replace("/3ds/", "/cashier/");
+    let sent = shop.page(&cashier).await;
+    assert_eq!(
+        (sent.status, url.ends_with(&sent.location)),
+        (303, true),
+        "to the bank"
+    );
+    assert_eq!(shop.post(SERVER, body("S-1")).await.1, told);
+    let done = shop.submit(url, "outcome=approve").await;
+    assert!(done.location.ends_with("status=successful"), "{done:?}");
+    // A day is over for the other one, before and after the worker has seen it.
+    shop.clock.advance(minutes(1));
+    for _ in 0..2 {
+        let page = shop.page(other).await;
+        assert!(
+            page.body.contains("The time to pay is over"),
+            "{}",
+            page.body
+        );
+        assert_eq!(shop.submit(other, "outcome=approve").await.status, 409);
+        shop.pass(minutes(0)).await;
+    }
+    shop.is("S-2", "expired").await;
+    assert_eq!(shop.balance("merchant:").await, 20_000);
+}
+
+#[tokio::test]
+async fn a_bank_that_waited_too_long_says_so() {
+    let shop = Shop::open().await;
+    let made = shop.begin(HOSTED, "T-1", "20.00").await;
+    let url = text(&made, "url");
+    let pay = |once: &str| {
+        format!("action=pay&once={once}&number=4000000000003220&expiry=12%2F30&code=123")
+    };
+    let bank = shop.submit(url, &pay("a")).await.location;
+    shop.clock.advance(minutes(15));
+    let page = shop.page(&bank).await.body;
+    assert!(
+        page.contains("This took too long") && !page.contains("answered before"),
+        "{page}"
+    );
+    assert_eq!(shop.submit(&bank, "outcome=approve").await.status, 409);
+    shop.is("T-1", "pending").await;
+    let bank = shop.submit(url, &pay("b")).await.location;
+    let paid = shop.submit(&bank, "outcome=approve").await;
+    assert!(paid.location.ends_with("status=successful"), "{paid:?}");
+}
+
+#[tokio::test]
 async fn three_d_secure_on_the_cashier_can_be_tried_again() {
     let shop = Shop::open().await;
     let made = shop.begin(HOSTED, "T-1", "20.00").await;

@@ -336,6 +336,28 @@ fn providers_rules_and_addresses_are_settings_in_a_file() {
 }
 
 #[test]
+fn what_a_file_does_not_mention_is_as_for_a_new_merchant() {
+    let desk = Desk::open();
+    let new = desk.json(&["providers", "show"]);
+    let set = desk.settings("cards_in_calls = false");
+    let said = String::from_utf8(set.stdout).unwrap();
+    assert!(
+        said.contains("sim-card") && said.contains("sim-bank"),
+        "{said}"
+    );
+    let shown = desk.json(&["providers", "show"]);
+    assert_eq!(shown["providers"], new["providers"]);
+    assert_eq!(
+        (&shown["cards_in_calls"], &shown["payout_user_step"]),
+        (&json!(false), &json!(true))
+    );
+    // Whoever wants none says so.
+    let none = desk.settings("providers = []");
+    let said = String::from_utf8(none.stdout).unwrap();
+    assert!(said.contains("nothing can be paid"), "{said}");
+}
+
+#[test]
 fn the_file_that_the_help_shows_can_be_set() {
     let desk = Desk::open();
     let help = florin()

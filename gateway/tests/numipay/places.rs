@@ -9,7 +9,7 @@ use gateway::operations::endpoints::Who;
 use gateway::operations::{merchants, providers};
 use serde_json::json;
 
-use crate::shop::{HOSTED, PAYOUTS, SERVER, Shop, text};
+use crate::shop::{APPROVE, HOSTED, PAYOUTS, SERVER, Shop, text};
 
 #[tokio::test]
 async fn a_merchant_who_holds_other_paths_names_them() {
@@ -196,6 +196,75 @@ async fn a_card_in_the_call_falls_back_to_another_acquirer() {
             .unwrap();
         assert_eq!(row["provider_id"], provider);
     }
+}
+
+/// Two banks, of which the heavier one only stands in for the other.
+async fn banks(shop: &Shop, down: [bool; 2]) {
+    shop.settle(|settings| {
+        let bank = |id: &str, down| Provider {
+            id: id.to_owned(),
+            down,
+            ..settings.providers.last().unwrap().clone()
+        };
+        settings.providers = vec![bank("bank-a", down[0]), bank("bank-b", down[1])];
+        let rule = |provider: &str| ProviderRule {
+            countries: Vec::new(),
+            ..rule(provider, "")
+        };
+        settings.rules = vec![
+            rule("bank-a"),
+            ProviderRule {
+                weight: 10,
+                fallback_for: Some("bank-a".to_owned()),
+                ..rule("bank-b")
+            },
+        ];
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_nobody_chose_goes_to_the_best_provider_that_works() {
+    let shop = Shop::open().await;
+    shop.fill("100.00").await;
+    for (number, (down, provider)) in [
+        ([false, false], Some("bank-a")),
+        ([true, false], Some("bank-b")),
+        ([false, true], Some("bank-a")),
+        ([true, true], None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        banks(&shop, [false, false]).await;
+        let (ours, by_hand) = (format!("W-{number}"), format!("S-{number}"));
+        let deposit = format!("D-{number}");
+        shop.begin(PAYOUTS, &ours, "1.00").await;
+        shop.begin(PAYOUTS, &by_hand, "1.00").await;
+        shop.begin(HOSTED, &deposit, "1.00").await;
+        banks(&shop, down).await;
+        let named = json!({"transaction_id": ours});
+        let (approved, told) = shop.post(APPROVE, named.clone()).await;
+        let (chosen, _) = shop.simulate(&by_hand, "approve").await;
+        let (paid, _) = shop.simulate(&deposit, "approve").await;
+        let Some(provider) = provider else {
+            assert_eq!((approved, &told["code"]), (409, &json!(1076)), "{told}");
+            assert!(text(&told, "message").contains("no provider"), "{told}");
+            assert_eq!((chosen, paid), (409, 409));
+            // It waits, and goes as soon as one works.
+            banks(&shop, [true, false]).await;
+            assert_eq!(shop.post(APPROVE, named).await.0, 200);
+            continue;
+        };
+        assert_eq!((approved, chosen, paid), (200, 200, 200), "{told}");
+        let (_, list) = shop.get("/gateway/v1/transactions").await;
+        for tracking in [ours, by_hand, deposit] {
+            let mut rows = list.as_array().unwrap().iter();
+            let row = rows.find(|row| row["tracking_id"] == tracking).unwrap();
+            assert_eq!(row["provider_id"], provider, "{down:?}: {row}");
+        }
+    }
+    shop.ledger_is_whole().await;
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ impl Visit<'_> {
         }
         // With card data in the call there is nothing to choose; only the bank may have a page.
         if self.seen.transaction.flow == "server" {
-            return self.deposit_ended(StatusCode::OK, &view, Ending::UnderWay);
+            return self.to(&format!("/3ds/{}", self.token));
         }
         if chosen == Some(GIFT_CARD) && self.seen.cover.is_some() {
             return self.gift_page(StatusCode::OK, &view, |page| page);

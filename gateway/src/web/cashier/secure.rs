@@ -13,7 +13,7 @@ use super::deposit::Done;
 use crate::app::App;
 use crate::operations::cashier::Side;
 use crate::operations::deposits;
-use crate::operations::payments::{self, Answer, Challenge, Paid};
+use crate::operations::payments::{self, Answer, Challenge, Paid, Step};
 use crate::web::checkout::view::Ending;
 use crate::web::errors;
 use crate::web::form::Form;
@@ -50,7 +50,7 @@ pub async fn submit(
     let Some(challenge) = challenge else {
         return visit.no_bank(StatusCode::CONFLICT, &view);
     };
-    if !challenge.open {
+    if challenge.step != Step::Open {
         return visit.bank(StatusCode::CONFLICT, &view, &challenge);
     }
     let by_server = visit.seen.transaction.flow == "server";
@@ -87,6 +87,10 @@ async fn open<'a>(
         Side::Deposit(view) if view.bill.head.mode == Mode::Test => *view,
         Side::Deposit(_) | Side::Withdrawal(_) => return Err(errors::missing(&visit.shell)),
     };
+    // Of a deposit that is over its own page says how it ended.
+    if Ending::of(&view.state).is_some() {
+        return Ok((visit, view, None));
+    }
     let failed = |failure| errors::failed(&visit.shell, &failure);
     let attempt = deposits::challenge_of(app, &view.bill)
         .await

@@ -47,7 +47,7 @@ impl Visit<'_> {
             Wish::Outcome(_, _) if !is_open(&seen) => {
                 return self.withdrawal_standing(StatusCode::CONFLICT, &seen);
             }
-            Wish::Outcome(Outcome::Decline(reason), _) => Step::Decline(reason),
+            Wish::Outcome(Outcome::Decline(reason), _) => Step::Refuse(reason),
             Wish::Outcome(Outcome::Expire, _) => Step::Expire,
             Wish::Cancel => Step::GiveUp,
             Wish::Pay(_) | Wish::Gifts(_) | Wish::Unknown => return self.unknown(&seen),

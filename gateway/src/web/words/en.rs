@@ -286,6 +286,9 @@ words! {
     approve = "Approve";
     decline = "Decline";
     leave = "Leave without answering";
+    step_late_heading = "This took too long";
+    step_late_text =
+        "The bank waited for an answer and has closed this step. Nothing was charged by it.";
     step_over_heading = "This step is over";
     step_over_text = "It was answered before. Nothing was changed now.";
     to_payment = "Go to the payment";
@@ -530,6 +533,9 @@ words! {
     payout_cancelled_note = "You turned it down. Its money is free again.";
     payout_expired = "Expired";
     payout_expired_note = "Nobody acted in time. Its money is free again.";
+    payout_no_provider =
+        "No provider can carry this payout just now, so it goes on waiting. Approve it again when \
+         one works.";
     payout_two_persons = "It takes another person than the one who requested it.";
     payout_tracking = "Your id";
     payout_customer = "Customer";
