@@ -16,7 +16,7 @@ use store::{Failure, Fault, Tx};
 
 use super::providers::{allowed, offered, settings_in};
 use super::transactions::{Known, New, find, known, page_token, save, wait};
-use super::{record_payout, refused, wire};
+use super::{late, record_payout, refused, wire};
 use crate::app::App;
 use crate::rails::{self, Answer, simulator};
 
@@ -241,14 +241,31 @@ pub enum Step {
     Expire,
 }
 
-/// Takes a step with a payout; gives it afterwards.
+impl Step {
+    /// The word for what a provider answers by it, if it is an answer of a provider.
+    fn answer(&self) -> Option<&'static str> {
+        match self {
+            Self::Refuse(_) | Self::Decline(_) => Some("declined"),
+            Self::Pay => Some("paid"),
+            Self::Choose(_) | Self::GiveUp | Self::Expire => None,
+        }
+    }
+}
+
+/// Takes a step with a payout; gives it afterwards. An answer that comes when the payout is over is
+/// kept and refused: the refusal travels inside the success.
 pub async fn step(app: &App, id: &PayoutId, step: Step) -> Result<Payout, Failure> {
     let (at, id) = (app.moment(), id.clone());
     let site = app.site.clone();
-    let payout = app
+    let told = app
         .store
         .write("payout_step", move |tx| {
             let payout = by_id(tx, &id)?;
+            let state = payout.state_at(at.now);
+            if let (true, Some(said)) = (state.is_final(), step.answer()) {
+                keep_late(tx, &at, &payout, (said, state.as_str()))?;
+                return Ok(Err(Refusal::WrongState(state.as_str().to_owned())));
+            }
             let dialect = super::dialect_called(&payout.head.dialect)?;
             let decision = match &step {
                 Step::Choose(provider) => {
@@ -264,10 +281,23 @@ pub async fn step(app: &App, id: &PayoutId, step: Step) -> Result<Payout, Failur
                 Step::Expire => payout.expire(at.now)?,
             };
             write_down(tx, &at, &decision)?;
-            Ok(decision.payout)
+            Ok(Ok(decision.payout))
         })
         .await?;
-    Ok(payout)
+    told.map_err(Failure::Refused)
+}
+
+fn keep_late(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    payout: &Payout,
+    (said, state): (&str, &str),
+) -> Result<(), Fault> {
+    let (head, provider) = (&payout.head, payout.progress.provider.as_deref());
+    let details = format!("{said} {}; it was {state}", payout.order.amount);
+    let of = (&head.merchant, head.mode);
+    let by = (provider.unwrap_or("none"), details);
+    late::keep(tx, at, of, head.id.as_str(), by)
 }
 
 /// Ends the stages that are over: what waits for a person expires, what the rail has is asked

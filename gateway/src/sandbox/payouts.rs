@@ -46,6 +46,8 @@ async fn approve(app: &App, payout: &Payout, state: &PayoutState) -> Result<Step
             choose(app, payout).await
         }
         PayoutState::Processing => Ok(Step::Pay),
+        // A bank that answers late is heard, and changes nothing.
+        state if state.is_final() => Ok(Step::Pay),
         state => Err(Refusal::WrongState(state.as_str().to_owned()).into()),
     }
 }

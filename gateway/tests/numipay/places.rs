@@ -136,6 +136,69 @@ async fn the_proof_of_the_ledger_covers_payouts() {
 }
 
 #[tokio::test]
+async fn bodies_and_addresses_have_the_sizes_that_the_operator_sets() {
+    let mut site = dialects::Site::sandbox("http://127.0.0.1:8080");
+    site.numipay.body_max = 1_024;
+    site.numipay.email_max = 20;
+    let shop = Shop::with(site).await;
+    let with_email = |tracking: &str, email: &str| {
+        let mut body = Shop::request(tracking, "5.00");
+        body["request"]["customer"] = json!({"email": email});
+        body
+    };
+    let long = "ana.ruiz@shop.example";
+    let (status, told) = shop.post(HOSTED, with_email("T-1", &long[1..])).await;
+    assert_eq!(status, 200, "{told}");
+    let (status, told) = shop.post(HOSTED, with_email("T-2", long)).await;
+    assert_eq!(status, 400);
+    assert!(
+        text(&told, "message").contains("at most 20 characters"),
+        "{told}"
+    );
+    let mut body = Shop::request("T-3", "5.00");
+    body["note"] = json!("x".repeat(1_024));
+    let (status, told) = shop.post(HOSTED, body).await;
+    assert_eq!((status, &told["code"]), (413, &json!(1025)), "{told}");
+    assert!(text(&told, "message").contains("1024 bytes"), "{told}");
+}
+
+/// Work that comes to no end of its own is answered like everything else of that API.
+#[tokio::test]
+async fn what_breaks_off_is_told_in_the_words_of_the_api_that_was_asked() {
+    use axum::middleware::from_fn_with_state;
+    let shop = Shop::open().await;
+    let app = std::sync::Arc::clone(&shop.app);
+    let broken = || async {
+        if true {
+            panic!("on purpose")
+        }
+    };
+    let mut router = axum::Router::new()
+        .fallback(broken)
+        .layer(from_fn_with_state(app, gateway::http::pipeline::around));
+    for (path, member) in [
+        (HOSTED, "code"),
+        ("/v1/payment-requests", "message"),
+        ("/epayment/v1/payments", "traceId"),
+        ("/api/v1/giftcards/payments", "message"),
+        ("/nobody", "message"),
+    ] {
+        let request = http::Request::post(path).body(axum::body::Body::empty());
+        let answer = tower_service::Service::call(&mut router, request.unwrap());
+        let (head, body) = answer.await.unwrap().into_parts();
+        assert_eq!(head.status, 503, "{path}");
+        let body = http_body_util::BodyExt::collect(body)
+            .await
+            .unwrap()
+            .to_bytes();
+        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert!(!told[member].is_null(), "{path}: {told}");
+        let retry = head.headers.contains_key("retry-after");
+        assert_eq!(retry, path != "/nobody", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_operator_may_limit_calls_per_minute() {
     let mut site = dialects::Site::sandbox("http://127.0.0.1:8080");
     site.numipay.calls_per_minute = 3;

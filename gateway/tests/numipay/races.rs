@@ -143,7 +143,7 @@ async fn the_merchants_yes_and_the_customers_no_never_both_win(shop: Shop) {
         let word = if approved { "successful" } else { "rejected" };
         assert_eq!(shop.told(id).await, ["pending", word]);
     }
-    assert!(words.iter().all(|&count| count > 0), "{words:?}");
+    assert!(words[1] > 0, "nobody was late: {words:?}");
     assert_eq!(shop.balance("payout:").await, 0);
     shop.ledger_is_whole().await;
 }

@@ -496,6 +496,7 @@ fn sandbox_stories() -> Vec<(&'static str, String)> {
         title: "Sample",
         prefixes: &["/sample"],
         body_max: 1,
+        lists_addresses: false,
         openapi: SAMPLE,
     };
     let forged = CALLBACK.replace("599.00", "1.00");

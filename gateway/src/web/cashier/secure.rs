@@ -12,8 +12,8 @@ use super::Visit;
 use super::deposit::Done;
 use crate::app::App;
 use crate::operations::cashier::Side;
-use crate::operations::deposits;
 use crate::operations::payments::{self, Answer, Challenge, Paid, Step};
+use crate::operations::{Failure, deposits, late};
 use crate::web::checkout::view::Ending;
 use crate::web::errors;
 use crate::web::form::Form;
@@ -48,6 +48,9 @@ pub async fn submit(
         Err(answer) => return answer,
     };
     let Some(challenge) = challenge else {
+        if let Err(failure) = keep_late(&app, &view, form.get("outcome")).await {
+            return errors::failed(&visit.shell, &failure);
+        }
         return visit.no_bank(StatusCode::CONFLICT, &view);
     };
     if challenge.step != Step::Open {
@@ -71,6 +74,20 @@ pub async fn submit(
             visit.declined(&view, &cause)
         }
         other => visit.deposit_done(other.map(Done::from)).await,
+    }
+}
+
+/// A bank that answers when the deposit is over is heard, and changes nothing.
+async fn keep_late(app: &App, view: &BillView, outcome: &str) -> Result<(), Failure> {
+    let head = &view.bill.head;
+    let said = match outcome {
+        "approve" => "approved",
+        "decline" => "declined",
+        _ => return Ok(()),
+    };
+    match dialects::by_name(&head.dialect) {
+        Some(dialect) => late::about_deposit(app, dialect, &head.wire, ("bank", said)).await,
+        None => Ok(()),
     }
 }
 

@@ -148,13 +148,14 @@ words! {
     provider_bank_text = "You confirm at your bank";
 
     // The cashier: deposits and withdrawals.
-    cashier_none =
-        "No provider can be used just now. Nothing was charged. Try again in a few minutes.";
+    cashier_none_heading = "No provider can be used just now";
+    cashier_none = "Nothing was charged. Try again in a few minutes.";
     cashier_cancel = "Cancel the payment";
     cashier_leave = "Leave this page and go back to {name}";
     withdraw_from = "Get your money from {name}";
     withdraw_summary = "What you get";
     withdraw_heading = "Where should the money go?";
+    withdraw_none = "Your payout stays as it is. Try again in a few minutes.";
     withdraw_cancel = "Cancel the payout";
     withdraw_others = "Choose another way";
     withdraw_unknown = "That way to get your money is not offered here. Choose one below.";
