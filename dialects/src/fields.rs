@@ -167,6 +167,9 @@ pub enum Fault {
 /// Writes the sentence for a fault of a field, in the words of a dialect.
 pub type Wording = fn(field: &str, fault: Fault) -> String;
 
+/// Characters of an e-mail address: more than any that can be delivered to.
+pub const EMAIL_MAX: usize = 254;
+
 /// What an address must be.
 #[derive(Clone, Copy, Debug)]
 pub struct UrlRule<'a> {
@@ -353,9 +356,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An e-mail address of at most 254 characters.
-    pub fn email(&mut self, name: &str) -> Option<String> {
-        let text = self.text(name, 254)?;
+    /// An e-mail address of at most so many characters.
+    pub fn email(&mut self, name: &str, max: usize) -> Option<String> {
+        let text = self.text(name, max)?;
         if !is_email(&text) {
             self.fault(name, Fault::NotEmail);
             return None;
@@ -384,6 +387,11 @@ pub fn uuid(text: &str) -> Option<String> {
         .ok()
         .filter(|_| text.len() == 36)?;
     Some(uuid.hyphenated().to_string())
+}
+
+/// Is this an absolute http or https address without a user name or password in it?
+pub fn is_web_address(text: &str) -> bool {
+    check_url(text, true).is_ok()
 }
 
 fn check_url(text: &str, insecure: bool) -> Result<(), Fault> {

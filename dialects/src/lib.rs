@@ -53,8 +53,10 @@ pub struct Profile {
     /// The first segments of the paths it owns: a path belongs to the dialect if it is one of
     /// these or begins with one and a slash.
     pub prefixes: &'static [&'static str],
-    /// Bytes of the largest request body.
+    /// Bytes of the largest request body, unless configuration says otherwise.
     pub body_max: usize,
+    /// Do its merchants list the networks that their calls may come from?
+    pub lists_addresses: bool,
     /// The OpenAPI 3.1 document of the calls that are served, as JSON.
     pub openapi: &'static str,
 }
@@ -261,6 +263,11 @@ pub trait Dialect: Sync {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
+    }
+
+    /// Bytes of the largest request body.
+    fn body_max(&self, _site: &Site) -> usize {
+        self.profile().body_max
     }
 
     /// The credential in the head or the body; a request without one is refused.

@@ -35,9 +35,12 @@ pub enum CardProblem {
     /// No number was typed.
     #[error("number missing")]
     NumberMissing,
-    /// Not 12 to 19 digits, or the check digit is wrong.
+    /// Not 12 to 19 digits.
     #[error("number invalid")]
     NumberInvalid,
+    /// The check digit does not fit: a digit is mistyped.
+    #[error("number mistyped")]
+    NumberMistyped,
     /// No expiry was typed.
     #[error("expiry missing")]
     ExpiryMissing,
@@ -77,7 +80,11 @@ impl Card {
         let digits = digits_of(number);
         match &digits {
             _ if number.trim().is_empty() => problems.push(CardProblem::NumberMissing),
-            Some(digits) if (12..=19).contains(&digits.len()) && luhn(digits) => {}
+            Some(digits) if (12..=19).contains(&digits.len()) => {
+                if !luhn(digits) {
+                    problems.push(CardProblem::NumberMistyped);
+                }
+            }
             _ => problems.push(CardProblem::NumberInvalid),
         }
         let until = read_expiry(expiry);
@@ -270,7 +277,7 @@ mod tests {
         );
         assert_eq!(
             read("4242424242424241", "13/30", "12"),
-            Err(vec![NumberInvalid, ExpiryInvalid, CodeInvalid])
+            Err(vec![NumberMistyped, ExpiryInvalid, CodeInvalid])
         );
         assert_eq!(read("4242", "12/30", "123"), Err(vec![NumberInvalid]));
         assert_eq!(read("４２４２", "12/30", "123"), Err(vec![NumberInvalid]));

@@ -23,6 +23,7 @@ pub mod attempt;
 pub mod bill;
 pub mod call;
 pub mod card;
+pub mod country;
 pub mod currency;
 pub mod delivery;
 pub mod endpoint;

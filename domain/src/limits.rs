@@ -119,6 +119,7 @@ pub const ROTATION: Span = Span::from_minutes(24 * 60);
 pub const STOP_MAX: Span = Span::from_seconds(8);
 
 /// How long a payer may take for the bank's own page (3-D Secure) before another try replaces it.
+/// After a card in the call nobody could begin another try: there it is open as long as the bill.
 pub const CHALLENGE_MAX: Span = Span::from_minutes(15);
 
 /// How long an attempt may stay "asked" before a worker asks the rail what became of it.

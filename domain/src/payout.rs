@@ -197,6 +197,8 @@ pub struct Approval<'a> {
     pub alone_up_to: Option<Money>,
     /// The rail that will carry it.
     pub rail: &'a str,
+    /// The provider that carries it if nobody has chosen one: the best of those offered now.
+    pub provider: Option<&'a str>,
 }
 
 impl Payout {
@@ -314,7 +316,8 @@ impl Payout {
         Ok(self.decide(now, state, Journal::empty(), Fact::PayoutSubmitted))
     }
 
-    /// The merchant says yes: the rail gets it.
+    /// The merchant says yes: the rail gets it. Without a provider that could carry it, it goes on
+    /// waiting.
     pub fn approve(
         mut self,
         now: Timestamp,
@@ -335,8 +338,9 @@ impl Payout {
                     .to_owned(),
             ));
         }
-        let first = self.order.methods.first().cloned();
-        self.progress.provider = self.progress.provider.take().or(first);
+        let best = approval.provider.map(str::to_owned);
+        let provider = self.progress.provider.take().or(best);
+        self.progress.provider = Some(provider.ok_or(Refusal::NoMethod)?);
         self.progress.rail = Some(approval.rail.to_owned());
         self.progress.due = Some(now.plus(stages.rail));
         let state = PayoutState::Processing;
@@ -353,25 +357,21 @@ impl Payout {
         )
     }
 
-    /// The customer or the rail says no. The money goes back to the merchant.
+    /// The customer says no, before the merchant approved: what is approved is the rail's.
+    pub fn refuse(self, now: Timestamp, cause: Cause) -> Result<Decision, Refusal> {
+        self.waits(now)?;
+        self.turn_down(now, cause)
+    }
+
+    /// The rail says no to what it was given.
     pub fn reject(self, now: Timestamp, cause: Cause) -> Result<Decision, Refusal> {
-        let state = self.state_at(now);
-        if state.is_final() {
-            return Err(wrong(&state));
-        }
-        self.give_back(
-            now,
-            PayoutState::Rejected { at: now, cause },
-            Fact::PayoutRejected,
-        )
+        self.carried(now)?;
+        self.turn_down(now, cause)
     }
 
     /// The rail has paid it out: reserved → clearing.
     pub fn paid(self, now: Timestamp) -> Result<Decision, Refusal> {
-        let rail = match (&self.state, &self.progress.rail) {
-            (PayoutState::Processing, Some(rail)) => rail.clone(),
-            (state, _) => return Err(wrong(state)),
-        };
+        let rail = self.carried(now)?;
         let journal = self.moves(self.reserved(), AccountId::Clearing(rail), Reason::Payout)?;
         let state = PayoutState::Paid { at: now };
         Ok(self.decide(now, state, journal, Fact::PayoutPaid))
@@ -400,6 +400,19 @@ impl Payout {
             | PayoutState::Cancelled { .. }
             | PayoutState::Expired { .. }) => Err(wrong(&state)),
         }
+    }
+
+    /// The rail that has it.
+    fn carried(&self, now: Timestamp) -> Result<String, Refusal> {
+        match (&self.state, &self.progress.rail) {
+            (PayoutState::Processing, Some(rail)) => Ok(rail.clone()),
+            (_, _) => Err(wrong(&self.state_at(now))),
+        }
+    }
+
+    fn turn_down(self, now: Timestamp, cause: Cause) -> Result<Decision, Refusal> {
+        let state = PayoutState::Rejected { at: now, cause };
+        self.give_back(now, state, Fact::PayoutRejected)
     }
 
     /// Reserved → merchant.

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::country;
 use crate::currency::Currency;
 use crate::merchant::Mode;
 use crate::money::Money;
@@ -68,13 +69,21 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Are both ends amounts of the currency?
-    pub fn is_sound(&self) -> bool {
-        let sound = |end: &Option<String>| {
-            end.as_ref()
-                .is_none_or(|text| Money::parse(text, self.currency).is_ok())
+    /// What is wrong with them, if anything.
+    fn problem(&self) -> Option<String> {
+        let end = |text: &Option<String>| {
+            let text = text.as_ref()?;
+            Some(Money::parse(text, self.currency).map_err(|_| text.clone()))
         };
-        sound(&self.least) && sound(&self.most)
+        match (end(&self.least).transpose(), end(&self.most).transpose()) {
+            (Err(text), _) | (_, Err(text)) => {
+                Some(format!("{text:?} is no amount in {}", self.currency))
+            }
+            (Ok(Some(least)), Ok(Some(most))) if most.checked_sub(least).is_err() => {
+                Some(format!("least {least} is more than most {most}"))
+            }
+            (Ok(_), Ok(_)) => None,
+        }
     }
 
     /// Does an amount lie within? Bounds of another currency say nothing about it.
@@ -125,6 +134,22 @@ fn yes() -> bool {
 }
 
 impl Provider {
+    /// What is wrong with it, if anything.
+    fn problem(&self) -> Option<String> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if self.id.is_empty() || self.id.len() > 64 || !self.id.bytes().all(plain) {
+            return Some("an id has 1 to 64 lower-case letters, digits and hyphens".to_owned());
+        }
+        if self.name.trim().is_empty() || self.directions.is_empty() {
+            return Some("it needs a name and a direction".to_owned());
+        }
+        if self.methods.iter().any(|method| method.trim().is_empty()) {
+            return Some("a method has no name".to_owned());
+        }
+        let problem = self.limits.iter().find_map(Bounds::problem);
+        problem.map(|problem| format!("limits: {problem}"))
+    }
+
     /// Could it carry this, were it not out of order?
     fn suits(&self, question: &Question<'_>) -> bool {
         let currency = question.amount.currency();
@@ -162,6 +187,25 @@ pub struct ProviderRule {
 }
 
 impl ProviderRule {
+    /// What is wrong with it beside these providers, if anything.
+    fn problem(&self, providers: &[&str]) -> Option<String> {
+        let mut named = std::iter::once(&self.provider).chain(&self.fallback_for);
+        if let Some(id) = named.find(|id| !providers.contains(&id.as_str())) {
+            return Some(format!("{id:?} is no provider"));
+        }
+        if self.fallback_for.as_ref() == Some(&self.provider) {
+            return Some("fallback_for: it cannot stand in for itself".to_owned());
+        }
+        let known = |code: &String| country::is_known(&code.to_ascii_uppercase());
+        if let Some(code) = self.countries.iter().find(|code| !known(code)) {
+            return Some(format!(
+                "countries: {code:?} is no ISO 3166-1 code of two letters"
+            ));
+        }
+        let problem = self.amounts.iter().find_map(Bounds::problem);
+        problem.map(|problem| format!("amounts: {problem}"))
+    }
+
     fn applies(&self, question: &Question<'_>, providers: &[Provider]) -> bool {
         let country = self.countries.is_empty()
             || question.country.is_some_and(|country| {
@@ -211,7 +255,7 @@ pub struct PaymentSettings {
     /// Where browsers go when a call names no address.
     pub return_url: Option<String>,
     /// Networks from which calls may come (`203.0.113.0/24`, or one address); none named means
-    /// from anywhere. The address is that of the connection.
+    /// from anywhere. The address is that of the connection, or what a trusted proxy says.
     pub allowed_addresses: Vec<String>,
     /// Networks from which no call may come; they count before those that are allowed.
     pub blocked_addresses: Vec<String>,
@@ -263,37 +307,19 @@ impl PaymentSettings {
         let mut ids: Vec<&str> = Vec::new();
         for provider in &self.providers {
             let id = provider.id.as_str();
-            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            if id.is_empty() || id.len() > 64 || !id.bytes().all(plain) {
-                return Some(format!(
-                    "provider {id:?}: an id has 1 to 64 lower-case letters, digits and hyphens"
-                ));
-            }
-            if ids.contains(&id) {
-                return Some(format!("provider {id:?} is there twice"));
-            }
-            if provider.name.trim().is_empty() || provider.directions.is_empty() {
-                return Some(format!("provider {id:?} needs a name and a direction"));
-            }
-            if !provider.limits.iter().all(Bounds::is_sound) {
-                return Some(format!("provider {id:?}: a limit is no amount like 10.00"));
+            let twice = ids.contains(&id).then(|| "it is there twice".to_owned());
+            if let Some(problem) = twice.or_else(|| provider.problem()) {
+                return Some(format!("provider {id:?}: {problem}"));
             }
             ids.push(id);
         }
         for rule in &self.rules {
-            let named = std::iter::once(&rule.provider).chain(&rule.fallback_for);
-            for id in named {
-                if !ids.contains(&id.as_str()) {
-                    return Some(format!("a rule names {id:?}, which is no provider"));
-                }
-            }
-            if !rule.amounts.iter().all(Bounds::is_sound) {
-                let id = &rule.provider;
-                return Some(format!("a rule of {id:?} has an amount that is none"));
+            if let Some(problem) = rule.problem(&ids) {
+                return Some(format!("a rule of {:?}: {problem}", rule.provider));
             }
         }
-        let sound = self.alone_up_to.iter().all(Bounds::is_sound);
-        (!sound).then(|| "alone_up_to has an amount that is none".to_owned())
+        let problem = self.alone_up_to.iter().find_map(Bounds::problem);
+        problem.map(|problem| format!("alone_up_to: {problem}"))
     }
 
     /// The provider of this id.

@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use domain::delivery::DeliveryRules;
+use domain::limits::BODY_MAX;
 use domain::{Secret, Span};
 use serde::Deserialize;
 
@@ -21,6 +22,9 @@ use crate::schemes::Scheme;
 
 /// The environment variable that can hold the master key in place of a file.
 pub const MASTER_KEY: &str = "FLORIN_MASTER_KEY";
+
+/// Bytes of a request body that any call fits into.
+const BODY_LEAST: usize = 1_024;
 
 /// The file.
 #[derive(Debug, Deserialize)]
@@ -134,6 +138,10 @@ pub struct Numipay {
     pub name_max: Option<usize>,
     /// Characters of a telephone number.
     pub phone_max: Option<usize>,
+    /// Characters of an e-mail address.
+    pub email_max: Option<usize>,
+    /// Bytes of a request body.
+    pub body_max: Option<usize>,
     /// Days between the first and the last day of a list.
     pub list_days: Option<u32>,
     /// Calls of a merchant in a minute, in one mode; none by default, which is no limit.
@@ -331,6 +339,12 @@ impl Config {
                 Err(error) => Err(format!("numipay.{name}: {error}")),
             },
         };
+        let body_max = own.body_max.unwrap_or(usual.body_max);
+        if !(BODY_LEAST..=BODY_MAX).contains(&body_max) {
+            return Err(format!(
+                "numipay.body_max is {BODY_LEAST} to {BODY_MAX} bytes"
+            ));
+        }
         Ok(dialects::numipay::Options {
             deposit_life: time(
                 &own.deposit_lifetime,
@@ -352,6 +366,8 @@ impl Config {
             url_max: own.url_max.unwrap_or(usual.url_max),
             name_max: own.name_max.unwrap_or(usual.name_max),
             phone_max: own.phone_max.unwrap_or(usual.phone_max),
+            email_max: own.email_max.unwrap_or(usual.email_max),
+            body_max,
             list_days: own.list_days.unwrap_or(usual.list_days),
             calls_per_minute: own.calls_per_minute.unwrap_or(usual.calls_per_minute),
         })
@@ -475,6 +491,8 @@ mod tests {
             ("[webhooks.nobody]", "nobody"),
             ("[numipay]\ndeposit_lifetime = \"soon\"", "deposit_lifetime"),
             ("[numipay]\npayout_delay = \"0s\"", "payout_delay"),
+            ("[numipay]\nbody_max = 1000", "numipay.body_max"),
+            ("[numipay]\nbody_max = 300000", "numipay.body_max"),
             ("[routes]\nnumipay_hosted = [\"pay\"]", "numipay_hosted"),
             (
                 "[routes]\nnumipay_hosted = [\"/p\"]\nnumipay_direct = [\"/p\"]",

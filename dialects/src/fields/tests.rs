@@ -38,7 +38,7 @@ fn absent_null_and_empty_are_the_same() {
         assert_eq!(fields.flag(name), None);
         assert_eq!(fields.list(name), None);
         assert_eq!(fields.uuid(name), None);
-        assert_eq!(fields.email(name), None);
+        assert_eq!(fields.email(name, EMAIL_MAX), None);
         assert_eq!(fields.number(name, 1, 2), None);
         assert!(fields.object(name).is_none());
     }
@@ -264,7 +264,7 @@ fn addresses_in_live_mode() {
 
 #[test]
 fn email_addresses() {
-    let email = |text: &str| read(&format!("\"{text}\""), |f| f.email("f")).map(|_| ());
+    let email = |text: &str| read(&format!("\"{text}\""), |f| f.email("f", EMAIL_MAX)).map(|_| ());
     for text in [
         "a@b",
         "tom@example.com",

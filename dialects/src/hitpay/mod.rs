@@ -40,6 +40,7 @@ static PROFILE: Profile = Profile {
         "/hitpay-iframe.html",
     ],
     body_max: BODY_MAX,
+    lists_addresses: false,
     openapi: include_str!("openapi.json"),
 };
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Options, times};
 use crate::Site;
-use crate::fields::{Fault, Fields, Members, UrlRule, Value};
+use crate::fields::{EMAIL_MAX, Fault, Fields, Members, UrlRule, Value};
 
 /// The codes of every payment method that the public sources name.
 pub const METHODS: &[&str] = &[
@@ -96,7 +96,7 @@ pub fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusa
     let mut fields = Fields::new(members, wording);
     let amount = amount(&mut fields, options);
     let methods = methods(&mut fields);
-    let email = fields.email("email");
+    let email = fields.email("email", EMAIL_MAX);
     let name = fields.text("name", options.name_max);
     let phone = fields.text("phone", options.phone_max);
     let purpose = fields.text("purpose", TEXT_MAX);

@@ -40,6 +40,7 @@ static PROFILE: Profile = Profile {
     title: "iGivePay",
     prefixes: &["/api/v1", "/pay", "/card-gen", "/docs-v1"],
     body_max: BODY_MAX,
+    lists_addresses: false,
     openapi: include_str!("openapi.json"),
 };
 

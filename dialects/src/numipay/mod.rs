@@ -20,6 +20,7 @@ use domain::{
 use http::Response;
 use http::request::Parts;
 
+use crate::fields::EMAIL_MAX;
 use crate::{
     Dialect, Kind, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable, WebhookBody, sign,
 };
@@ -38,6 +39,7 @@ static PROFILE: Profile = Profile {
     title: "Numipay",
     prefixes: &["/gateway/v1", "/cashier", "/3ds"],
     body_max: 64 * 1024,
+    lists_addresses: true,
     openapi: include_str!("openapi.json"),
 };
 
@@ -60,6 +62,10 @@ pub struct Options {
     pub name_max: usize,
     /// Characters of a telephone number.
     pub phone_max: usize,
+    /// Characters of an e-mail address.
+    pub email_max: usize,
+    /// Bytes of a request body.
+    pub body_max: usize,
     /// Days between the first and the last day of a list.
     pub list_days: u32,
     /// Calls of a merchant in a minute, in one mode; zero is no limit.
@@ -82,6 +88,8 @@ impl Default for Options {
             url_max: 2_048,
             name_max: 64,
             phone_max: 32,
+            email_max: EMAIL_MAX,
+            body_max: PROFILE.body_max,
             list_days: 7,
             calls_per_minute: 0,
         }
@@ -160,6 +168,10 @@ impl Dialect for Numipay {
 
     fn topics(&self) -> &'static [&'static str] {
         webhooks::TOPICS
+    }
+
+    fn body_max(&self, site: &Site) -> usize {
+        site.numipay.body_max
     }
 
     fn calls_per_minute(&self, site: &Site, _call: &Call) -> u32 {

@@ -118,7 +118,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
         ),
         Refusal::Unreadable(text) => plain(StatusCode::BAD_REQUEST, text),
         Refusal::Invalid(problems) => (StatusCode::BAD_REQUEST, invalid(problems)),
-        Refusal::NoMethod => (StatusCode::BAD_REQUEST, no_provider(head)),
+        Refusal::NoMethod => no_provider(head),
         Refusal::NotFound(..) => (
             StatusCode::NOT_FOUND,
             Problem::new(code::NO_TRANSACTION, "Transaction ID does not exist"),
@@ -172,18 +172,23 @@ fn conflict(why: &str) -> (StatusCode, Problem) {
     )
 }
 
-/// No provider takes it, or not the one that was named.
-fn no_provider(head: &Parts) -> Problem {
-    if head.uri.path().starts_with("/gateway/v1/payments/direct") {
-        return invalid(&[FieldProblem {
+/// No provider takes it, or not the one that was named, or none just now.
+fn no_provider(head: &Parts) -> (StatusCode, Problem) {
+    let path = head.uri.path();
+    if path.starts_with("/gateway/v1/payments/direct") {
+        let problem = invalid(&[FieldProblem {
             field: "provider_id".to_owned(),
             message: "The provider_id is unknown, disabled, or does not take this payment."
                 .to_owned(),
         }]);
+        return (StatusCode::BAD_REQUEST, problem);
+    }
+    if path.starts_with("/gateway/v1/payouts/approve") {
+        return conflict("no provider can carry it now; it goes on waiting");
     }
     let message = "No provider takes this transaction: check amount, currency, country and the \
                    provider rules.";
-    Problem::new(code::ERROR, message)
+    (StatusCode::BAD_REQUEST, Problem::new(code::ERROR, message))
 }
 
 /// Fields in the order in which they were read. Two fields that everything hangs on have codes and

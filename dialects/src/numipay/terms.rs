@@ -149,8 +149,8 @@ fn both(tracking: Option<Tracking>, amount: Option<Money>) -> Result<(Tracking, 
 }
 
 fn common(fields: &mut Fields<'_>, options: &Options, site: &Site, server: bool) -> Common {
-    let user = fields.required_text("user_id", options.user_max);
-    let tracking = fields.required_text("tracking_id", TRACKING_MAX);
+    let user = filled(fields, "user_id", options.user_max);
+    let tracking = filled(fields, "tracking_id", TRACKING_MAX);
     let amount = amount(fields, options);
     let purpose = fields.text("description", options.description_max);
     let country = country(fields);
@@ -193,6 +193,16 @@ fn common(fields: &mut Fields<'_>, options: &Options, site: &Site, server: bool)
         provider,
         extras,
     }
+}
+
+/// Text that must be given; blanks alone are nothing.
+fn filled(fields: &mut Fields<'_>, name: &str, max: usize) -> Option<String> {
+    let text = fields.required_text(name, max)?;
+    if text.trim().is_empty() {
+        fields.fault(name, Fault::Missing);
+        return None;
+    }
+    Some(text)
 }
 
 /// `currency` and `amount`: the second cannot be read without the first.
@@ -267,8 +277,9 @@ fn sum(token: &str, currency: Currency, options: &Options) -> Result<Money, Stri
 
 fn country(fields: &mut Fields<'_>) -> Option<String> {
     let text = fields.text("country", TEXT_MAX)?;
-    if text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return Some(text.to_ascii_uppercase());
+    let code = text.to_ascii_uppercase();
+    if domain::country::is_known(&code) {
+        return Some(code);
     }
     fields.problem(
         "country",
@@ -327,7 +338,7 @@ fn customer(
     fields.inside("customer", members, |inner| {
         let first = inner.text("first_name", options.name_max);
         let last = inner.text("last_name", options.name_max);
-        let email = inner.email("email");
+        let email = inner.email("email", options.email_max);
         let phone = inner.text("phone", options.phone_max);
         let born = born(inner);
         let mut kept = Map::new();
@@ -406,6 +417,10 @@ fn card_problem(problem: CardProblem) -> (&'static str, &'static str) {
         CardProblem::NumberInvalid => (
             "number",
             "The number must be 12 to 19 digits of a card number.",
+        ),
+        CardProblem::NumberMistyped => (
+            "number",
+            "The check digit of the number is wrong: a digit is mistyped.",
         ),
         CardProblem::ExpiryMissing => ("exp_month", "The exp_month and exp_year are required."),
         CardProblem::ExpiryInvalid => (

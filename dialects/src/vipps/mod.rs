@@ -54,6 +54,7 @@ static PROFILE: Profile = Profile {
     title: "Vipps MobilePay",
     prefixes: &["/accesstoken", "/epayment", "/webhooks/v1"],
     body_max: BODY_MAX,
+    lists_addresses: false,
     openapi: include_str!("openapi.json"),
 };
 

@@ -164,6 +164,11 @@ fn refusals() -> Vec<(String, &'static str, Refusal)> {
             Refusal::NoMethod,
         ),
         (
+            "no_method-hosted",
+            "/gateway/v1/payments/hosted",
+            Refusal::NoMethod,
+        ),
+        (
             "unknown_method-list",
             "/gateway/v1/transactions",
             Refusal::UnknownMethod,

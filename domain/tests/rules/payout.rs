@@ -48,6 +48,7 @@ fn approval(by: &str) -> Approval<'_> {
         by,
         alone_up_to: None,
         rail: "simulator",
+        provider: Some("bank"),
     }
 }
 
@@ -118,6 +119,33 @@ fn without_a_users_step_it_can_be_approved_at_once_or_told_where_to_go_once() {
 }
 
 #[test]
+fn the_customer_says_no_before_the_merchant_said_yes() {
+    for user_step in [true, false] {
+        let payout = request(500, 500, user_step).payout;
+        let early = payout.clone().reject(NOW, cause());
+        assert!(early.is_err(), "the rail has nothing to refuse yet");
+        let back = payout.refuse(NOW, cause()).unwrap();
+        assert_eq!(back.journal.transfers()[0].reason(), Reason::Return);
+        assert_eq!(back.payout.state().as_str(), "rejected");
+    }
+}
+
+#[test]
+fn without_a_provider_it_cannot_be_approved() {
+    let nobody = Approval {
+        provider: None,
+        ..approval("maker")
+    };
+    let payout = request(500, 500, false).payout;
+    let refused = payout.clone().approve(NOW, &nobody, STAGES);
+    assert_eq!(refused, Err(Refusal::NoMethod));
+    // What the customer chose stays chosen.
+    let chosen = payout.choose(NOW, "wallet", STAGES).unwrap().payout;
+    let approved = chosen.approve(NOW, &nobody, STAGES).unwrap().payout;
+    assert_eq!(approved.progress.provider.as_deref(), Some("wallet"));
+}
+
+#[test]
 fn above_the_limit_it_takes_a_second_person() {
     let payout = request(501, 1_000, false).payout;
     let limited = |by: &'static str| Approval {
@@ -139,6 +167,10 @@ fn a_late_refusal_gives_the_money_back_and_the_end_is_the_end() {
     let payout = request(500, 500, false).payout;
     let sent = payout.approve(NOW, &approval("x"), STAGES).unwrap().payout;
     assert!(sent.clone().cancel(NOW).is_err(), "the rail has it");
+    assert!(
+        sent.clone().refuse(NOW, cause()).is_err(),
+        "and from here only it says no"
+    );
     assert!(sent.clone().expire(NOW).is_err());
     let back = sent.reject(later(9), cause()).unwrap();
     assert_eq!(back.journal.transfers()[0].reason(), Reason::Return);
@@ -146,6 +178,7 @@ fn a_late_refusal_gives_the_money_back_and_the_end_is_the_end() {
     for late in [
         over.clone().paid(NOW),
         over.clone().reject(NOW, cause()),
+        over.clone().refuse(NOW, cause()),
         over.clone().cancel(NOW),
         over.clone().expire(NOW),
         over.clone().choose(NOW, "bank", STAGES),
@@ -165,7 +198,7 @@ fn time_that_is_over_counts_before_anybody_wrote_it_down() {
     );
     assert!(payout.clone().choose(later(100), "bank", STAGES).is_err());
     assert!(payout.clone().cancel(later(100)).is_err());
-    assert!(payout.clone().reject(later(100), cause()).is_err());
+    assert!(payout.clone().refuse(later(100), cause()).is_err());
     assert!(payout.expire(later(100)).is_ok());
     let waiting = request(500, 500, false).payout;
     let late = waiting.approve(later(1_000), &approval("x"), STAGES);
@@ -181,6 +214,7 @@ enum Step {
     Choose,
     Approve,
     Cancel,
+    Refuse,
     Reject,
     Paid,
     Expire,
@@ -191,6 +225,7 @@ fn apply(payout: Payout, step: &Step, now: Timestamp) -> Result<Decision, Refusa
         Step::Choose => payout.choose(now, "bank", STAGES),
         Step::Approve => payout.approve(now, &approval("x"), STAGES),
         Step::Cancel => payout.cancel(now),
+        Step::Refuse => payout.refuse(now, cause()),
         Step::Reject => payout.reject(now, cause()),
         Step::Paid => payout.paid(now),
         Step::Expire => payout.expire(now),
@@ -206,8 +241,8 @@ proptest! {
         steps in prop::collection::vec(
             (
                 prop::sample::select(vec![
-                    Step::Choose, Step::Approve, Step::Approve, Step::Cancel, Step::Reject,
-                    Step::Paid, Step::Paid, Step::Expire,
+                    Step::Choose, Step::Approve, Step::Approve, Step::Cancel, Step::Refuse,
+                    Step::Reject, Step::Paid, Step::Paid, Step::Expire,
                 ]),
                 0_u64..400,
             ),

@@ -200,6 +200,45 @@ fn what_is_wrong_with_settings_is_told() {
             "alone_up_to",
         ),
         (wrong(&|s| s.rules = vec![rule("a", 0); 201]), "200"),
+        (
+            wrong(&|s| s.providers[1].methods = vec![" ".to_owned()]),
+            "provider \"b\": a method",
+        ),
+        (
+            wrong(&|s| s.providers[0].limits = vec![bounds("EUR", Some("2"), Some("1.99"))]),
+            "provider \"a\": limits: least",
+        ),
+        (
+            wrong(&|s| {
+                s.rules = vec![ProviderRule {
+                    amounts: vec![bounds("EUR", Some("2"), Some("1"))],
+                    ..rule("a", 0)
+                }];
+            }),
+            "a rule of \"a\": amounts: least",
+        ),
+        (
+            wrong(&|s| s.alone_up_to = vec![bounds("EUR", Some("2"), Some("1"))]),
+            "alone_up_to: least",
+        ),
+        (
+            wrong(&|s| {
+                s.rules = vec![ProviderRule {
+                    fallback_for: Some("a".to_owned()),
+                    ..rule("a", 0)
+                }];
+            }),
+            "itself",
+        ),
+        (
+            wrong(&|s| {
+                s.rules = vec![ProviderRule {
+                    countries: vec!["co".to_owned(), "Colombia".to_owned()],
+                    ..rule("a", 0)
+                }];
+            }),
+            "a rule of \"a\": countries: \"Colombia\"",
+        ),
     ] {
         assert!(problem.contains(part), "{problem}");
     }

@@ -23,6 +23,7 @@ A file of settings, as TOML or as JSON (what it does not mention is as for a new
   name = \"Card\"
   kind = \"card\"                # card, bank, wallet, gift_card
   directions = [\"deposit\"]     # deposit, withdrawal
+  methods = [\"visa\", \"mastercard\"]   # what it brings, as lists and the cashier show it
   currencies = [\"EUR\"]         # none means every one
   limits = [{ currency = \"EUR\", least = \"1.00\", most = \"5000.00\" }]
 
@@ -132,8 +133,8 @@ async fn list(door: &Door) -> Result<(), Problem> {
         return Ok(());
     }
     say(&format!(
-        "{:<20}  {:<20}  {:<9}  {:<20}  {}",
-        "provider", "name", "kind", "directions", "state"
+        "{:<20}  {:<20}  {:<9}  {:<20}  {:<8}  {}",
+        "provider", "name", "kind", "directions", "state", "methods"
     ));
     for provider in providers {
         let is = |name: &str| provider.get(name).and_then(Value::as_bool) == Some(true);
@@ -142,13 +143,15 @@ async fn list(door: &Door) -> Result<(), Problem> {
             (true, true) => "down",
             (true, false) => "in use",
         };
-        say(&format!(
-            "{:<20}  {:<20}  {:<9}  {:<20}  {state}",
+        let row = format!(
+            "{:<20}  {:<20}  {:<9}  {:<20}  {state:<8}  {}",
             text(provider, "id"),
             text(provider, "name"),
             text(provider, "kind"),
             words(provider, "directions"),
-        ));
+            words(provider, "methods"),
+        );
+        say(row.trim_end());
     }
     let rules = rows(&settings, "rules");
     if rules.is_empty() {

@@ -45,8 +45,8 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
-    let method = request.method().clone();
-    let path = loggable(request.uri().path());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let path = loggable(uri.path());
     let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
     let work = caught(next.run(request));
     let mut response = match tokio::time::timeout(limit, work).await {
@@ -54,9 +54,10 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
         Ok(Err(())) => {
             metrics::counter!("florin_panics_total", "where" => "http").increment(1);
             tracing::error!(request = id, %method, "a rule was broken (panic)");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
+            let busy = Refusal::Unavailable(FAULT_RETRY);
+            broken_off(&app, (&method, &uri), &id, &busy)
         }
-        Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "The request took too long"),
+        Err(_) => broken_off(&app, (&method, &uri), &id, &Refusal::TooSlow),
     };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -72,6 +73,29 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     // The query is left out: it may carry a token or a person's data.
     tracing::debug!(request = id, %method, path, status, micros = took.as_micros(), "request");
     response
+}
+
+/// The answer to a request whose work came to no end, in the shape of the dialect that was asked.
+fn broken_off(
+    app: &App,
+    (method, uri): (&Method, &http::Uri),
+    id: &str,
+    refusal: &Refusal,
+) -> Response {
+    let Some(routed) = app.routes.route(method, uri) else {
+        return match refusal {
+            Refusal::TooSlow => plain(StatusCode::REQUEST_TIMEOUT, "The request took too long"),
+            _ => plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable"),
+        };
+    };
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    head.method = method.clone();
+    head.uri = routed.uri;
+    if let Ok(value) = HeaderValue::from_str(id) {
+        head.headers.insert(REQUEST_ID, value);
+    }
+    let answer = routed.dialect.refuse(&app.site, &head, refusal);
+    answer.map(Body::from)
 }
 
 /// Digits in a row, whatever stands between them, that may be the number of a card.
@@ -156,8 +180,8 @@ async fn answer(
     head: &Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    let mut body = Vec::from(read(body, dialect.profile().body_max).await?);
-    let now = app.clock.now();
+    let mut body = Vec::from(read(body, dialect.body_max(&app.site)).await?);
+    let (now, profile) = (app.clock.now(), dialect.profile());
     let incoming = dialect.decode(&app.site, now, head, &body);
     let credential = dialect.credential(head, &body);
     // It may have held a card; what was decoded is wiped where it ends.
@@ -167,10 +191,11 @@ async fn answer(
         return Err(refusal.into());
     }
     let caller = authenticate(app, dialect, &credential?).await?;
-    let incoming = incoming?;
-    if let (Call::Transaction(_), Some(peer)) = (&incoming.call, head.extensions.get::<Peer>()) {
+    // Who may not call at all is not told what is wrong with the call.
+    if let (true, Some(peer)) = (profile.lists_addresses, head.extensions.get::<Peer>()) {
         providers::admit(app, &caller, peer.address).await?;
     }
+    let incoming = incoming?;
     limits::admit(app, dialect, &caller, &incoming.call)?;
     note(dialect, head, &incoming.call);
     if let (Some(shared), Call::Transaction(TransactionCall::List(from, until))) =

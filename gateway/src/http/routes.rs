@@ -103,6 +103,15 @@ impl Pattern {
             .collect()
     }
 
+    /// Is there a path that fits both?
+    fn meets(&self, other: &Self) -> bool {
+        let same = |pair: (&Segment, &Segment)| match pair {
+            (Segment::Text(one), Segment::Text(two)) => one == two,
+            (Segment::Any(_), _) | (_, Segment::Any(_)) => true,
+        };
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+
     /// The same for two paths that no request could tell apart.
     fn shape(&self) -> Vec<Option<&str>> {
         self.0
@@ -154,6 +163,11 @@ impl Routes {
     /// From `[routes]`: operation → paths, the first of which is the one that documents show.
     pub fn new(wanted: &BTreeMap<String, Vec<String>>) -> Result<Self, String> {
         let mut all = operations()?;
+        let pages = if wanted.is_empty() {
+            Vec::new()
+        } else {
+            super::own_paths()
+        };
         for (name, paths) in wanted {
             let Some(operation) = all.iter_mut().find(|operation| operation.name == *name) else {
                 let known: Vec<&str> = all.iter().map(|o| o.name.as_str()).collect();
@@ -167,7 +181,7 @@ impl Routes {
             }
             operation.paths = paths
                 .iter()
-                .map(|path| alias(path, &operation.own))
+                .map(|path| alias(path, &operation.own, &pages))
                 .collect::<Result<_, _>>()
                 .map_err(|error| format!("routes.{name}: {error}"))?;
         }
@@ -237,7 +251,7 @@ impl Routes {
 }
 
 /// Another path for an operation: it must have the same places and not be a page of ours.
-fn alias(path: &str, own: &Pattern) -> Result<Pattern, String> {
+fn alias(path: &str, own: &Pattern, pages: &[&str]) -> Result<Pattern, String> {
     let pattern = Pattern::read(path)?;
     if pattern.places() != own.places() {
         let wanted: Vec<String> = own.places().iter().map(|p| format!("{{{p}}}")).collect();
@@ -249,8 +263,19 @@ fn alias(path: &str, own: &Pattern) -> Result<Pattern, String> {
         return Err(format!("{path:?} must have {wanted}"));
     }
     match pattern.0.first() {
-        Some(Segment::Text(first)) if !OWN.contains(&first.as_str()) => Ok(pattern),
-        _ => Err(format!("{path:?} belongs to the gateway's own pages")),
+        Some(Segment::Text(first)) if !OWN.contains(&first.as_str()) => {}
+        _ => return Err(format!("{path:?} belongs to the gateway's own pages")),
+    }
+    // A page answers at its path whatever the method, before any dialect is asked.
+    let taken = pages.iter().find(|page| {
+        let page = Pattern::read(page.trim_end_matches('/'));
+        page.is_ok_and(|page| page.meets(&pattern))
+    });
+    match taken {
+        Some(page) => Err(format!(
+            "{path:?} is taken by the gateway's own page {page}"
+        )),
+        None => Ok(pattern),
     }
 }
 
@@ -412,11 +437,11 @@ mod tests {
     #[test]
     fn two_operations_at_one_place_are_named() {
         let error = table(&[
-            ("numipay_hosted", &["/pay/now"]),
-            ("numipay_direct", &["/pay/now"]),
+            ("numipay_hosted", &["/buy/now"]),
+            ("numipay_direct", &["/buy/now"]),
         ])
         .unwrap_err();
-        for part in ["numipay_hosted", "numipay_direct", "POST /pay/now"] {
+        for part in ["numipay_hosted", "numipay_direct", "POST /buy/now"] {
             assert!(error.contains(part), "{error}");
         }
         let error = table(&[("numipay_status", &["/v1/payment-requests/{id}"])]).unwrap_err();
@@ -446,6 +471,31 @@ mod tests {
         ] {
             let error = table(&[(name, paths)]).unwrap_err();
             assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_a_page_has_is_refused_and_both_are_named() {
+        for (name, path, page) in [
+            ("numipay_status", "/cashier/{id}", "/cashier/{token}"),
+            ("numipay_list", "/3ds/all", "/3ds/{token}"),
+            (
+                "numipay_list",
+                "/payment-request/x",
+                "/payment-request/{at_slug}",
+            ),
+            ("numipay_hosted", "/pay/now", "/pay/{id}"),
+            ("numipay_hosted", "/card-gen", "/card-gen"),
+            ("numipay_list", "/docs-v1", "/docs-v1"),
+        ] {
+            let error = table(&[(name, &[path])]).unwrap_err();
+            for part in [name, path, page] {
+                assert!(error.contains(part), "{error}");
+            }
+        }
+        // No page is at these, although one begins so.
+        for path in ["/pay", "/pay/now/please", "/payment-requests"] {
+            assert!(table(&[("numipay_hosted", &[path])]).is_ok(), "{path}");
         }
     }
 }

@@ -8,7 +8,7 @@ use store::tables::transactions::{self, About, Transaction};
 use store::{Failure, Fault, Tx};
 
 use super::covering::{self, Cover};
-use super::providers::settings_in;
+use super::providers::{self, settings_in};
 use super::{bills, dialect_called, payouts, refused};
 use crate::app::App;
 
@@ -109,10 +109,6 @@ fn offered(
         country,
         amount,
     };
-    Ok(settings
-        .offered(&question)
-        .into_iter()
-        .filter(|provider| methods.contains(&provider.id))
-        .cloned()
-        .collect())
+    let offered = providers::offered(&settings, &question, methods);
+    Ok(offered.into_iter().cloned().collect())
 }

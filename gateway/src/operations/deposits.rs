@@ -13,11 +13,10 @@ use store::tables::bills;
 use store::tables::transactions::{self, About};
 use store::{Failure, Fault, Tx};
 
-use super::covering;
 use super::payments::{self, Paid};
 use super::providers::{allowed, settings_in};
 use super::transactions::{Known, New, kept, known, page_token, save, wait};
-use super::{record, refused, wire};
+use super::{covering, late, record, refused, wire};
 use crate::app::App;
 use crate::rails::{self, simulator};
 
@@ -226,7 +225,17 @@ pub(super) fn decline_is_final(
     payment: &Payment,
 ) -> Result<bool, Fault> {
     let known = transactions::by_id(tx, bill.head.id.as_str())?;
-    Ok(known.is_some_and(|found| found.flow == "server" || payment.head.instrument.is_none()))
+    Ok(known.is_some_and(|found| is_server(&found) || payment.head.instrument.is_none()))
+}
+
+/// Did the card of this bill come in the merchant's call?
+pub(super) fn by_server(tx: &mut Tx<'_>, bill: &Bill) -> Result<bool, Fault> {
+    let known = transactions::by_id(tx, bill.head.id.as_str())?;
+    Ok(known.as_ref().is_some_and(is_server))
+}
+
+fn is_server(found: &transactions::Transaction) -> bool {
+    found.flow == "server"
 }
 
 /// The customer cancels the payment.
@@ -274,6 +283,16 @@ pub enum Outcome {
     Decline(String),
 }
 
+impl Outcome {
+    /// The word in the audit log.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Decline(_) => "declined",
+        }
+    }
+}
+
 /// The provider's answer, as somebody chose it on the simulated page.
 pub async fn answer(
     app: &App,
@@ -282,11 +301,16 @@ pub async fn answer(
     provider: &str,
     outcome: Outcome,
 ) -> Result<Paid, Failure> {
+    let said = outcome.word();
     let answer = match outcome {
         Outcome::Approve => rails::Answer::Approved,
         Outcome::Decline(reason) => rails::Answer::Declined(Cause::new("declined", &reason)),
     };
-    payments::simulate(app, dialect, id, provider, answer).await
+    let told = payments::simulate(app, dialect, id, provider, answer).await;
+    if let Err(Failure::Refused(_)) = &told {
+        late::about_deposit(app, dialect, id, (provider, said)).await?;
+    }
+    told
 }
 
 /// The try of a deposit that waits at the bank's page, if one does.

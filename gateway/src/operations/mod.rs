@@ -13,6 +13,7 @@ pub mod endpoints;
 pub mod gift_cards;
 pub mod guesses;
 pub mod keys;
+pub mod late;
 pub mod ledger;
 pub mod liability;
 pub mod merchants;

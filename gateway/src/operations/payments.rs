@@ -12,7 +12,7 @@
 
 mod challenges;
 
-pub use challenges::{Answer, Challenge, answer, challenge};
+pub use challenges::{Answer, Challenge, Step, answer, challenge};
 use dialects::{Dialect, Kind};
 use domain::limits::{ATTEMPT_DEADLINE, DECLINES_WINDOW, PAYMENTS_SHOWN_MAX, SWEEP_MAX};
 use domain::payment::{Cause, Ended, GIFT_CARD, Means};

@@ -8,17 +8,15 @@ use domain::payment::Cause;
 use domain::payout::{Approval, Decision, Order, Request};
 use domain::provider::Question;
 use domain::transaction::{CANCELLED_BY_USER, Opened, Page, Standing, Tracking};
-use domain::{
-    AccountId, Caller, Direction, Moment, Money, Payout, PayoutId, PayoutState, Refusal, Timestamp,
-};
+use domain::{AccountId, Caller, Direction, Moment, Money, Payout, PayoutId, PayoutState, Refusal};
 use store::tables::ledger::{self, Purse};
 use store::tables::transactions::About;
 use store::tables::{audit, payouts};
 use store::{Failure, Fault, Tx};
 
-use super::providers::{allowed, settings_in};
+use super::providers::{allowed, offered, settings_in};
 use super::transactions::{Known, New, find, known, page_token, save, wait};
-use super::{record_payout, refused, wire};
+use super::{late, record_payout, refused, wire};
 use crate::app::App;
 use crate::rails::{self, Answer, simulator};
 
@@ -163,10 +161,13 @@ pub async fn approve(
         .write("approve_payout", move |tx| {
             let payout = of_caller(tx, &caller, dialect, &id)?;
             let settings = settings_in(tx, &caller.merchant.id, caller.mode)?;
+            let order = &payout.order;
+            let best = offered(&settings, &question(order), &order.methods);
             let approval = Approval {
                 by: &by,
-                alone_up_to: settings.alone_up_to(payout.order.amount),
+                alone_up_to: settings.alone_up_to(order.amount),
                 rail: rails::for_mode(payout.head.mode)?,
+                provider: best.first().map(|provider| provider.id.as_str()),
             };
             let decision = payout.approve(at.now, &approval, stages)?;
             note(tx, &at, &decision.payout, (&by, "payout.approved"))?;
@@ -174,6 +175,16 @@ pub async fn approve(
         })
         .await?;
     Ok(())
+}
+
+/// What the provider rules are asked about an order.
+fn question(order: &Order) -> Question<'_> {
+    let country = order.extras.get("country");
+    Question {
+        direction: Direction::Withdrawal,
+        country: country.and_then(serde_json::Value::as_str),
+        amount: order.amount,
+    }
 }
 
 /// The merchant turns a payout down; see [`approve`].
@@ -220,7 +231,9 @@ pub enum Step {
     Choose(String),
     /// The customer gives it up.
     GiveUp,
-    /// The customer's provider says no.
+    /// The customer says no at the provider, before the merchant said yes.
+    Refuse(String),
+    /// The rail says no to what it was given.
     Decline(String),
     /// The rail has paid it (in test mode: somebody says so).
     Pay,
@@ -228,44 +241,63 @@ pub enum Step {
     Expire,
 }
 
-/// Takes a step with a payout; gives it afterwards.
+impl Step {
+    /// The word for what a provider answers by it, if it is an answer of a provider.
+    fn answer(&self) -> Option<&'static str> {
+        match self {
+            Self::Refuse(_) | Self::Decline(_) => Some("declined"),
+            Self::Pay => Some("paid"),
+            Self::Choose(_) | Self::GiveUp | Self::Expire => None,
+        }
+    }
+}
+
+/// Takes a step with a payout; gives it afterwards. An answer that comes when the payout is over is
+/// kept and refused: the refusal travels inside the success.
 pub async fn step(app: &App, id: &PayoutId, step: Step) -> Result<Payout, Failure> {
     let (at, id) = (app.moment(), id.clone());
     let site = app.site.clone();
-    let payout = app
+    let told = app
         .store
         .write("payout_step", move |tx| {
             let payout = by_id(tx, &id)?;
+            let state = payout.state_at(at.now);
+            if let (true, Some(said)) = (state.is_final(), step.answer()) {
+                keep_late(tx, &at, &payout, (said, state.as_str()))?;
+                return Ok(Err(Refusal::WrongState(state.as_str().to_owned())));
+            }
             let dialect = super::dialect_called(&payout.head.dialect)?;
             let decision = match &step {
                 Step::Choose(provider) => {
                     payout.choose(at.now, provider, dialect.payout_stages(&site))?
                 }
                 Step::GiveUp => {
-                    admit_customer(&payout, at.now)?;
                     let cause = Cause::new("cancelled_by_user", CANCELLED_BY_USER);
-                    payout.reject(at.now, cause)?
+                    payout.refuse(at.now, cause)?
                 }
+                Step::Refuse(reason) => payout.refuse(at.now, Cause::new("declined", reason))?,
                 Step::Decline(reason) => payout.reject(at.now, Cause::new("declined", reason))?,
                 Step::Pay => payout.paid(at.now)?,
                 Step::Expire => payout.expire(at.now)?,
             };
             write_down(tx, &at, &decision)?;
-            Ok(decision.payout)
+            Ok(Ok(decision.payout))
         })
         .await?;
-    Ok(payout)
+    told.map_err(Failure::Refused)
 }
 
-/// A customer may give up what the rail does not have yet.
-fn admit_customer(payout: &Payout, now: Timestamp) -> Result<(), Refusal> {
-    match payout.state_at(now) {
-        PayoutState::Processing => {
-            let word = PayoutState::Processing.as_str();
-            Err(Refusal::WrongState(word.to_owned()))
-        }
-        _ => Ok(()),
-    }
+fn keep_late(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    payout: &Payout,
+    (said, state): (&str, &str),
+) -> Result<(), Fault> {
+    let (head, provider) = (&payout.head, payout.progress.provider.as_deref());
+    let details = format!("{said} {}; it was {state}", payout.order.amount);
+    let of = (&head.merchant, head.mode);
+    let by = (provider.unwrap_or("none"), details);
+    late::keep(tx, at, of, head.id.as_str(), by)
 }
 
 /// Ends the stages that are over: what waits for a person expires, what the rail has is asked

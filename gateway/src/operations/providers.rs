@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use domain::provider::Question;
+use dialects::fields::is_web_address;
+use domain::provider::{Provider, Question};
 use domain::{Caller, FieldProblem, Flaw, MerchantId, Mode, Moment, PaymentSettings, Refusal};
 use store::tables::{audit, settings};
 use store::{Failure, Fault, Tx};
@@ -11,6 +12,9 @@ use super::endpoints::Who;
 use super::refused;
 use crate::app::App;
 use crate::outbound::addresses::Subnet;
+
+/// Characters of the address where browsers go.
+const URL_MAX: usize = 2_048;
 
 /// The settings of a merchant in one mode: its own, or those of somebody who made none.
 pub async fn settings(
@@ -102,12 +106,19 @@ fn invalid<T>(message: String) -> Result<T, Failure> {
 
 /// What is wrong with settings that somebody wrote, if anything.
 fn problem(wanted: &PaymentSettings) -> Option<String> {
-    let mut networks = wanted
-        .allowed_addresses
-        .iter()
-        .chain(&wanted.blocked_addresses);
-    let network = networks.find_map(|text| text.parse::<Subnet>().err());
-    wanted.problem().or(network)
+    let lists = [
+        ("allowed_addresses", &wanted.allowed_addresses),
+        ("blocked_addresses", &wanted.blocked_addresses),
+    ];
+    let network = lists.into_iter().find_map(|(name, list)| {
+        let wrong = list.iter().find_map(|text| text.parse::<Subnet>().err());
+        wrong.map(|error| format!("{name}: {error}"))
+    });
+    let back = wanted.return_url.as_ref();
+    let back = back
+        .filter(|url| !is_web_address(url) || url.len() > URL_MAX)
+        .map(|url| format!("return_url: {url:?} is no address like https://shop.example/back"));
+    wanted.problem().or(back).or(network)
 }
 
 /// Settings and who made them, together.
@@ -147,6 +158,18 @@ pub async fn admit(app: &App, caller: &Caller, address: IpAddr) -> Result<(), Fa
         return refused(Refusal::Credential(Flaw::Address));
     }
     Ok(())
+}
+
+/// Of the providers that were allowed when something was created, those that can carry it now,
+/// best first.
+pub(super) fn offered<'s>(
+    settings: &'s PaymentSettings,
+    question: &Question<'_>,
+    methods: &[String],
+) -> Vec<&'s Provider> {
+    let mut offered = settings.offered(question);
+    offered.retain(|provider| methods.contains(&provider.id));
+    offered
 }
 
 /// The ids of the providers that may carry something, best first; refused if there is none.

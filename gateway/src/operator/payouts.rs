@@ -101,6 +101,10 @@ async fn decide(app: &App, of: &Of, name: &str, approved: bool) -> Answer {
             http::StatusCode::CONFLICT,
             format!("{name} is {}: {}", state.replace('_', " "), why(&state)),
         )),
+        Err(Failure::Refused(Refusal::NoMethod)) => Err(Trouble(
+            http::StatusCode::CONFLICT,
+            format!("{name} goes on waiting: no provider can carry it now"),
+        )),
         Err(failure) => Err(failure.into()),
     }
 }

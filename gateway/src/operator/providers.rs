@@ -29,14 +29,21 @@ pub async fn show(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Answer {
     Ok(Json(written(&settings)))
 }
 
-/// `POST /settings`: the whole of them, in place of the earlier ones.
+/// `POST /settings`: the whole of them, in place of the earlier ones. What is not mentioned is as
+/// for a new merchant.
 pub async fn put(
     State(app): State<Arc<App>>,
     Query(of): Query<Of>,
     Json(wanted): Json<Value>,
 ) -> Answer {
     let caller = of.caller(&app).await?;
-    let wanted: PaymentSettings = serde_json::from_value(wanted)
+    let mut whole = written(&PaymentSettings::usual(caller.mode));
+    if let (Value::Object(whole), Value::Object(wanted)) = (&mut whole, wanted) {
+        whole.extend(wanted);
+    } else {
+        return Err(Trouble::wrong("these are no settings: send an object"));
+    }
+    let wanted: PaymentSettings = serde_json::from_value(whole)
         .map_err(|error| Trouble::wrong(format!("these are no settings: {error}")))?;
     providers::put_settings(&app, &who(&caller), wanted.clone()).await?;
     Ok(Json(written(&wanted)))

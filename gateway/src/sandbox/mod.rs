@@ -6,6 +6,7 @@ pub mod cards;
 pub mod clock;
 pub mod deliveries;
 mod gifts;
+mod methods;
 pub mod mischief;
 pub mod payouts;
 pub mod phones;
@@ -16,9 +17,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::{get, post};
 use dialects::numipay;
 use domain::merchant::pair_digest;
@@ -27,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use store::tables::merchants as table;
 
 use crate::app::App;
+use crate::http::mounted::Mounted;
 use crate::operations::accounts::{self, Account};
 use crate::operations::endpoints::Who;
 use crate::operations::{self, Failure, merchants, providers};
@@ -128,8 +128,8 @@ pub struct Portal {
 }
 
 /// The sandbox's calls.
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
+pub fn routes() -> Mounted {
+    Mounted::new()
         .route("/sandbox/simulate", post(simulate::simulate))
         .route("/sandbox/clock", get(clock::show).post(clock::advance))
         .route("/sandbox/gift-cards", post(cards::gift_card))

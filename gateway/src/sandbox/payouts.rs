@@ -1,12 +1,13 @@
 //! What the customer, and then the bank, would do with a payout of the demo merchant.
 
-use dialects::numipay::replies::word;
+use dialects::numipay::replies::{page_token, word};
 use domain::transaction::Standing;
-use domain::{Payout, PayoutState, Refusal, Timestamp};
+use domain::{Payout, PayoutState, Refusal};
 use serde_json::{Value, json};
 use store::Failure;
 
 use crate::app::App;
+use crate::operations::cashier;
 use crate::operations::payouts::{self, Step};
 
 /// What somebody wants to happen.
@@ -24,9 +25,11 @@ pub enum Wish {
 
 /// Does it; gives the id and the word that the API shows.
 pub async fn simulate(app: &App, payout: &Payout, wish: Wish) -> Result<Value, Failure> {
+    let state = payout.state_at(app.clock.now());
     let step = match wish {
-        Wish::Approve => approve(payout, app.clock.now())?,
-        Wish::Decline(reason) => Step::Decline(reason),
+        Wish::Approve => approve(app, payout, &state).await?,
+        Wish::Decline(reason) if state == PayoutState::Processing => Step::Decline(reason),
+        Wish::Decline(reason) => Step::Refuse(reason),
         Wish::Abort => Step::GiveUp,
         Wish::Expire => Step::Expire,
     };
@@ -36,15 +39,23 @@ pub async fn simulate(app: &App, payout: &Payout, wish: Wish) -> Result<Value, F
 }
 
 /// The next thing that somebody other than the merchant would do.
-fn approve(payout: &Payout, now: Timestamp) -> Result<Step, Refusal> {
-    let choose = || {
-        let first = payout.order.methods.first().cloned().unwrap_or_default();
-        Ok(Step::Choose(first))
-    };
-    match payout.state_at(now) {
-        PayoutState::AwaitingUser => choose(),
-        PayoutState::AwaitingApproval if payout.progress.provider.is_none() => choose(),
+async fn approve(app: &App, payout: &Payout, state: &PayoutState) -> Result<Step, Failure> {
+    match state {
+        PayoutState::AwaitingUser => choose(app, payout).await,
+        PayoutState::AwaitingApproval if payout.progress.provider.is_none() => {
+            choose(app, payout).await
+        }
         PayoutState::Processing => Ok(Step::Pay),
-        state => Err(Refusal::WrongState(state.as_str().to_owned())),
+        // A bank that answers late is heard, and changes nothing.
+        state if state.is_final() => Ok(Step::Pay),
+        state => Err(Refusal::WrongState(state.as_str().to_owned()).into()),
     }
+}
+
+/// The customer takes the first provider that the page offers.
+async fn choose(app: &App, payout: &Payout) -> Result<Step, Failure> {
+    let page = cashier::seen(app, page_token(&payout.order.extras)).await?;
+    let best = page.offered.into_iter().next();
+    let best = best.ok_or(Refusal::NoMethod)?;
+    Ok(Step::Choose(best.id))
 }

@@ -22,6 +22,7 @@ use store::tables::{bills as table, payments as payment_table, reservations as r
 use store::{Fault, Tx};
 
 use super::answers::{failed, refused};
+use super::methods::{is_numipay, method};
 use super::payouts::{self, Wish};
 use super::{Demo, deliveries, gifts};
 use crate::app::App;
@@ -157,11 +158,11 @@ pub async fn act_as_payer(app: &App, demo: &Demo, wanted: Value) -> Result<Value
 pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<BillView, Failure> {
     let (dialect, bill) = (found.dialect, &found.bill);
     let id = &bill.head.wire;
-    let method = method(&bill.ask.methods, wanted.method.as_deref());
-    let numipay = dialect.profile().name == dialects::numipay::NAME;
+    let numipay = is_numipay(dialect);
     match wanted.outcome {
         Outcome::Approve => {
-            let paid = payments::simulate(app, dialect, id, method, Answer::Approved).await?;
+            let method = method(app, found, wanted.method.as_deref()).await?;
+            let paid = payments::simulate(app, dialect, id, &method, Answer::Approved).await?;
             after(app, dialect, id, paid).await
         }
         Outcome::Decline => {
@@ -169,7 +170,8 @@ pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<B
             let text = wanted.reason.as_deref().unwrap_or(usual);
             let cause = Cause::new("card_declined", text);
             let answer = Answer::Declined(cause.clone());
-            let declined = payments::simulate(app, dialect, id, method, answer).await?;
+            let method = method(app, found, wanted.method.as_deref()).await?;
+            let declined = payments::simulate(app, dialect, id, &method, answer).await?;
             // A provider's no is final for Numipay by itself.
             if numipay || !wanted.for_good {
                 return after(app, dialect, id, declined).await;
@@ -220,19 +222,6 @@ async fn answer_reservation(
     let answer = found.dialect.encode(&app.site, &head, &shown);
     let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     Ok(json!({"payment": reference, "status": answer.get("state")}))
-}
-
-/// The method that is meant: as it is named, or the simulated provider of that kind; if nobody
-/// says which, the one a payer would use.
-fn method<'a>(methods: &'a [String], wanted: Option<&'a str>) -> &'a str {
-    let known = |name: &str| methods.iter().find(|method| *method == name);
-    let usual = || known("card").or_else(|| methods.first());
-    match wanted {
-        None => usual().map_or("card", String::as_str),
-        Some(wanted) => known(wanted)
-            .or_else(|| known(&format!("sim-{wanted}")))
-            .map_or(wanted, String::as_str),
-    }
 }
 
 /// The bill after a try.

@@ -26,18 +26,19 @@ use axum::middleware::map_response;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::http::mounted::Mounted;
 
 /// Bytes of a submitted form: the longest honest one is a card form of a few hundred.
 const FORM_MAX: usize = 16 * 1024;
 
 /// Pages of every server.
-pub fn routes() -> Router<Arc<App>> {
+pub fn routes() -> Mounted {
     let checkout = "/payment-request/{at_slug}/{id}/checkout";
     let receipt = "/payment-request/{at_slug}/{id}/checkout/receipt";
     let link = get(checkout::link::show).post(checkout::link::submit);
     let challenge = get(simulator::show).post(simulator::submit);
     let paying = get(checkout::pay::show).post(checkout::pay::submit);
-    Router::new()
+    Mounted::new()
         .route(checkout, get(checkout::show).post(checkout::submit))
         .route(receipt, get(checkout::receipt))
         .route("/payment-request/{at_slug}", link.clone())
@@ -62,13 +63,12 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/docs/{dialect}", get(docs::show))
         .route("/docs/{dialect}/openapi.json", get(docs::raw))
         .route("/assets/{name}", get(assets::serve))
-        .layer(DefaultBodyLimit::max(FORM_MAX))
-        .layer(map_response(shell::protect))
+        .within(as_pages)
 }
 
 /// Pages that exist in the sandbox only.
-pub fn sandbox_routes() -> Router<Arc<App>> {
-    Router::new()
+pub fn sandbox_routes() -> Mounted {
+    Mounted::new()
         .route("/", get(sandbox::home::show))
         .route(
             "/card-gen",
@@ -109,6 +109,12 @@ pub fn sandbox_routes() -> Router<Arc<App>> {
             post(sandbox::endpoints::act),
         )
         .route("/sandbox/clock/form", post(sandbox::home::advance))
+        .within(as_pages)
+}
+
+/// What all pages have in common.
+fn as_pages(pages: Router<Arc<App>>) -> Router<Arc<App>> {
+    pages
         .layer(DefaultBodyLimit::max(FORM_MAX))
         .layer(map_response(shell::protect))
 }

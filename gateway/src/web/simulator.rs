@@ -19,7 +19,7 @@ use super::shell::Shell;
 use super::words::Words;
 use crate::app::App;
 use crate::operations::Failure;
-use crate::operations::payments::{self, Answer, Challenge};
+use crate::operations::payments::{self, Answer, Challenge, Step};
 
 /// The page of the simulated bank or app.
 #[derive(Clone, Debug, Template)]
@@ -55,10 +55,11 @@ impl SimulatorPage {
             true => w.bank_name.to_string(),
             false => w.app_name.with("method", &method).to_string(),
         };
-        let (heading, text) = match (challenge.open, card) {
-            (true, true) => (w.bank_heading, w.bank_text),
-            (true, false) => (w.app_heading, w.app_text),
-            (false, _) => (w.step_over_heading, w.step_over_text),
+        let (heading, text) = match (challenge.step, card) {
+            (Step::Open, true) => (w.bank_heading, w.bank_text),
+            (Step::Open, false) => (w.app_heading, w.app_text),
+            (Step::Late, _) => (w.step_late_heading, w.step_late_text),
+            (Step::Over, _) => (w.step_over_heading, w.step_over_text),
         };
         let text = text.with("name", shop).with("amount", &amount).to_string();
         let mut rows = vec![
@@ -75,8 +76,7 @@ impl SimulatorPage {
             heading: heading.to_string(),
             text,
             rows,
-            action: challenge
-                .open
+            action: (challenge.step == Step::Open)
                 .then(|| format!("/simulator/challenge/{}", challenge.attempt)),
             link: Link::ours(path, w.to_payment),
         }
@@ -111,7 +111,7 @@ pub async fn submit(
         Ok(challenge) => challenge,
         Err(failure) => return errors::failed(&shell, &failure),
     };
-    if !challenge.open {
+    if challenge.step != Step::Open {
         return page(&app, shell, challenge, StatusCode::CONFLICT).await;
     }
     let answer = match form.get("outcome") {
@@ -133,7 +133,7 @@ pub async fn submit(
         Err(Failure::Refused(Refusal::WrongState(_) | Refusal::TryUnderWay)) => {
             // Answered in another window in the meantime.
             let over = Challenge {
-                open: false,
+                step: Step::Over,
                 ..challenge
             };
             page(

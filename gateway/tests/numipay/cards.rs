@@ -1,5 +1,6 @@
-//! A marked card number, paid with in every way, is nowhere afterwards: not in the database, its
-//! write-ahead log, a backup, the process's own log, the metrics, an error or any page.
+//! A marked card number, paid with in every way, is nowhere afterwards: not in either database, its
+//! write-ahead log, a backup, the process's own log, the metrics, an error or any page; nor, once
+//! its connection is gone, in the memory of the process.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,6 +10,7 @@ use domain::Secret;
 use serde_json::Value;
 
 use crate::process::client::Client;
+use crate::process::cluster::Cluster;
 use crate::process::{Gateway, florin, said};
 use crate::shop::{HOSTED, SERVER, Shop, text};
 
@@ -134,14 +136,40 @@ fn on_the_page(ear: &mut Ear<'_>) {
     }
 }
 
-/// What every file of a folder says.
+/// What every file in a folder and below it says.
 fn files(folder: &Path) -> Vec<String> {
-    std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned())
-        .collect()
+    let mut said = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            said.extend(files(&path));
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            // What is no file (a socket) or went away meanwhile says nothing.
+            said.push(String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+    said
+}
+
+/// A talkative sandbox whose log goes to a folder, and all that was said while it was paid with
+/// the marked numbers in every way.
+fn paid_in_every_way((data, logs): (&Path, &Path), more: &[&str]) -> (Gateway, Vec<String>) {
+    let mut command = florin();
+    command
+        .args(["sandbox", "--log-level", "debug"])
+        .args(["--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(more)
+        .stdout(Stdio::from(File::create(logs.join("out")).unwrap()))
+        .stderr(Stdio::from(File::create(logs.join("err")).unwrap()));
+    let gateway = Gateway::wait(command, data);
+    let known = std::fs::read_to_string(data.join("sandbox.json")).unwrap();
+    let known: Value = serde_json::from_str(&known).unwrap();
+    let mut ear = Ear::new(&gateway, text(&known["numipay"], "api_key"));
+    in_calls(&mut ear);
+    on_the_page(&mut ear);
+    let heard = std::mem::take(&mut ear.heard);
+    (gateway, heard)
 }
 
 #[test]
@@ -149,20 +177,7 @@ fn a_card_number_is_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let (data, logs) = (folder.path().join("data"), folder.path().join("logs"));
     std::fs::create_dir_all(&logs).unwrap();
-    let mut command = florin();
-    command
-        .args(["sandbox", "--log-level", "debug"])
-        .args(["--listen", "127.0.0.1:0", "--data"])
-        .arg(&data)
-        .stdout(Stdio::from(File::create(logs.join("out")).unwrap()))
-        .stderr(Stdio::from(File::create(logs.join("err")).unwrap()));
-    let mut gateway = Gateway::wait(command, &data);
-    let known = std::fs::read_to_string(data.join("sandbox.json")).unwrap();
-    let known: Value = serde_json::from_str(&known).unwrap();
-    let mut ear = Ear::new(&gateway, text(&known["numipay"], "api_key"));
-    in_calls(&mut ear);
-    on_the_page(&mut ear);
-    let mut seen = std::mem::take(&mut ear.heard);
+    let (mut gateway, mut seen) = paid_in_every_way((&data, &logs), &[]);
     // While it runs what is newest is in the write-ahead log.
     let wal = data.join("florin.db-wal");
     assert!(String::from_utf8_lossy(&std::fs::read(wal).unwrap()).contains("FINDABLE"));
@@ -180,6 +195,39 @@ fn a_card_number_is_nowhere() {
     assert_eq!(gateway.signal("-TERM"), Some(0));
     seen.extend(files(&data));
     seen.extend(files(&logs));
+    assert_nowhere(&seen);
+}
+
+#[test]
+fn a_card_number_is_nowhere_on_postgres() {
+    let Some(mut cluster) = Cluster::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (data, logs) = (folder.path().join("data"), folder.path().join("logs"));
+    std::fs::create_dir_all(&logs).unwrap();
+    let url = cluster.url();
+    let (mut gateway, mut seen) = paid_in_every_way((&data, &logs), &["--database", &url]);
+    assert_eq!(gateway.signal("-TERM"), Some(0));
+    let server = Path::new(&cluster.folder).to_owned();
+    let logged = files(&server.join("data/pg_wal"));
+    assert!(logged.iter().any(|text| text.contains("FINDABLE")));
+    seen.extend(logged);
+    // What was still in its memory comes into its tables when it starts after a crash.
+    cluster.order("stop");
+    cluster.order("start");
+    let tables = files(&server.join("data/base"));
+    assert!(tables.iter().any(|text| text.contains("FINDABLE")));
+    seen.extend(tables);
+    seen.extend(files(&server.join("data/pg_wal")));
+    seen.push(std::fs::read_to_string(server.join("log")).unwrap());
+    seen.extend(files(&data));
+    seen.extend(files(&logs));
+    assert_nowhere(&seen);
+}
+
+/// None of the marked numbers and codes is in these texts.
+fn assert_nowhere(seen: &[String]) {
     assert!(
         seen.iter().any(|text| text.contains("method=POST")),
         "a talkative log"
@@ -188,7 +236,7 @@ fn a_card_number_is_nowhere() {
         for (what, number) in [("right", marked.to_owned()), ("wrong", wrong(marked))] {
             for trace in traces(&number) {
                 let found = seen.iter().find(|text| text.contains(&trace));
-                let place = found.map(|text| &text[..text.len().min(300)]);
+                let place = found.map(|text| text.chars().take(300).collect::<String>());
                 assert!(found.is_none(), "the {what} number as {trace} in {place:?}");
             }
         }
@@ -215,4 +263,82 @@ fn traces(number: &str) -> Vec<String> {
 fn wrong(number: &str) -> String {
     let (head, last) = number.split_at(number.len() - 1);
     format!("{head}{}", (last.parse::<u32>().unwrap() + 1) % 10)
+}
+
+/// What all numbers of the next test begin with, further than what is kept of a card.
+const BEGINNING: &str = "492955000000";
+
+/// Pieces of a process's writable memory that hold one of these texts.
+#[cfg(target_os = "linux")]
+fn in_memory(process: u32, wanted: &[&str]) -> Vec<String> {
+    use std::os::unix::fs::FileExt;
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let memory = File::open(format!("/proc/{process}/mem")).unwrap();
+    let mut found = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let range = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let edge = |text| u64::from_str_radix(text, 16).unwrap();
+        let (start, end) = (edge(range.0), edge(range.1));
+        let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
+        // A region that went away meanwhile holds nothing.
+        if memory.read_exact_at(&mut bytes, start).is_err() {
+            continue;
+        }
+        for text in wanted {
+            let first = text.as_bytes()[0];
+            let places = bytes.iter().enumerate().filter(|(_, byte)| **byte == first);
+            for (place, _) in places.filter(|(at, _)| bytes[*at..].starts_with(text.as_bytes())) {
+                let around = &bytes[place.saturating_sub(40)..bytes.len().min(place + 60)];
+                found.push(format!("{line}: {}", String::from_utf8_lossy(around)));
+            }
+        }
+    }
+    found
+}
+
+/// Our own copies are wiped where they end; those in the buffers of connections when they are
+/// freed, which is when the connection is gone.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_card_number_is_not_in_memory_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(folder.path(), "127.0.0.1:0");
+    let known = std::fs::read_to_string(folder.path().join("sandbox.json")).unwrap();
+    let known: Value = serde_json::from_str(&known).unwrap();
+    let key = text(&known["numipay"], "api_key");
+    std::thread::scope(|scope| {
+        for number in 0..40 {
+            let mut client = connect(&gateway, key);
+            scope.spawn(move || {
+                let tracking = format!("FORGOTTEN-{number}");
+                let mut paid = 0;
+                // One of the ten check digits is right.
+                for check in 0..10 {
+                    let digits = format!("{BEGINNING}{number:03}{check}");
+                    let mut body = Shop::with_card(&tracking, &digits);
+                    body["request"]["credit_card"]["verification_value"] = CODE.into();
+                    let answer = client.post(SERVER, JSON, &body.to_string()).unwrap();
+                    paid += usize::from(answer.status == 200);
+                }
+                assert_eq!(paid, 1);
+            });
+        }
+    });
+    let process = gateway.child.id();
+    assert!(
+        !in_memory(process, &["FORGOTTEN-7"]).is_empty(),
+        "what is kept can be found"
+    );
+    let code = format!("\"{CODE}\"");
+    let started = gateway::clock::stopwatch();
+    loop {
+        // The last connections may be closing still.
+        let found = in_memory(process, &[BEGINNING, &code]);
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        if found.is_empty() {
+            return;
+        }
+        let first = &found[0];
+        assert!(spent.as_secs() < 20, "{} times: {first}", found.len());
+    }
 }

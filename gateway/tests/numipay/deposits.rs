@@ -3,6 +3,7 @@
 use domain::{Caller, Mode};
 use gateway::operations::merchants;
 use serde_json::json;
+use store::tables::audit;
 
 use crate::shop::{DIRECT, HOSTED, LIST, PAYOUTS, SERVER, Shop, hidden, minutes, text};
 
@@ -115,6 +116,132 @@ async fn a_providers_own_page_has_four_ways_out() {
         assert_eq!(standing["transaction_status"], word);
         assert_eq!(standing["rejected_reason"].as_str(), reason);
     }
+}
+
+/// What the audit log says about a transaction beside when.
+async fn history(shop: &Shop, id: &str) -> Vec<[String; 3]> {
+    let id = id.to_owned();
+    let read = move |tx: &mut store::Tx<'_>| {
+        let wire = domain::WireId::new(&id).unwrap();
+        let found = store::tables::transactions::by_wire(tx, "numipay", wire.as_str())?;
+        Ok(audit::about(tx, found.unwrap().about.as_str())?)
+    };
+    let entries = shop.app.store.read("history", read).await.unwrap();
+    let entry = |entry: audit::Entry| [entry.actor, entry.action, entry.details];
+    // Entries of one moment have no order.
+    let mut entries: Vec<_> = entries.into_iter().map(entry).collect();
+    entries.sort();
+    entries
+}
+
+#[tokio::test]
+async fn a_provider_that_answers_late_is_kept_and_changes_nothing() {
+    let shop = Shop::open().await;
+    let mut body = Shop::request("T-1", "9.99");
+    body["request"]["provider_id"] = json!("sim-bank");
+    let (_, made) = shop.post(DIRECT, body).await;
+    let (id, url) = (text(&made, "transaction_id"), text(&made, "url"));
+    shop.submit(url, "action=cancel").await;
+    for form in ["outcome=approve", "outcome=approve", "outcome=decline"] {
+        assert_eq!(shop.submit(url, form).await.status, 409, "{form}");
+    }
+    shop.is(id, "rejected").await;
+    let late = |said: &str| ["provider:sim-bank", "late_answer", said].map(str::to_owned);
+    assert_eq!(
+        history(&shop, id).await,
+        [
+            late("approved EUR 9.99; it was failed"),
+            late("declined EUR 9.99; it was failed")
+        ]
+    );
+    assert_eq!(shop.balance("merchant:").await, 0);
+    // The bank of a card in the call.
+    let (_, made) = shop
+        .post(SERVER, Shop::with_card("S-1", "4000000000003220"))
+        .await;
+    let (id, url) = (text(&made, "transaction_id"), text(&made, "url"));
+    shop.clock.advance(minutes(24 * 60));
+    assert_eq!(shop.submit(url, "outcome=approve").await.status, 409);
+    let [by, action, details] = history(&shop, id).await.remove(0);
+    assert_eq!(
+        (by.as_str(), action.as_str()),
+        ("provider:bank", "late_answer")
+    );
+    assert_eq!(details, "approved EUR 200.00; it was expired");
+    shop.is(id, "expired").await;
+    // A payout: the customer's provider, then the merchant's bank.
+    shop.fill("100.00").await;
+    let made = shop.begin(PAYOUTS, "W-1", "10.00").await;
+    let (id, url) = (text(&made, "transaction_id"), text(&made, "url"));
+    shop.submit(url, "action=cancel").await;
+    let form = "outcome=decline&provider=sim-bank";
+    assert_eq!(shop.submit(url, form).await.status, 409);
+    assert_eq!(shop.simulate(id, "approve").await.0, 409);
+    let said: Vec<String> = history(&shop, id)
+        .await
+        .into_iter()
+        .map(|[.., said]| said)
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "declined EUR 10.00; it was rejected",
+            "paid EUR 10.00; it was rejected"
+        ]
+    );
+    assert_eq!(shop.balance("merchant:").await, 10_000);
+    shop.ledger_is_whole().await;
+}
+
+#[tokio::test]
+async fn where_no_provider_works_nobody_is_asked_to_choose() {
+    let shop = Shop::open().await;
+    shop.fill("100.00").await;
+    let mut body = Shop::request("T-1", "9.99");
+    body["request"]["provider_id"] = json!("sim-bank");
+    let (_, direct) = shop.post(DIRECT, body).await;
+    let payout = shop.begin(PAYOUTS, "W-1", "10.00").await;
+    shop.settle(|settings| settings.providers[2].down = true)
+        .await;
+    for (made, says) in [
+        (&direct, "Nothing was charged"),
+        (&payout, "stays as it is"),
+    ] {
+        let url = text(made, "url");
+        for page in [
+            shop.page(url).await,
+            shop.submit(url, "action=choose&provider=sim-bank").await,
+        ] {
+            assert!(
+                page.body.contains("No provider can be used"),
+                "{}",
+                page.body
+            );
+            assert!(page.body.contains(says), "{}", page.body);
+            for wrong in ["How do you want", "Where should", "Choose one below"] {
+                assert!(!page.body.contains(wrong), "{wrong}: {}", page.body);
+            }
+        }
+    }
+    assert!(
+        !shop
+            .page(text(&payout, "url"))
+            .await
+            .body
+            .contains("charged")
+    );
+}
+
+#[tokio::test]
+async fn the_cashier_says_what_a_provider_brings() {
+    let shop = Shop::open().await;
+    shop.settle(|settings| {
+        settings.providers[0].methods = vec!["Visa".to_owned(), "<b>Mastercard".to_owned()];
+    })
+    .await;
+    let made = shop.begin(HOSTED, "T-1", "5.00").await;
+    let page = shop.page(text(&made, "url")).await.body;
+    assert!(page.contains("Visa, &#60;b&#62;Mastercard"), "{page}");
 }
 
 #[tokio::test]
@@ -231,6 +358,63 @@ async fn three_d_secure_on_a_server_to_server_deposit() {
         }
     }
     shop.ledger_is_whole().await;
+}
+
+#[tokio::test]
+async fn the_bank_of_a_card_in_the_call_waits_as_long_as_the_deposit() {
+    let shop = Shop::open().await;
+    let body = |id: &str| Shop::with_card(id, "4000000000003220");
+    let (_, told) = shop.post(SERVER, body("S-1")).await;
+    let (_, late) = shop.post(SERVER, body("S-2")).await;
+    let (url, other) = (text(&told, "url"), text(&late, "url"));
+    shop.pass(minutes(23 * 60 + 59)).await;
+    assert!(shop.page(url).await.body.contains("Confirm your payment"));
+    let cashier = url.replace("/3ds/", "/cashier/");
+    let sent = shop.page(&cashier).await;
+    assert_eq!(
+        (sent.status, url.ends_with(&sent.location)),
+        (303, true),
+        "to the bank"
+    );
+    assert_eq!(shop.post(SERVER, body("S-1")).await.1, told);
+    let done = shop.submit(url, "outcome=approve").await;
+    assert!(done.location.ends_with("status=successful"), "{done:?}");
+    // A day is over for the other one, before and after the worker has seen it.
+    shop.clock.advance(minutes(1));
+    for _ in 0..2 {
+        let page = shop.page(other).await;
+        assert!(
+            page.body.contains("The time to pay is over"),
+            "{}",
+            page.body
+        );
+        assert_eq!(shop.submit(other, "outcome=approve").await.status, 409);
+        shop.pass(minutes(0)).await;
+    }
+    shop.is("S-2", "expired").await;
+    assert_eq!(shop.balance("merchant:").await, 20_000);
+}
+
+#[tokio::test]
+async fn a_bank_that_waited_too_long_says_so() {
+    let shop = Shop::open().await;
+    let made = shop.begin(HOSTED, "T-1", "20.00").await;
+    let url = text(&made, "url");
+    let pay = |once: &str| {
+        format!("action=pay&once={once}&number=4000000000003220&expiry=12%2F30&code=123")
+    };
+    let bank = shop.submit(url, &pay("a")).await.location;
+    shop.clock.advance(minutes(15));
+    let page = shop.page(&bank).await.body;
+    assert!(
+        page.contains("This took too long") && !page.contains("answered before"),
+        "{page}"
+    );
+    assert_eq!(shop.submit(&bank, "outcome=approve").await.status, 409);
+    shop.is("T-1", "pending").await;
+    let bank = shop.submit(url, &pay("b")).await.location;
+    let paid = shop.submit(&bank, "outcome=approve").await;
+    assert!(paid.location.ends_with("status=successful"), "{paid:?}");
 }
 
 #[tokio::test]

@@ -1,17 +1,25 @@
 //! The list: days, and many rows in bounded memory.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
+
 use axum::body::Body;
 use domain::bill::Payer;
 use domain::transaction::Flow;
-use domain::{Ask, Bill, Currency, Direction, Moment, Money, Seed, Timestamp, WireId};
+use domain::{
+    Ask, Bill, Caller, Currency, Direction, Mode, Moment, Money, Seed, Timestamp, WireId,
+};
 use gateway::operations::transactions as lists;
 use http_body_util::BodyExt;
 use serde_json::Value;
-use store::tables::bills;
 use store::tables::transactions::{self as table, About, Transaction};
+use store::tables::{bills, merchants};
+use store::{Failure, Tx};
 use tower_service::Service;
 
-use crate::shop::{HOSTED, LIST, PAYOUTS, Shop, minutes, text};
+use crate::process::Gateway;
+use crate::shop::{HOSTED, LIST, ONCE, PAYOUTS, Shop, minutes, text};
 
 #[tokio::test]
 async fn days_and_what_a_row_says() {
@@ -85,53 +93,126 @@ async fn days_and_what_a_row_says() {
 
 /// So many deposits of one day, several in a millisecond.
 async fn many(shop: &Shop, count: i64) {
-    let caller = shop.caller.clone();
+    let (caller, start) = (shop.caller.clone(), shop.clock.now());
+    let made = move |tx: &mut Tx<'_>| insert(tx, &caller, start, 0..count);
+    shop.app.store.write("many", made).await.unwrap();
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    start: Timestamp,
+    numbers: Range<i64>,
+) -> Result<(), Failure> {
     let euro = Currency::parse("EUR").unwrap();
-    let start = shop.clock.now();
-    shop.app
-        .store
-        .write("many", move |tx| {
-            for number in 0..count {
-                let at = Moment {
-                    now: Timestamp::from_millis(start.millis() + number / 7),
-                    seed: Seed::new(Seed::new([9; 32]).derive(&number.to_string())),
-                };
-                let ask = Ask {
-                    amount: Money::from_minor(100 + number, euro).unwrap(),
-                    expires: None,
-                    repeatable: false,
-                    reference: Some(format!("T-{number}")),
-                    purpose: None,
-                    payer: Payer::default(),
-                    methods: Vec::new(),
-                    return_url: None,
-                    notify_url: None,
-                    extras: serde_json::Map::new(),
-                };
-                let wire = WireId::new(format!("{number:015}")).unwrap();
-                let bill = Bill::create(&at, &caller, "numipay", wire.clone(), ask);
-                bills::insert(tx, &bill)?;
-                let row = Transaction {
-                    about: About::Bill(bill.head.id.clone()),
-                    dialect: "numipay".to_owned(),
-                    wire,
-                    merchant: caller.merchant.id.clone(),
-                    mode: caller.mode,
-                    tracking: format!("T-{number}"),
-                    user: "u".to_owned(),
-                    direction: Direction::Deposit,
-                    flow: Flow::Hosted.as_str().to_owned(),
-                    amount: bill.ask.amount,
-                    page: format!("page {number}"),
-                    answer: None,
-                    created: at.now,
-                };
-                assert!(table::insert(tx, &row)?);
+    for number in numbers {
+        let at = Moment {
+            now: Timestamp::from_millis(start.millis() + number / 7),
+            seed: Seed::new(Seed::new([9; 32]).derive(&number.to_string())),
+        };
+        let ask = Ask {
+            amount: Money::from_minor(100 + number, euro).unwrap(),
+            expires: None,
+            repeatable: false,
+            reference: Some(format!("T-{number}")),
+            purpose: None,
+            payer: Payer::default(),
+            methods: Vec::new(),
+            return_url: None,
+            notify_url: None,
+            extras: serde_json::Map::new(),
+        };
+        let wire = WireId::new(format!("{number:015}")).unwrap();
+        let bill = Bill::create(&at, caller, "numipay", wire.clone(), ask);
+        bills::insert(tx, &bill)?;
+        let row = Transaction {
+            about: About::Bill(bill.head.id.clone()),
+            dialect: "numipay".to_owned(),
+            wire,
+            merchant: caller.merchant.id.clone(),
+            mode: caller.mode,
+            tracking: format!("T-{number}"),
+            user: "u".to_owned(),
+            direction: Direction::Deposit,
+            flow: Flow::Hosted.as_str().to_owned(),
+            amount: bill.ask.amount,
+            page: format!("page {number}"),
+            answer: None,
+            created: at.now,
+        };
+        assert!(table::insert(tx, &row)?);
+    }
+    Ok(())
+}
+
+/// Rows in the database of a merchant who makes a list of a busy week.
+const BUSY: i64 = 100_000;
+
+/// How much the running program may grow by such lists, in kilobytes: one of them as objects takes
+/// several times as much.
+const GROWTH_MAX: u64 = 64 * 1_024;
+
+/// The most memory that a process ever used, in kilobytes.
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let count = line.unwrap().split_whitespace().nth(1);
+    count.unwrap().parse().unwrap()
+}
+
+/// The whole list, as it comes over a connection of its own.
+fn list(address: SocketAddr, key: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request =
+        format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_rows_go_through_bounded_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // The first start makes the merchant.
+    let mut gateway = Gateway::start(folder.path(), "127.0.0.1:0");
+    assert_eq!(gateway.signal("-TERM"), Some(0));
+    let store = store::Store::open(&folder.path().join("florin.db"), ONCE).unwrap();
+    let merchant = store.read("merchant", |tx| Ok(merchants::all(tx)?.remove(0)));
+    let caller = Caller {
+        merchant: merchant.await.unwrap(),
+        mode: Mode::Test,
+    };
+    let known = std::fs::read_to_string(folder.path().join("sandbox.json")).unwrap();
+    let known: Value = serde_json::from_str(&known).unwrap();
+    let key = text(&known["numipay"], "api_key").to_owned();
+    // The list is that of today.
+    let now = gateway::clock::Clock::System.now();
+    let start = Timestamp::from_millis(now.millis() / 86_400_000 * 86_400_000);
+    for first in (0..BUSY).step_by(10_000) {
+        let caller = caller.clone();
+        let made = move |tx: &mut Tx<'_>| insert(tx, &caller, start, first..first + 10_000);
+        store.write("many", made).await.unwrap();
+    }
+    store.close();
+    let gateway = Gateway::start(folder.path(), "127.0.0.1:0");
+    let (process, address) = (gateway.child.id(), gateway.address);
+    // From here on its highest point is counted anew.
+    std::fs::write(format!("/proc/{process}/clear_refs"), "5").unwrap();
+    let before = peak(process);
+    for together in [1, 4] {
+        std::thread::scope(|scope| {
+            for _ in 0..together {
+                scope.spawn(|| {
+                    let rows = list(address, &key).matches("\"transaction_id\"").count();
+                    assert_eq!(rows, usize::try_from(BUSY).unwrap());
+                });
             }
-            Ok(())
-        })
-        .await
-        .unwrap();
+        });
+        let grown = peak(process) - before;
+        assert!(grown < GROWTH_MAX, "{grown} KB after {together} at once");
+    }
 }
 
 #[tokio::test]

@@ -295,8 +295,24 @@ fn providers_rules_and_addresses_are_settings_in_a_file() {
         ("cards_in_calls = maybe", "no TOML"),
         ("{\"cards_in_calls\": 1,}", "no JSON"),
         ("colour = \"red\"", "unknown field `colour`"),
-        ("blocked_addresses = [\"here\"]", "no network"),
-        ("[[rules]]\nprovider = \"nobody\"", "which is no provider"),
+        (
+            "blocked_addresses = [\"here\"]",
+            "blocked_addresses: \"here\" is no network",
+        ),
+        ("return_url = \"not a url\"", "return_url: \"not a url\""),
+        ("return_url = \"javascript:alert(1)\"", "return_url"),
+        (
+            "[[rules]]\nprovider = \"sim-card\"\ncountries = [\"Colombia\"]",
+            "a rule of \"sim-card\": countries: \"Colombia\"",
+        ),
+        (
+            "alone_up_to = [{ currency = \"EUR\", least = \"2\", most = \"1\" }]",
+            "alone_up_to: least",
+        ),
+        (
+            "[[rules]]\nprovider = \"nobody\"",
+            "\"nobody\" is no provider",
+        ),
         (
             "alone_up_to = [{ currency = \"EUR\", most = \"much\" }]",
             "alone_up_to",
@@ -330,9 +346,37 @@ fn providers_rules_and_addresses_are_settings_in_a_file() {
         let (got, told) = desk.call_as(&desk.key, "GET", list, &json!(null));
         assert_eq!(got, status, "{lists}: {told}");
         if status == 403 {
-            assert_eq!(told, json!({"code": 1295, "message": "Your IP is blocked"}));
+            let blocked = json!({"code": 1295, "message": "Your IP is blocked"});
+            assert_eq!(told, blocked);
+            // Whatever is called, and however wrong the call is.
+            for path in [HOSTED, "/gateway/v1/payouts/approve"] {
+                let (got, told) = desk.post(path, &json!("broken"));
+                assert_eq!((got, &told), (403, &blocked), "{path}");
+            }
         }
     }
+}
+
+#[test]
+fn what_a_file_does_not_mention_is_as_for_a_new_merchant() {
+    let desk = Desk::open();
+    let new = desk.json(&["providers", "show"]);
+    let set = desk.settings("cards_in_calls = false");
+    let said = String::from_utf8(set.stdout).unwrap();
+    assert!(
+        said.contains("sim-card") && said.contains("sim-bank"),
+        "{said}"
+    );
+    let shown = desk.json(&["providers", "show"]);
+    assert_eq!(shown["providers"], new["providers"]);
+    assert_eq!(
+        (&shown["cards_in_calls"], &shown["payout_user_step"]),
+        (&json!(false), &json!(true))
+    );
+    // Whoever wants none says so.
+    let none = desk.settings("providers = []");
+    let said = String::from_utf8(none.stdout).unwrap();
+    assert!(said.contains("nothing can be paid"), "{said}");
 }
 
 #[test]
@@ -349,6 +393,7 @@ fn the_file_that_the_help_shows_can_be_set() {
     let said = String::from_utf8(set.stdout).unwrap();
     let rule = "rule: sim-card, countries CO, PE, weight 10";
     assert!(said.contains(rule) && said.contains("sim-card"), "{said}");
+    assert!(said.contains("in use    visa, mastercard"), "{said}");
     let with_fallback = example.replace("# fallback_for", "fallback_for");
     let refused = desk.settings(&with_fallback);
     assert_eq!(

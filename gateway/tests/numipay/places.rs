@@ -9,7 +9,7 @@ use gateway::operations::endpoints::Who;
 use gateway::operations::{merchants, providers};
 use serde_json::json;
 
-use crate::shop::{HOSTED, PAYOUTS, SERVER, Shop, text};
+use crate::shop::{APPROVE, HOSTED, PAYOUTS, SERVER, Shop, text};
 
 #[tokio::test]
 async fn a_merchant_who_holds_other_paths_names_them() {
@@ -136,6 +136,69 @@ async fn the_proof_of_the_ledger_covers_payouts() {
 }
 
 #[tokio::test]
+async fn bodies_and_addresses_have_the_sizes_that_the_operator_sets() {
+    let mut site = dialects::Site::sandbox("http://127.0.0.1:8080");
+    site.numipay.body_max = 1_024;
+    site.numipay.email_max = 20;
+    let shop = Shop::with(site).await;
+    let with_email = |tracking: &str, email: &str| {
+        let mut body = Shop::request(tracking, "5.00");
+        body["request"]["customer"] = json!({"email": email});
+        body
+    };
+    let long = "ana.ruiz@shop.example";
+    let (status, told) = shop.post(HOSTED, with_email("T-1", &long[1..])).await;
+    assert_eq!(status, 200, "{told}");
+    let (status, told) = shop.post(HOSTED, with_email("T-2", long)).await;
+    assert_eq!(status, 400);
+    assert!(
+        text(&told, "message").contains("at most 20 characters"),
+        "{told}"
+    );
+    let mut body = Shop::request("T-3", "5.00");
+    body["note"] = json!("x".repeat(1_024));
+    let (status, told) = shop.post(HOSTED, body).await;
+    assert_eq!((status, &told["code"]), (413, &json!(1025)), "{told}");
+    assert!(text(&told, "message").contains("1024 bytes"), "{told}");
+}
+
+/// Work that comes to no end of its own is answered like everything else of that API.
+#[tokio::test]
+async fn what_breaks_off_is_told_in_the_words_of_the_api_that_was_asked() {
+    use axum::middleware::from_fn_with_state;
+    let shop = Shop::open().await;
+    let app = std::sync::Arc::clone(&shop.app);
+    let broken = || async {
+        if true {
+            panic!("on purpose")
+        }
+    };
+    let mut router = axum::Router::new()
+        .fallback(broken)
+        .layer(from_fn_with_state(app, gateway::http::pipeline::around));
+    for (path, member) in [
+        (HOSTED, "code"),
+        ("/v1/payment-requests", "message"),
+        ("/epayment/v1/payments", "traceId"),
+        ("/api/v1/giftcards/payments", "message"),
+        ("/nobody", "message"),
+    ] {
+        let request = http::Request::post(path).body(axum::body::Body::empty());
+        let answer = tower_service::Service::call(&mut router, request.unwrap());
+        let (head, body) = answer.await.unwrap().into_parts();
+        assert_eq!(head.status, 503, "{path}");
+        let body = http_body_util::BodyExt::collect(body)
+            .await
+            .unwrap()
+            .to_bytes();
+        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert!(!told[member].is_null(), "{path}: {told}");
+        let retry = head.headers.contains_key("retry-after");
+        assert_eq!(retry, path != "/nobody", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_operator_may_limit_calls_per_minute() {
     let mut site = dialects::Site::sandbox("http://127.0.0.1:8080");
     site.numipay.calls_per_minute = 3;
@@ -196,6 +259,75 @@ async fn a_card_in_the_call_falls_back_to_another_acquirer() {
             .unwrap();
         assert_eq!(row["provider_id"], provider);
     }
+}
+
+/// Two banks, of which the heavier one only stands in for the other.
+async fn banks(shop: &Shop, down: [bool; 2]) {
+    shop.settle(|settings| {
+        let bank = |id: &str, down| Provider {
+            id: id.to_owned(),
+            down,
+            ..settings.providers.last().unwrap().clone()
+        };
+        settings.providers = vec![bank("bank-a", down[0]), bank("bank-b", down[1])];
+        let rule = |provider: &str| ProviderRule {
+            countries: Vec::new(),
+            ..rule(provider, "")
+        };
+        settings.rules = vec![
+            rule("bank-a"),
+            ProviderRule {
+                weight: 10,
+                fallback_for: Some("bank-a".to_owned()),
+                ..rule("bank-b")
+            },
+        ];
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_nobody_chose_goes_to_the_best_provider_that_works() {
+    let shop = Shop::open().await;
+    shop.fill("100.00").await;
+    for (number, (down, provider)) in [
+        ([false, false], Some("bank-a")),
+        ([true, false], Some("bank-b")),
+        ([false, true], Some("bank-a")),
+        ([true, true], None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        banks(&shop, [false, false]).await;
+        let (ours, by_hand) = (format!("W-{number}"), format!("S-{number}"));
+        let deposit = format!("D-{number}");
+        shop.begin(PAYOUTS, &ours, "1.00").await;
+        shop.begin(PAYOUTS, &by_hand, "1.00").await;
+        shop.begin(HOSTED, &deposit, "1.00").await;
+        banks(&shop, down).await;
+        let named = json!({"transaction_id": ours});
+        let (approved, told) = shop.post(APPROVE, named.clone()).await;
+        let (chosen, _) = shop.simulate(&by_hand, "approve").await;
+        let (paid, _) = shop.simulate(&deposit, "approve").await;
+        let Some(provider) = provider else {
+            assert_eq!((approved, &told["code"]), (409, &json!(1076)), "{told}");
+            assert!(text(&told, "message").contains("no provider"), "{told}");
+            assert_eq!((chosen, paid), (409, 409));
+            // It waits, and goes as soon as one works.
+            banks(&shop, [true, false]).await;
+            assert_eq!(shop.post(APPROVE, named).await.0, 200);
+            continue;
+        };
+        assert_eq!((approved, chosen, paid), (200, 200, 200), "{told}");
+        let (_, list) = shop.get("/gateway/v1/transactions").await;
+        for tracking in [ours, by_hand, deposit] {
+            let mut rows = list.as_array().unwrap().iter();
+            let row = rows.find(|row| row["tracking_id"] == tracking).unwrap();
+            assert_eq!(row["provider_id"], provider, "{down:?}: {row}");
+        }
+    }
+    shop.ledger_is_whole().await;
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ macro_rules! on_both {
 
 on_both!(
     of_sixty_four_approvals_and_rejections_exactly_one_wins,
+    the_merchants_yes_and_the_customers_no_never_both_win,
     fifty_copies_have_one_effect_and_one_answer,
     payouts_never_spend_more_than_there_is,
     what_ends_by_itself_and_by_hand_at_once_ends_once,
@@ -91,6 +92,58 @@ async fn of_sixty_four_approvals_and_rejections_exactly_one_wins(shop: Shop) {
         let last = shop.told(&id).await;
         assert_eq!(last.len(), 2, "{last:?}");
     }
+    assert_eq!(shop.balance("payout:").await, 0);
+    shop.ledger_is_whole().await;
+}
+
+/// The customer's page is open while the merchant approves: whoever is second is told so.
+async fn the_merchants_yes_and_the_customers_no_never_both_win(shop: Shop) {
+    let shop = Arc::new(shop);
+    shop.fill("1000.00").await;
+    let mut words = [0, 0];
+    for round in 0..40 {
+        let made = shop.begin(PAYOUTS, &format!("W-{round}"), "10.00").await;
+        let (id, url) = (text(&made, "transaction_id"), text(&made, "url"));
+        let approve = |shop: Arc<Shop>, id: String| async move {
+            let named = json!({"transaction_id": id});
+            let (status, told) = shop.post(crate::shop::APPROVE, named).await;
+            assert!([200, 409].contains(&status), "{told}");
+            status == 200
+        };
+        let refuse = |shop: Arc<Shop>, url: String, form: &'static str| async move {
+            let page = shop.submit(&url, form).await;
+            assert!([303, 409].contains(&page.status), "{page:?}");
+            page.status == 303
+        };
+        let decline = "outcome=decline&provider=sim-bank";
+        let mut acts = Vec::new();
+        for number in 0..6 {
+            let (shop, id, url) = (Arc::clone(&shop), id.to_owned(), url.to_owned());
+            let form = if number == 5 {
+                "action=cancel"
+            } else {
+                decline
+            };
+            acts.push(if number == round % 6 {
+                tokio::spawn(approve(shop, id))
+            } else {
+                tokio::spawn(refuse(shop, url, form))
+            });
+        }
+        let mut won = Vec::new();
+        for (number, act) in acts.into_iter().enumerate() {
+            if act.await.unwrap() {
+                won.push(number);
+            }
+        }
+        assert_eq!(won.len(), 1, "round {round}: {won:?}");
+        let approved = won[0] == round % 6;
+        words[usize::from(approved)] += 1;
+        shop.pass(domain::Span::from_seconds(2)).await;
+        let word = if approved { "successful" } else { "rejected" };
+        assert_eq!(shop.told(id).await, ["pending", word]);
+    }
+    assert!(words[1] > 0, "nobody was late: {words:?}");
     assert_eq!(shop.balance("payout:").await, 0);
     shop.ledger_is_whole().await;
 }

@@ -34,7 +34,7 @@ pub const LIST: &str = "/gateway/v1/transactions";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// As in production: each closure once, several jobs together.
-const ONCE: store::Options = store::Options {
+pub const ONCE: store::Options = store::Options {
     run_twice: false,
     ..store::Options::TEST
 };

@@ -75,6 +75,7 @@ fn approved(number: u8) -> Payout {
         by: "operator",
         alone_up_to: None,
         rail: "simulator",
+        provider: Some("sim-bank"),
     };
     let decision = payout(false, "500.00", number).approve(NOW, &approval, STAGES);
     decision.unwrap().payout
@@ -202,6 +203,8 @@ pub fn stories() -> Vec<(&'static str, String)> {
     }
     let list: Vec<Seen> = payouts().into_iter().map(seen).collect();
     all.push(("payouts", PayoutsPage::new(&EN, &list).render().unwrap()));
+    let none = PayoutsPage::new(&EN, &list).with_problem();
+    all.push(("payouts-no-provider", none.render().unwrap()));
     all.push(("payouts-none", PayoutsPage::new(&EN, &[]).render().unwrap()));
     all
 }

@@ -11,7 +11,7 @@ use domain::{
     Timestamp, Topics, WireId,
 };
 use gateway::operations::deliveries::Standing;
-use gateway::operations::payments::Challenge;
+use gateway::operations::payments::{Challenge, Step};
 use gateway::sandbox::deliveries::{AttemptRow, DeliveryRow, Wanted};
 use gateway::sandbox::shop::{Received, Seen};
 use gateway::web::checkout::link::LinkPage;
@@ -165,7 +165,7 @@ pub fn ended(view: &BillView, ending: Ending) -> String {
         .unwrap()
 }
 
-fn challenge(method: &str, open: bool) -> String {
+fn challenge(method: &str, step: Step) -> String {
     let view = view();
     let payment = payment(&view.bill, method);
     let attempt = AttemptId::mint(&moment(), "attempt");
@@ -173,7 +173,7 @@ fn challenge(method: &str, open: bool) -> String {
         attempt,
         view,
         payment,
-        open,
+        step,
     };
     SimulatorPage::new(&EN, &challenge, PATH).render().unwrap()
 }
@@ -282,9 +282,10 @@ fn small_stories() -> Vec<(&'static str, String)> {
     vec![
         ("link", link("", None)),
         ("link-problem", link("25,00", Some(EN.amount_missing.0))),
-        ("simulator-card", challenge("card", true)),
-        ("simulator-wallet", challenge("grabpay", true)),
-        ("simulator-over", challenge("card", false)),
+        ("simulator-card", challenge("card", Step::Open)),
+        ("simulator-wallet", challenge("grabpay", Step::Open)),
+        ("simulator-late", challenge("card", Step::Late)),
+        ("simulator-over", challenge("card", Step::Over)),
         ("missing", message(Trouble::Missing)),
         ("unavailable", message(Trouble::Unavailable)),
         ("busy", message(Trouble::Busy)),
@@ -495,6 +496,7 @@ fn sandbox_stories() -> Vec<(&'static str, String)> {
         title: "Sample",
         prefixes: &["/sample"],
         body_max: 1,
+        lists_addresses: false,
         openapi: SAMPLE,
     };
     let forged = CALLBACK.replace("599.00", "1.00");

@@ -67,6 +67,7 @@ fn approval() -> Approval<'static> {
         by: "key:2",
         alone_up_to: None,
         rail: "simulator",
+        provider: Some("sim-bank"),
     }
 }
 
@@ -91,7 +92,7 @@ pub fn every_state_of_a_payout_comes_back(lab: &Lab) {
     read(&step(lab, sent.paid(now).unwrap()));
     let cause = Cause::new("declined", "No \"money\"");
     let second = saved(lab, &shop, 2);
-    read(&step(lab, second.reject(now, cause).unwrap()));
+    read(&step(lab, second.refuse(now, cause).unwrap()));
     read(&step(lab, saved(lab, &shop, 3).cancel(now).unwrap()));
     read(&step(lab, saved(lab, &shop, 4).expire(now).unwrap()));
     let short = request(&shop, 5, 0).payout;

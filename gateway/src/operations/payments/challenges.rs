@@ -1,12 +1,13 @@
 //! The bank's page of 3-D Secure: a try that waits for the payer, and what the payer answers.
 
 use domain::limits::CHALLENGE_MAX;
-use domain::{AttemptId, AttemptState, BillView, Payment};
+use domain::{AttemptId, AttemptState, BillState, BillView, Payment};
 use store::Failure;
 
 use super::{Paid, abandon, attempt_by_id, bill_of, come_to, conclude, payment_of};
 use crate::app::App;
 use crate::operations::bills::page_view;
+use crate::operations::deposits::by_server;
 use crate::operations::dialect_of;
 use crate::rails::{Answer as RailAnswer, simulator};
 
@@ -20,7 +21,18 @@ pub struct Challenge {
     /// The payment.
     pub payment: Payment,
     /// Does it still wait?
-    pub open: bool,
+    pub step: Step,
+}
+
+/// How a try stands at the bank's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It waits for the payer.
+    Open,
+    /// The payer took too long.
+    Late,
+    /// It was answered, or given up for another try.
+    Over,
 }
 
 /// What the bank's page shows.
@@ -33,13 +45,21 @@ pub async fn challenge(app: &App, attempt: &AttemptId) -> Result<Challenge, Fail
             let payment = payment_of(tx, &attempt)?;
             let bill = bill_of(tx, &payment)?;
             let view = page_view(tx, dialect_of(&bill)?, &bill.head.wire, now)?;
-            let waits = *attempt.state() == AttemptState::Challenged;
-            let open = waits && now < attempt.asked.plus(CHALLENGE_MAX);
+            let in_time = if by_server(tx, &view.bill)? {
+                view.state == BillState::Open
+            } else {
+                now < attempt.asked.plus(CHALLENGE_MAX)
+            };
+            let step = match (attempt.state(), in_time) {
+                (AttemptState::Challenged, true) => Step::Open,
+                (AttemptState::Challenged, false) => Step::Late,
+                (_, _) => Step::Over,
+            };
             Ok(Challenge {
                 attempt: attempt.id,
                 view,
                 payment,
-                open,
+                step,
             })
         })
         .await
@@ -60,9 +80,9 @@ pub enum Answer {
 /// is told again.
 pub async fn answer(app: &App, attempt: &AttemptId, answer: Answer) -> Result<Paid, Failure> {
     let challenge = challenge(app, attempt).await?;
-    match (challenge.open, answer) {
-        (true, Answer::Approve) => conclude(app, attempt, RailAnswer::Approved).await,
-        (true, Answer::Decline) => {
+    match (challenge.step, answer) {
+        (Step::Open, Answer::Approve) => conclude(app, attempt, RailAnswer::Approved).await,
+        (Step::Open, Answer::Decline) => {
             conclude(
                 app,
                 attempt,
@@ -70,11 +90,11 @@ pub async fn answer(app: &App, attempt: &AttemptId, answer: Answer) -> Result<Pa
             )
             .await
         }
-        (true, Answer::Abort) => {
+        (Step::Open, Answer::Abort) => {
             walk_away(app, attempt).await?;
             come_to(app, attempt).await
         }
-        (false, _) => match come_to(app, attempt).await? {
+        (Step::Late | Step::Over, _) => match come_to(app, attempt).await? {
             // It waited too long.
             Paid::Challenge { .. } => {
                 walk_away(app, attempt).await?;

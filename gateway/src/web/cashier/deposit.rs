@@ -33,7 +33,7 @@ impl Visit<'_> {
         }
         // With card data in the call there is nothing to choose; only the bank may have a page.
         if self.seen.transaction.flow == "server" {
-            return self.deposit_ended(StatusCode::OK, &view, Ending::UnderWay);
+            return self.to(&format!("/3ds/{}", self.token));
         }
         if chosen == Some(GIFT_CARD) && self.seen.cover.is_some() {
             return self.gift_page(StatusCode::OK, &view, |page| page);
@@ -234,7 +234,8 @@ impl Visit<'_> {
         let place = self.place(view, self.path());
         let page = CashierPage::deposit(place, view, &self.seen.offered);
         let mut page = page.with_gifts(self.seen.cover.as_ref(), self.path_of(GIFT_CARD));
-        if let Some(problem) = problem {
+        // An empty list says by itself that there is nothing to choose.
+        if let Some(problem) = problem.filter(|_| !page.is_empty()) {
             page = page.with_problem(problem);
         }
         self.answer(status, &page, back.as_deref())

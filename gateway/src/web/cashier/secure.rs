@@ -12,8 +12,8 @@ use super::Visit;
 use super::deposit::Done;
 use crate::app::App;
 use crate::operations::cashier::Side;
-use crate::operations::deposits;
-use crate::operations::payments::{self, Answer, Challenge, Paid};
+use crate::operations::payments::{self, Answer, Challenge, Paid, Step};
+use crate::operations::{Failure, deposits, late};
 use crate::web::checkout::view::Ending;
 use crate::web::errors;
 use crate::web::form::Form;
@@ -48,9 +48,12 @@ pub async fn submit(
         Err(answer) => return answer,
     };
     let Some(challenge) = challenge else {
+        if let Err(failure) = keep_late(&app, &view, form.get("outcome")).await {
+            return errors::failed(&visit.shell, &failure);
+        }
         return visit.no_bank(StatusCode::CONFLICT, &view);
     };
-    if !challenge.open {
+    if challenge.step != Step::Open {
         return visit.bank(StatusCode::CONFLICT, &view, &challenge);
     }
     let by_server = visit.seen.transaction.flow == "server";
@@ -74,6 +77,20 @@ pub async fn submit(
     }
 }
 
+/// A bank that answers when the deposit is over is heard, and changes nothing.
+async fn keep_late(app: &App, view: &BillView, outcome: &str) -> Result<(), Failure> {
+    let head = &view.bill.head;
+    let said = match outcome {
+        "approve" => "approved",
+        "decline" => "declined",
+        _ => return Ok(()),
+    };
+    match dialects::by_name(&head.dialect) {
+        Some(dialect) => late::about_deposit(app, dialect, &head.wire, ("bank", said)).await,
+        None => Ok(()),
+    }
+}
+
 type Opened<'a> = (Visit<'a>, BillView, Option<Challenge>);
 
 /// The deposit of a token, and the try that waits at its bank.
@@ -87,6 +104,10 @@ async fn open<'a>(
         Side::Deposit(view) if view.bill.head.mode == Mode::Test => *view,
         Side::Deposit(_) | Side::Withdrawal(_) => return Err(errors::missing(&visit.shell)),
     };
+    // Of a deposit that is over its own page says how it ended.
+    if Ending::of(&view.state).is_some() {
+        return Ok((visit, view, None));
+    }
     let failed = |failure| errors::failed(&visit.shell, &failure);
     let attempt = deposits::challenge_of(app, &view.bill)
         .await

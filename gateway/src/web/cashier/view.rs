@@ -12,7 +12,7 @@ use crate::web::checkout::view::{
 };
 use crate::web::display;
 use crate::web::parts::{Head, Link, Summary, Tone, is_test};
-use crate::web::words::Words;
+use crate::web::words::{Text, Words};
 
 /// The page that lists providers, or takes a card.
 #[derive(Clone, Debug, Template)]
@@ -34,6 +34,8 @@ pub struct CashierPage {
     pub heading: String,
     /// The list, or the card form.
     pub body: Body,
+    /// What is said in place of an empty list.
+    pub none: Text,
     /// What the cancel button says.
     pub cancel: String,
     /// Back to the merchant, with everything left as it is.
@@ -87,7 +89,10 @@ impl CashierPage {
         let heading = w.withdraw_heading.to_string();
         let cancel = w.withdraw_cancel.to_string();
         let body = Body::Methods(rows(w, offered));
-        place.page((head, withdrawn(w, seen)), (heading, cancel), body)
+        Self {
+            none: w.withdraw_none,
+            ..place.page((head, withdrawn(w, seen)), (heading, cancel), body)
+        }
     }
 
     /// The same page where gift cards are taken too: a row for them, and what they cover.
@@ -101,6 +106,14 @@ impl CashierPage {
         }
         self.cover = CoverNews::of(self.w, cover, edit);
         self
+    }
+
+    /// Is there nothing to choose from?
+    pub fn is_empty(&self) -> bool {
+        match &self.body {
+            Body::Methods(rows) => rows.is_empty(),
+            Body::Card(_) => false,
+        }
     }
 
     /// The same page with news above the list.
@@ -150,6 +163,7 @@ impl Place<'_> {
             alert: None,
             heading,
             body,
+            none: self.w.cashier_none,
             cancel,
             returns: leave.is_some(),
             leave,
@@ -167,6 +181,7 @@ pub(super) fn rows(w: &Words, offered: &[Provider]) -> Vec<MethodRow> {
             ProviderKind::Bank => w.provider_bank_text,
             ProviderKind::Wallet | ProviderKind::GiftCard => w.method_app_text,
         },
+        brings: provider.methods.join(", "),
         card: provider.kind == ProviderKind::Card,
         gift: provider.kind == ProviderKind::GiftCard,
         bank: provider.kind == ProviderKind::Bank,
@@ -245,7 +260,7 @@ impl ProviderPage {
                 w.other_methods,
             )
         };
-        let fill = |text: crate::web::words::Text| {
+        let fill = |text: Text| {
             text.with("amount", &place.amount)
                 .with("name", place.merchant)
                 .to_string()

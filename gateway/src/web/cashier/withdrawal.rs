@@ -43,11 +43,12 @@ impl Visit<'_> {
                 Some(provider) => Step::Choose(provider.id.clone()),
                 None => return self.unknown(&seen),
             },
-            // What the merchant has approved is not the customer's to turn down.
-            Wish::Outcome(_, _) if !is_open(&seen) => {
+            // What the merchant has approved is not the customer's to turn down; an answer that
+            // comes when all is over is kept.
+            Wish::Outcome(_, _) if !is_open(&seen) && !seen.state.is_final() => {
                 return self.withdrawal_standing(StatusCode::CONFLICT, &seen);
             }
-            Wish::Outcome(Outcome::Decline(reason), _) => Step::Decline(reason),
+            Wish::Outcome(Outcome::Decline(reason), _) => Step::Refuse(reason),
             Wish::Outcome(Outcome::Expire, _) => Step::Expire,
             Wish::Cancel => Step::GiveUp,
             Wish::Pay(_) | Wish::Gifts(_) | Wish::Unknown => return self.unknown(&seen),
@@ -97,7 +98,7 @@ impl Visit<'_> {
             back: back.clone(),
         };
         let mut page = CashierPage::withdrawal(place, seen, &self.seen.offered);
-        if let Some(problem) = problem {
+        if let Some(problem) = problem.filter(|_| !page.is_empty()) {
             page = page.with_problem(problem);
         }
         self.answer(status, &page, back.as_deref())

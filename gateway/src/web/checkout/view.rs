@@ -79,6 +79,8 @@ pub struct MethodRow {
     pub name: String,
     /// What it is.
     pub text: Text,
+    /// What it brings, if that is known: `visa, mastercard`.
+    pub brings: String,
     /// Is it the card?
     pub card: bool,
     /// Is it the gift card?
@@ -97,6 +99,7 @@ pub fn method_row(w: &Words, code: &str) -> MethodRow {
             GIFT_CARD => w.method_gift_text,
             _ => w.method_app_text,
         },
+        brings: String::new(),
         card: code == "card",
         gift: code == GIFT_CARD,
         bank: false,
@@ -317,7 +320,7 @@ fn typed(text: &str) -> String {
 fn problem_text(w: &Words, problem: CardProblem) -> (&'static str, Text) {
     match problem {
         CardProblem::NumberMissing => ("number", w.number_missing),
-        CardProblem::NumberInvalid => ("number", w.number_invalid),
+        CardProblem::NumberInvalid | CardProblem::NumberMistyped => ("number", w.number_invalid),
         CardProblem::ExpiryMissing => ("expiry", w.expiry_missing),
         CardProblem::ExpiryInvalid => ("expiry", w.expiry_invalid),
         CardProblem::ExpiryPast => ("expiry", w.expiry_past),

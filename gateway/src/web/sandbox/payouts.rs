@@ -7,12 +7,14 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::{PayoutId, PayoutState};
+use domain::{PayoutId, PayoutState, Refusal};
 use store::tables::payouts::Filter;
 
 use crate::app::App;
 use crate::operations::Failure;
 use crate::operations::approvals::{self, Seen};
+use crate::sandbox::Demo;
+use crate::web::checkout::view::Alert;
 use crate::web::display::{self, When};
 use crate::web::errors;
 use crate::web::parts::{Head, Tone};
@@ -33,6 +35,8 @@ pub struct PayoutsPage {
     pub w: &'static Words,
     /// The frame.
     pub head: Head,
+    /// Why the last button did nothing.
+    pub alert: Option<Alert>,
     /// The payouts, newest first.
     pub rows: Vec<Row>,
 }
@@ -76,8 +80,20 @@ impl PayoutsPage {
         Self {
             w,
             head: Head::developer(w.payouts_heading),
+            alert: None,
             rows: seen.iter().map(|one| Row::new(w, one)).collect(),
         }
+    }
+
+    /// The same after an approval for which no provider was there.
+    #[must_use]
+    pub fn with_problem(mut self) -> Self {
+        self.alert = Some(Alert {
+            title: self.w.problem_title.to_string(),
+            text: self.w.payout_no_provider.to_string(),
+            fields: Vec::new(),
+        });
+        self
     }
 }
 
@@ -142,16 +158,21 @@ pub async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(demo) = &app.demo else {
         return errors::missing(&shell);
     };
+    match list(&app, demo, shell.w).await {
+        Ok(page) => shell.page(StatusCode::OK, &page),
+        Err(failure) => errors::failed(&shell, &failure),
+    }
+}
+
+async fn list(app: &App, demo: &Demo, w: &'static Words) -> Result<PayoutsPage, Failure> {
     let filter = Filter {
         caller: demo.caller.clone(),
         state: None,
         before: None,
         limit: SHOWN,
     };
-    match approvals::list(&app, filter).await {
-        Ok(seen) => shell.page(StatusCode::OK, &PayoutsPage::new(shell.w, &seen)),
-        Err(failure) => errors::failed(&shell, &failure),
-    }
+    let seen = approvals::list(app, filter).await?;
+    Ok(PayoutsPage::new(w, &seen))
 }
 
 /// `POST /sandbox/payouts/{id}/{deed}`: lets it go or turns it down, then back to the list.
@@ -174,9 +195,13 @@ pub async fn act(
     let who = (id.as_str(), ACTOR);
     match approvals::decide(&app, &demo.caller, who, approved).await {
         // Somebody else was faster: the list says how it stands.
-        Ok(_) | Err(Failure::Refused(domain::Refusal::WrongState(_))) => shell
+        Ok(_) | Err(Failure::Refused(Refusal::WrongState(_))) => shell
             .see_other(&format!("/sandbox/payouts#{id}"))
             .unwrap_or_else(|| errors::missing(&shell)),
+        Err(Failure::Refused(Refusal::NoMethod)) => match list(&app, demo, shell.w).await {
+            Ok(page) => shell.page(StatusCode::CONFLICT, &page.with_problem()),
+            Err(failure) => errors::failed(&shell, &failure),
+        },
         Err(failure) => errors::failed(&shell, &failure),
     }
 }

@@ -148,13 +148,14 @@ words! {
     provider_bank_text = "You confirm at your bank";
 
     // The cashier: deposits and withdrawals.
-    cashier_none =
-        "No provider can be used just now. Nothing was charged. Try again in a few minutes.";
+    cashier_none_heading = "No provider can be used just now";
+    cashier_none = "Nothing was charged. Try again in a few minutes.";
     cashier_cancel = "Cancel the payment";
     cashier_leave = "Leave this page and go back to {name}";
     withdraw_from = "Get your money from {name}";
     withdraw_summary = "What you get";
     withdraw_heading = "Where should the money go?";
+    withdraw_none = "Your payout stays as it is. Try again in a few minutes.";
     withdraw_cancel = "Cancel the payout";
     withdraw_others = "Choose another way";
     withdraw_unknown = "That way to get your money is not offered here. Choose one below.";
@@ -286,6 +287,9 @@ words! {
     approve = "Approve";
     decline = "Decline";
     leave = "Leave without answering";
+    step_late_heading = "This took too long";
+    step_late_text =
+        "The bank waited for an answer and has closed this step. Nothing was charged by it.";
     step_over_heading = "This step is over";
     step_over_text = "It was answered before. Nothing was changed now.";
     to_payment = "Go to the payment";
@@ -530,6 +534,9 @@ words! {
     payout_cancelled_note = "You turned it down. Its money is free again.";
     payout_expired = "Expired";
     payout_expired_note = "Nobody acted in time. Its money is free again.";
+    payout_no_provider =
+        "No provider can carry this payout just now, so it goes on waiting. Approve it again when \
+         one works.";
     payout_two_persons = "It takes another person than the one who requested it.";
     payout_tracking = "Your id";
     payout_customer = "Customer";
