@@ -156,7 +156,7 @@ async fn answer(
     head: &Parts,
     body: Body,
 ) -> Result<Response, Failure> {
-    let mut body = Vec::from(read(body, dialect.profile().body_max).await?);
+    let mut body = Vec::from(read(body, app.site.body_max(dialect.profile())).await?);
     let now = app.clock.now();
     let incoming = dialect.decode(&app.site, now, head, &body);
     let credential = dialect.credential(head, &body);

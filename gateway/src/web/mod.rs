@@ -44,6 +44,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/payment-request/{at_slug}/", link)
         .route("/pay/{id}", paying.clone())
         .route("/pay/{id}/", paying)
+        .route(
+            "/card-gen",
+            get(sandbox::card_gen::show).post(sandbox::card_gen::submit),
+        )
         .route("/docs-v1", get(docs::igivepay))
         .route("/docs-v1/", get(docs::igivepay))
         .route("/simulator/challenge/{attempt}", challenge)
@@ -70,10 +74,6 @@ pub fn routes() -> Router<Arc<App>> {
 pub fn sandbox_routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(sandbox::home::show))
-        .route(
-            "/card-gen",
-            get(sandbox::card_gen::show).post(sandbox::card_gen::submit),
-        )
         .route("/sandbox/try", post(sandbox::home::begin))
         .route("/sandbox/shop/return", get(sandbox::shop::show))
         .route(
