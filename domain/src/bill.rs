@@ -42,7 +42,8 @@ pub struct Ask {
     pub return_url: Option<String>,
     /// Where the callback of this one bill goes.
     pub notify_url: Option<String>,
-    /// What only the dialect cares about: a JSON object that no rule looks at.
+    /// What only the dialect cares about: a JSON object of which no rule looks at more than the few
+    /// keys that have a name here.
     pub extras: serde_json::Map<String, serde_json::Value>,
 }
 

@@ -139,8 +139,8 @@ impl Storm<'_> {
                 _ => client.post("/sandbox/clock", JSON, advance).unwrap(),
             };
             let told: Value = serde_json::from_str(&told.body).unwrap();
-            let now: jiff::Timestamp = told["now"].as_str().unwrap().parse().unwrap();
-            now
+            let now = told["now"].as_str().unwrap();
+            now.parse::<jiff::Timestamp>().unwrap()
         };
         let then = clock("") + jiff::SignedDuration::from_hours(72);
         let mut now = clock(r#"{"advance":"3d"}"#);
