@@ -85,6 +85,21 @@ pub struct Site {
 }
 
 impl Site {
+    /// Gift cards that may be on one bill at a time.
+    pub fn gift_cards_max(&self) -> usize {
+        self.igivepay.cards_max
+    }
+
+    /// How long the page lives of a bill that gift cards pay first of all.
+    pub fn gift_page_time(&self) -> domain::Span {
+        self.igivepay.page_time
+    }
+
+    /// Where payers of such a bill go if neither its call nor its merchant names an address.
+    pub fn gift_return_url(&self) -> Option<&String> {
+        self.igivepay.return_url.as_ref()
+    }
+
     /// What the address of a webhook must be.
     pub fn webhook(&self, max: usize) -> fields::UrlRule<'_> {
         fields::UrlRule {

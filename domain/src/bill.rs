@@ -42,7 +42,8 @@ pub struct Ask {
     pub return_url: Option<String>,
     /// Where the callback of this one bill goes.
     pub notify_url: Option<String>,
-    /// What only the dialect cares about: a JSON object that no rule looks at.
+    /// What only the dialect cares about: a JSON object of which no rule looks at more than the few
+    /// keys that have a name here.
     pub extras: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -50,7 +51,47 @@ pub struct Ask {
 /// then nothing else may pay it.
 pub const METHODS_NAMED: &str = "methods_named";
 
+/// The key in a bill's extras that says how gift cards come to it.
+pub const CARD_ACCESS: &str = "access_mode";
+
+/// How gift cards come to a bill that they pay first of all: a part is enough then, and anything
+/// else pays the rest only, if the merchant allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardAccess {
+    /// The payer types them on a page.
+    Hosted,
+    /// A till opens the page: the cards lie before whoever types them.
+    AtTill,
+    /// They come in a call.
+    InCall,
+}
+
+impl CardAccess {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Hosted, Self::AtTill, Self::InCall];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hosted => "hosted",
+            Self::AtTill => "webui",
+            Self::InCall => "api",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
+}
+
 impl Ask {
+    /// How gift cards come to it, if it is a bill that they pay first of all.
+    pub fn card_access(&self) -> Option<CardAccess> {
+        let word = self.extras.get(CARD_ACCESS)?.as_str()?;
+        CardAccess::parse(word)
+    }
+
     /// The shop of the merchant that asks, where one is named: six digits.
     pub fn vendor(&self) -> Option<&str> {
         self.extras

@@ -9,7 +9,7 @@ use crate::id::WireId;
 use crate::merchant::Merchant;
 use crate::moment::{Span, Timestamp};
 use crate::money::Money;
-use crate::payment::Payment;
+use crate::payment::{Payment, PaymentState};
 use crate::programme::CardUse;
 use crate::reservation::{ReservationCall, ReservationReply};
 use crate::secret::Secret;
@@ -147,6 +147,19 @@ pub struct BillView {
     pub payments: Vec<Payment>,
     /// Its state at the time of the answer.
     pub state: crate::bill::BillState,
+}
+
+impl BillView {
+    /// Was everything given back that was ever taken, and was anything?
+    pub fn is_given_back(&self) -> bool {
+        let sums = |payment: &Payment| match payment.state() {
+            PaymentState::Authorized { sums, .. } => Some(*sums),
+            PaymentState::Pending | PaymentState::Ended { .. } => None,
+        };
+        let taken = self.payments.iter().filter_map(sums);
+        let mut taken = taken.filter(|sums| !sums.captured().is_zero()).peekable();
+        taken.peek().is_some() && taken.all(|sums| sums.refundable().is_ok_and(Money::is_zero))
+    }
 }
 
 /// One page of a list.

@@ -7,6 +7,7 @@
 //! left on it and not held; the row repeats it under the schema's checks.
 
 pub mod history;
+mod moving;
 pub mod state;
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub struct GiftCard {
     pub validity: Validity,
     /// Where it stands.
     state: CardState,
+    /// The card that took its place when it was closed.
+    successor: Option<CardId>,
     /// What it is worth, held money included.
     balance: Money,
     /// What payments hold of that.
@@ -91,6 +94,16 @@ pub struct NewCard {
     pub active: bool,
 }
 
+/// What comes back to a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Return {
+    /// How much.
+    pub amount: Money,
+    /// Until when the card is good again if its time is over: money must not come back to where it
+    /// cannot be used.
+    pub renewed: Validity,
+}
+
 /// Where a card is to be used.
 #[derive(Clone, Debug)]
 pub struct Place<'a> {
@@ -121,6 +134,7 @@ impl GiftCard {
             },
             balance: amount,
             held: Money::zero(amount.currency()),
+            successor: None,
             version: 0,
             validity,
             head,
@@ -133,7 +147,7 @@ impl GiftCard {
     pub fn restore(
         head: CardHead,
         validity: Validity,
-        state: CardState,
+        (state, successor): (CardState, Option<CardId>),
         worth: Worth,
         version: i64,
     ) -> Result<Self, AmountError> {
@@ -142,6 +156,7 @@ impl GiftCard {
             head,
             validity,
             state,
+            successor,
             balance: worth.balance,
             held: worth.held,
             version,
@@ -151,6 +166,11 @@ impl GiftCard {
     /// Where it stands on paper; a card past its time may not have been swept yet.
     pub fn state(&self) -> CardState {
         self.state
+    }
+
+    /// The card that took its place when it was closed.
+    pub fn successor(&self) -> Option<&CardId> {
+        self.successor.as_ref()
     }
 
     /// What it is worth, held money included.
@@ -171,8 +191,18 @@ impl GiftCard {
             .unwrap_or_else(|_| Money::zero(self.balance.currency()))
     }
 
-    /// May it be used there now? Asked only after its code was right.
+    /// May it be used there now? Asked only after its code was right. A card that is good in some
+    /// shops is good nowhere else, also where nobody says which shop it is.
     pub fn usable(&self, place: &Place<'_>) -> Result<(), Refusal> {
+        self.alive(place.now)?;
+        if self.head.merchant != *place.merchant || !self.is_good_at(place.vendor) {
+            return Err(CardRefusal::Elsewhere.into());
+        }
+        Ok(())
+    }
+
+    /// May it be used now, wherever it is good?
+    pub fn alive(&self, now: Timestamp) -> Result<(), Refusal> {
         match self.state {
             CardState::Active => {}
             CardState::Expired => return Err(CardRefusal::Expired.into()),
@@ -180,18 +210,15 @@ impl GiftCard {
                 return Err(CardRefusal::NotUsable.into());
             }
         }
-        if self.validity.ends <= place.now {
+        if self.validity.ends <= now {
             return Err(CardRefusal::Expired.into());
-        }
-        let shop = place.vendor.is_none_or(|vendor| self.is_good_at(vendor));
-        if self.head.merchant != *place.merchant || !shop {
-            return Err(CardRefusal::Elsewhere.into());
         }
         Ok(())
     }
 
-    fn is_good_at(&self, vendor: &str) -> bool {
-        self.head.vendors.is_empty() || self.head.vendors.iter().any(|good| good == vendor)
+    fn is_good_at(&self, vendor: Option<&str>) -> bool {
+        let named = |good: &String| vendor == Some(good.as_str());
+        self.head.vendors.is_empty() || self.head.vendors.iter().any(named)
     }
 
     /// How much of `wanted` (`None`: of all that is needed) can be drawn when `needed` is left to
@@ -216,53 +243,79 @@ impl GiftCard {
     }
 
     /// A payment that has just begun reserves its amount: card → held.
-    pub fn hold(mut self, payment: Payment, place: &Place<'_>) -> Result<CardDecision, Refusal> {
+    pub fn hold(
+        mut self,
+        payment: Payment,
+        place: &Place<'_>,
+        note: Note,
+    ) -> Result<CardDecision, Refusal> {
         self.usable(place)?;
         let amount = payment.head.amount;
         self.draw(amount, Some(amount))?;
         self.held = add(self.held, amount)?;
         let decision = self.own(payment)?.authorize(place.now)?;
-        Ok(self.with_payment(place.now, decision, Deed::Hold, amount))
+        Ok(self.with_payment(place.now, decision, (Deed::Hold, amount), note))
     }
 
     /// A payment takes all that it holds: held → redeemed. The card's own state does not matter:
     /// what was reserved in time is paid.
-    pub fn redeem(mut self, payment: Payment, now: Timestamp) -> Result<CardDecision, Refusal> {
+    pub fn redeem(
+        mut self,
+        payment: Payment,
+        now: Timestamp,
+        note: Note,
+    ) -> Result<CardDecision, Refusal> {
         let payment = self.own(payment)?;
         let amount = held_by(&payment)?;
         self.held = subtract(self.held, amount)?;
         self.balance = subtract(self.balance, amount)?;
         let decision = payment.capture(now, amount)?;
-        Ok(self.with_payment(now, decision, Deed::Redeem, amount))
+        Ok(self.with_payment(now, decision, (Deed::Redeem, amount), note))
     }
 
     /// A payment lets go of all that it holds: held → card.
-    pub fn free(mut self, payment: Payment, now: Timestamp) -> Result<CardDecision, Refusal> {
+    pub fn free(
+        mut self,
+        payment: Payment,
+        now: Timestamp,
+        note: Note,
+    ) -> Result<CardDecision, Refusal> {
         let payment = self.own(payment)?;
         let amount = held_by(&payment)?;
         self.held = subtract(self.held, amount)?;
         let decision = payment.release(now)?;
-        Ok(self.with_payment(now, decision, Deed::Free, amount))
+        Ok(self.with_payment(now, decision, (Deed::Free, amount), note))
     }
 
     /// A payment gives back: redeemed → card, never more than it took. A card whose time is over
-    /// is good again until `renewed`: money must not come back to where it cannot be used.
+    /// is good again for a while. One that was replaced stays closed: what it has now is to be
+    /// [passed on](Self::pass_on).
     pub fn give_back(
         mut self,
         payment: Payment,
-        amount: Money,
+        back: Return,
         now: Timestamp,
-        renewed: Validity,
+        note: Note,
     ) -> Result<CardDecision, Refusal> {
+        let Return { amount, renewed } = back;
         let decision = self.own(payment)?.refund(now, amount)?;
         self.balance = add(self.balance, amount)?;
+        self.renew(renewed, now);
+        Ok(self.with_payment(now, decision, (Deed::GiveBack, amount), note))
+    }
+
+    /// Good again if its time is over. A closed card stays as it is, unless nobody knows its
+    /// successor any more: then it is blocked, and an operator can move what is on it.
+    fn renew(&mut self, renewed: Validity, now: Timestamp) {
+        match self.state {
+            CardState::Closed if self.successor.is_some() => return,
+            CardState::Closed => self.state = CardState::Blocked,
+            CardState::Expired => self.state = CardState::Active,
+            CardState::Active | CardState::Inactive | CardState::Blocked => {}
+        }
         if self.validity.ends <= now {
             self.validity = renewed;
         }
-        if self.state == CardState::Expired {
-            self.state = CardState::Active;
-        }
-        Ok(self.with_payment(now, decision, Deed::GiveBack, amount))
     }
 
     /// May be used from now on.
@@ -331,34 +384,6 @@ impl GiftCard {
         Ok(self.decide(now, journal, (Deed::Expire, amount), note))
     }
 
-    /// What is left goes to another card of the same merchant, and this one is closed: a lost or
-    /// damaged card is replaced. Not while a payment holds something.
-    pub fn move_to(
-        mut self,
-        mut other: Self,
-        now: Timestamp,
-        note: Note,
-    ) -> Result<(CardDecision, CardDecision), Refusal> {
-        let same = self.head.merchant == other.head.merchant && self.head.mode == other.head.mode;
-        if self.head.id == other.head.id || !same {
-            return Err(CardRefusal::Elsewhere.into());
-        }
-        match (self.state, other.state) {
-            (CardState::Expired | CardState::Closed, _) => return Err(self.wrong_state()),
-            (_, CardState::Expired | CardState::Closed) => return Err(other.wrong_state()),
-            _ if !self.held.is_zero() => return Err(Refusal::TryUnderWay),
-            _ => {}
-        }
-        let amount = self.balance;
-        other.balance = add(other.balance, amount)?;
-        let journal = moves(self.account(), other.account(), amount, Reason::Transfer)?;
-        self.balance = Money::zero(amount.currency());
-        self.state = CardState::Closed;
-        let out = self.decide(now, journal, (Deed::MoveOut, amount), note.clone());
-        let into = other.decide(now, Journal::empty(), (Deed::MoveIn, amount), note);
-        Ok((out, into))
-    }
-
     /// The payment, if it draws on this card.
     fn own(&self, payment: Payment) -> Result<Payment, Refusal> {
         match &payment.head.gift_card {
@@ -392,13 +417,11 @@ impl GiftCard {
         self,
         now: Timestamp,
         decision: Decision,
-        deed: Deed,
-        amount: Money,
+        done: (Deed, Money),
+        note: Note,
     ) -> CardDecision {
-        let head = &decision.payment.head;
-        let note = Note::new("payer", &format!("payment {}", head.wire));
-        let payment = head.id.clone();
-        let mut decided = self.decide(now, Journal::empty(), (deed, amount), note);
+        let payment = decision.payment.head.id.clone();
+        let mut decided = self.decide(now, Journal::empty(), done, note);
         decided.activity.payment = Some(payment);
         decided.payment = Some(Box::new(decision));
         decided

@@ -154,15 +154,12 @@ pub const CARD_NUMBER_MIN: usize = 12;
 /// See [`CARD_NUMBER_MIN`].
 pub const CARD_NUMBER_MAX: usize = 19;
 
-/// Gift cards on one payment at a time.
-pub const CARDS_PER_BILL: usize = 10;
-
 /// Gift-card parts that one bill ever had, removed ones included: each is a row, and a visitor
 /// must not be able to make them without end.
 pub const PARTS_PER_BILL: u32 = 50;
 
-/// How long gift cards hold their parts of a bill for a payer who does nothing: the longest time
-/// that a payment page of an API lives.
+/// How long gift cards hold their parts of a bill for a payer who does nothing, at least: longer
+/// if pages are configured to live longer.
 pub const HOLD_MAX: Span = Span::from_minutes(60);
 
 /// How long a gift card is good again at least when money comes back to it after its time.
@@ -176,9 +173,6 @@ pub const CARD_BATCH_MAX: usize = 100_000;
 
 /// Gift cards issued in one transaction of a batch.
 pub const CARDS_PER_WRITE: usize = 200;
-
-/// How often a minute a visitor from elsewhere may ask the sandbox for gift cards.
-pub const CARD_GEN_PER_MINUTE: u32 = 60;
 
 /// Characters of the reason that an operator gives for what is done to a gift card.
 pub const REASON_MAX: usize = 200;

@@ -204,12 +204,6 @@ pub struct GiftPart {
 /// The method and the rail of a payment that is drawn from a gift card.
 pub const GIFT_CARD: &str = "gift_card";
 
-/// The method of a bill whose cards come in a call instead of on a page.
-pub const GIFT_CARD_IN_CALL: &str = "gift_card_in_call";
-
-/// The method of a bill whose page a till opens: the cards lie before whoever types them.
-pub const GIFT_CARD_AT_TILL: &str = "gift_card_at_till";
-
 /// A payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {

@@ -25,6 +25,10 @@ pub struct Programme {
     pub months: u32,
     /// May tills use cards without a code, because the card itself was there?
     pub card_present: bool,
+    /// The merchant's shops, six digits each; none: any six digits are a shop.
+    pub shops: Vec<String>,
+    /// Where payers go from the page of a payment that names no address.
+    pub return_url: Option<String>,
     /// May the rest of a bill be paid by these methods on the same page? None: it is left to the
     /// shop.
     pub rest_by: Vec<String>,
@@ -40,11 +44,30 @@ impl Default for Programme {
             zone: "Europe/Oslo".to_owned(),
             months: 36,
             card_present: false,
+            shops: Vec::new(),
+            return_url: None,
             rest_by: Vec::new(),
             everywhere: false,
         }
     }
 }
+
+/// Methods that may pay what gift cards leave of a bill: cards, wallets, apps that scan a code.
+pub const REST_METHODS: &[&str] = &[
+    "card",
+    "wallet",
+    "paynow_online",
+    "wechat_pay",
+    "alipay",
+    "grabpay",
+    "shopee_pay",
+    "duitnow",
+    "gcash_qr",
+    "upi_qr",
+    "doku_qris",
+    "promptpay",
+    "vietqr_payme",
+];
 
 /// What is wrong with a programme.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +80,12 @@ pub enum ProgrammeError {
         "a number has {CARD_NUMBER_MIN} to {CARD_NUMBER_MAX} digits, at least 7 of them random"
     )]
     Digits,
+    /// No shop.
+    #[error("{0:?} is no shop: a shop has 6 digits")]
+    Shop(String),
+    /// No method that could pay a rest.
+    #[error("rest-by: {0:?} can pay no rest: name some of {all}", all = REST_METHODS.join(", "))]
+    RestBy(String),
     /// A card must be good for a while.
     #[error("a card is good for 1 to 600 months")]
     Months,
@@ -76,7 +105,19 @@ impl Programme {
         if !(1..=600).contains(&self.months) {
             return Err(ProgrammeError::Months);
         }
-        Ok(())
+        if let Some(shop) = self.shops.iter().find(|shop| !is_shop(shop)) {
+            return Err(ProgrammeError::Shop(shop.clone()));
+        }
+        let unknown = |by: &&String| !REST_METHODS.contains(&by.as_str());
+        match self.rest_by.iter().find(unknown) {
+            Some(by) => Err(ProgrammeError::RestBy(by.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Is this one of the merchant's shops, as far as they are known?
+    pub fn has_shop(&self, shop: &str) -> bool {
+        self.shops.is_empty() || self.shops.iter().any(|own| own == shop)
     }
 
     /// A new number and its code, from chance alone.
@@ -178,6 +219,11 @@ impl CardEntry {
         let start = number.len().saturating_sub(5);
         number.get(start..).unwrap_or_default().to_owned()
     }
+}
+
+/// Is this the number of a shop?
+pub fn is_shop(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Is this a card's code?

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use domain::delivery::DeliveryRules;
-use domain::limits::BODY_MAX;
+use domain::limits::{BODY_MAX, CARDS_PER_WRITE};
 use domain::{Secret, Span};
 use serde::Deserialize;
 
@@ -104,8 +104,14 @@ pub struct IGivePay {
     pub cancel_within: Option<String>,
     /// The most that a payment may ask for, in kroner: `"1000000"`.
     pub most: Option<String>,
-    /// Cards in one call, 1 to 50.
+    /// Cards in one call and on a page at a time, 1 to 50.
     pub cards: Option<usize>,
+    /// Cards that one call of `/card-gen` may make, 1 to 200.
+    pub card_gen: Option<usize>,
+    /// How often a minute a visitor may call `/card-gen`.
+    pub card_gen_per_minute: Option<u32>,
+    /// Bytes of a body, 1024 to 1048576.
+    pub body_max: Option<usize>,
     /// Characters of a `reference`.
     pub reference_max: Option<usize>,
     /// Characters of an address.
@@ -322,6 +328,20 @@ impl Config {
             }
             options.cards_max = cards;
         }
+        if let Some(count) = given.card_gen {
+            if !(1..=CARDS_PER_WRITE).contains(&count) {
+                return Err(format!("igivepay.card_gen is 1 to {CARDS_PER_WRITE}"));
+            }
+            options.generated_max = count;
+        }
+        if let Some(bytes) = given.body_max {
+            if !(1_024..=1_048_576).contains(&bytes) {
+                return Err("igivepay.body_max is 1024 to 1048576".to_owned());
+            }
+            options.body_max = bytes;
+        }
+        let calls = given.card_gen_per_minute;
+        options.generated_per_minute = calls.unwrap_or(options.generated_per_minute);
         options.reference_max = given.reference_max.unwrap_or(options.reference_max);
         options.url_max = given.url_max.unwrap_or(options.url_max);
         options.return_url.clone_from(&given.return_url);

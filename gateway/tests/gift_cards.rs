@@ -10,9 +10,10 @@ mod lab;
 
 use std::sync::Arc;
 
+use domain::bill::{Ask, CARD_ACCESS, CardAccess};
 use domain::call::CardCall;
 use domain::gift_card::{CardRefusal, CardState, Note};
-use domain::payment::{GIFT_CARD, GIFT_CARD_IN_CALL};
+use domain::payment::GIFT_CARD;
 use domain::programme::CardUse;
 use domain::{
     BillState, BillView, Call, Caller, CardEntry, Currency, GiftCard, Money, Programme, Refusal,
@@ -62,24 +63,36 @@ fn used(entry: &CardEntry) -> CardUse {
 
 /// A payment of this dialect, an hour long, whose cards may come in a call or on the page.
 async fn payment(lab: &Lab, minor: i64) -> WireId {
+    payment_of(lab, &lab.caller, minor).await
+}
+
+async fn payment_of(lab: &Lab, of: &Caller, minor: i64) -> WireId {
     let mut ask = lab.ask(false, Some(Span::from_minutes(60)));
     ask.amount = nok(minor);
-    ask.methods = [GIFT_CARD, GIFT_CARD_IN_CALL].map(str::to_owned).to_vec();
-    match bills::create(&lab.app, IGIVE, &lab.caller, ask)
-        .await
-        .unwrap()
-    {
+    by_gift_cards(&mut ask, CardAccess::InCall);
+    match bills::create(&lab.app, IGIVE, of, ask).await.unwrap() {
         Reply::BillCreated(view) => view.bill.head.wire,
         other => panic!("{other:?}"),
     }
 }
 
+/// Makes it a bill that gift cards pay first of all.
+fn by_gift_cards(ask: &mut Ask, access: CardAccess) {
+    ask.methods = vec![GIFT_CARD.to_owned()];
+    let word = access.as_str().into();
+    ask.extras.insert(CARD_ACCESS.to_owned(), word);
+}
+
 async fn call(lab: &Lab, call: CardCall) -> Result<BillView, Failure> {
+    call_of(lab, &lab.caller, call).await
+}
+
+async fn call_of(lab: &Lab, of: &Caller, call: CardCall) -> Result<BillView, Failure> {
     let incoming = domain::call::Incoming {
         call: Call::Cards(call),
         idempotency_key: None,
     };
-    match operations::execute(&lab.app, IGIVE, &lab.caller, incoming).await? {
+    match operations::execute(&lab.app, IGIVE, of, incoming).await? {
         Reply::Bill(view) => Ok(*view),
         other => panic!("{other:?}"),
     }
@@ -342,14 +355,6 @@ async fn a_call_takes_all_cards_or_none() {
 async fn guessing_is_hopeless() {
     let lab = Lab::new().await;
     let issued = card(&lab, 1_000).await;
-    let wrong = |entry: &CardEntry| {
-        let right = entry.cvc.as_ref().unwrap().expose();
-        let cvc = if right == "000" { "001" } else { "000" };
-        CardEntry {
-            cvc: Some(Secret::new(cvc.to_owned())),
-            ..entry.clone()
-        }
-    };
     let nobody = CardEntry::read("9578411100500000000", "123").unwrap();
     // Both count on a payment of their own; five tries, then both are locked alike.
     for entry in [wrong(&issued.entry), nobody] {
@@ -448,7 +453,6 @@ async fn a_payment_is_not_a_place_to_try_numbers() {
     assert_eq!(refused, Refusal::TooManyCalls(Span::from_minutes(60)));
     // From one address no more than twenty on all payments together.
     let visitor = Visitor {
-        client: None,
         address: Some("203.0.113.9".parse().unwrap()),
     };
     for number in 0..20 {
@@ -646,4 +650,200 @@ async fn another_merchants_card_is_good_only_there() {
         panic!("no balance")
     };
     assert_eq!((balance.amount, balance.lines.len()), (Some(nok(1_000)), 1));
+}
+
+#[tokio::test]
+async fn money_for_a_card_whose_successor_expired_makes_that_one_good_again() {
+    let lab = Lab::new().await;
+    let old = card(&lab, 20_000).await;
+    let id = payment(&lab, 15_000).await;
+    perform(&lab, &id, vec![used(&old.entry)]).await.unwrap();
+    let new = gift_cards::replace(&lab.app, &old.card.head.id, note())
+        .await
+        .unwrap();
+    lab.clock.advance(Span::from_minutes(4 * 366 * 24 * 60));
+    workers::tick(&lab.app).await.unwrap();
+    assert_eq!(now(&lab, &new).await.state(), CardState::Expired);
+    let long = Span::from_minutes(9 * 366 * 24 * 60);
+    call(&lab, CardCall::Undo(id, long)).await.unwrap();
+    let back = now(&lab, &new).await;
+    assert_eq!(
+        (back.state(), back.available()),
+        (CardState::Active, nok(15_000))
+    );
+    assert_eq!(now(&lab, &old).await.balance(), nok(0));
+    let next = payment(&lab, 15_000).await;
+    perform(&lab, &next, vec![used(&new.entry)]).await.unwrap();
+    whole(&lab, &[old, new]).await;
+}
+
+/// Guesses a code of a card; the refusal.
+async fn guess(lab: &Lab, of: &Caller, entry: &CardEntry) -> Refusal {
+    let id = payment_of(lab, of, 500).await;
+    let uses = vec![used(entry)];
+    told(call_of(lab, of, CardCall::Perform(id, uses)).await)
+}
+
+fn wrong(entry: &CardEntry) -> CardEntry {
+    let right = entry.cvc.as_ref().unwrap().expose();
+    let cvc = if right == "000" { "001" } else { "000" };
+    CardEntry {
+        cvc: Some(Secret::new(cvc.to_owned())),
+        ..entry.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_test_client_locks_no_live_card() {
+    let lab = Lab::new().await;
+    let live = Caller {
+        mode: domain::Mode::Live,
+        ..lab.caller.clone()
+    };
+    let issued = gift_cards::issue(&lab.app, &live, vec![Order::of(nok(1_000), note())]);
+    let issued = issued.await.unwrap().remove(0);
+    for _ in 0..5 {
+        let refused = guess(&lab, &lab.caller, &issued.entry).await;
+        assert_eq!(refused, CardRefusal::Unknown.into(), "no test card");
+    }
+    let locked = guess(&lab, &lab.caller, &issued.entry).await;
+    assert!(matches!(locked, Refusal::TooManyCalls(_)), "{locked:?}");
+    let id = payment_of(&lab, &live, 500).await;
+    let uses = vec![used(&issued.entry)];
+    let paid = call_of(&lab, &live, CardCall::Perform(id, uses)).await;
+    assert_eq!(paid.unwrap().payments.len(), 1);
+    // The other way round as well, and unblocking forgets the tries of the card's own mode.
+    for _ in 0..5 {
+        guess(&lab, &live, &wrong(&issued.entry)).await;
+    }
+    let locked = guess(&lab, &live, &issued.entry).await;
+    assert!(matches!(locked, Refusal::TooManyCalls(_)), "{locked:?}");
+    let id = &issued.card.head.id;
+    for change in [Change::Block, Change::Unblock] {
+        gift_cards::change(&lab.app, id, change, note())
+            .await
+            .unwrap();
+    }
+    let id = payment_of(&lab, &live, 500).await;
+    let uses = vec![used(&issued.entry)];
+    call_of(&lab, &live, CardCall::Perform(id, uses))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn guesses_on_pages_count_for_the_shop_too() {
+    let lab = Lab::new().await;
+    let issued = card(&lab, 1_000).await;
+    // Every guess on a page of its own, from an address of its own.
+    let mut wrong = 0;
+    let mut locked = None;
+    for number in 0..250_u8 {
+        let id = payment(&lab, 500).await;
+        let entry = CardEntry::read(&format!("9578411100509999{number:03}"), "123").unwrap();
+        let visitor = Visitor {
+            address: Some(std::net::IpAddr::from([203, 0, 113, number])),
+        };
+        match told(covering::add(&lab.app, IGIVE, &id, &used(&entry), &visitor).await) {
+            Refusal::Card(CardRefusal::Unknown) => wrong += 1,
+            Refusal::TooManyCalls(wait) => {
+                locked = Some(wait);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((wrong, locked), (200, Some(Span::from_minutes(10))));
+    let id = payment(&lab, 500).await;
+    let refused = told(add(&lab, &id, &issued.entry).await);
+    assert!(matches!(refused, Refusal::TooManyCalls(_)), "{refused:?}");
+    lab.clock.advance(Span::from_minutes(10));
+    add(&lab, &id, &issued.entry).await.unwrap();
+}
+
+/// A bill of HitPay that a gift card pays in part.
+async fn hitpay_with_card(lab: &Lab, minor: i64) -> (WireId, Issued) {
+    let programme = Programme {
+        everywhere: true,
+        ..Programme::default()
+    };
+    gift_cards::put_programme(&lab.app, &lab.caller, programme, "test")
+        .await
+        .unwrap();
+    let sgd = Money::from_minor(minor, Currency::parse("SGD").unwrap()).unwrap();
+    let orders = vec![Order::of(sgd, note())];
+    let issued = gift_cards::issue(&lab.app, &lab.caller, orders).await;
+    let issued = issued.unwrap().remove(0);
+    let mut ask = lab.ask(false, None);
+    ask.notify_url = None;
+    let made = bills::create(&lab.app, lab::HITPAY, &lab.caller, ask).await;
+    let Reply::BillCreated(view) = made.unwrap() else {
+        panic!("no bill")
+    };
+    let id = view.bill.head.wire;
+    let visitor = Visitor::default();
+    covering::add(&lab.app, lab::HITPAY, &id, &used(&issued.entry), &visitor)
+        .await
+        .unwrap();
+    (id, issued)
+}
+
+#[tokio::test]
+async fn a_payer_at_the_banks_page_keeps_the_cards() {
+    let lab = Lab::new().await;
+    let (id, issued) = hitpay_with_card(&lab, 400).await;
+    lab.clock.advance(Span::from_minutes(55));
+    let begun = payments::pay(&lab.app, lab::HITPAY, &id, form("4000002760003184", "one"));
+    let Paid::Challenge { attempt } = begun.await.unwrap() else {
+        panic!("no challenge")
+    };
+    lab.clock.advance(Span::from_minutes(6));
+    workers::tick(&lab.app).await.unwrap();
+    assert_eq!(now(&lab, &issued).await.held().minor(), 400);
+    let paid = payments::answer(&lab.app, &attempt, Answer::Approve).await;
+    let Paid::Done { payment, .. } = paid.unwrap() else {
+        panic!("not paid")
+    };
+    assert_eq!(payment.head.amount.minor(), 600, "the rest");
+    assert_eq!(now(&lab, &issued).await.balance().minor(), 0);
+    // One who never comes back from there keeps them no longer than the bank's page waits.
+    let (id, issued) = hitpay_with_card(&lab, 400).await;
+    lab.clock.advance(Span::from_minutes(50));
+    let left = payments::pay(&lab.app, lab::HITPAY, &id, form("4000002760003184", "two"));
+    assert!(matches!(left.await.unwrap(), Paid::Challenge { .. }));
+    let start = lab.clock.now();
+    lab.clock.advance(Span::from_minutes(10));
+    workers::tick(&lab.app).await.unwrap();
+    assert_eq!(now(&lab, &issued).await.held().minor(), 400);
+    let due = workers::next_due(&lab.app, lab.clock.now()).await.unwrap();
+    assert_eq!(due, Some(start.plus(Span::from_minutes(15))));
+    lab.clock.advance(Span::from_minutes(5));
+    workers::tick(&lab.app).await.unwrap();
+    assert_eq!(now(&lab, &issued).await.held().minor(), 0);
+    lab.ledger_is_whole().await;
+}
+
+#[tokio::test]
+async fn cards_are_held_as_long_as_the_page_lives() {
+    let mut lab = Lab::new().await;
+    let app = Arc::get_mut(&mut lab.app).unwrap();
+    app.site.igivepay.page_time = Span::from_minutes(120);
+    let issued = card(&lab, 300).await;
+    let mut ask = lab.ask(false, Some(Span::from_minutes(120)));
+    ask.amount = nok(500);
+    by_gift_cards(&mut ask, CardAccess::InCall);
+    let Reply::BillCreated(view) = bills::create(&lab.app, IGIVE, &lab.caller, ask)
+        .await
+        .unwrap()
+    else {
+        panic!("no bill")
+    };
+    let id = view.bill.head.wire;
+    add(&lab, &id, &issued.entry).await.unwrap();
+    lab.clock.advance(Span::from_minutes(119));
+    workers::tick(&lab.app).await.unwrap();
+    assert_eq!(now(&lab, &issued).await.held(), nok(300));
+    lab.clock.advance(Span::from_minutes(1));
+    workers::tick(&lab.app).await.unwrap();
+    whole(&lab, &[issued]).await;
 }

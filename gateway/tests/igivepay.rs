@@ -682,16 +682,65 @@ fn gift_cards_pay_at_the_pages_of_other_apis_too() {
     assert_eq!(shown["payments"].as_array().unwrap().len(), 2, "{shown}");
 }
 
+/// A payment request of HitPay over SGD 25.00; its id.
+fn hitpay(lab: &Lab, more: &str) -> (u16, Value) {
+    let mut client = Client::connect(lab.gateway.address, &lab.gateway.key).unwrap();
+    let body = format!("amount=25.00&currency=SGD{more}");
+    let made = client.post("/v1/payment-requests", FORM, &body).unwrap();
+    (made.status, serde_json::from_str(&made.body).unwrap())
+}
+
+#[test]
+fn a_call_of_another_api_may_name_gift_cards_among_its_methods() {
+    let mut lab = Lab::new();
+    let gift = lab.card(&json!({"amount": "20.00", "currency": "SGD"}));
+    let named = "&payment_methods%5B%5D=card&payment_methods%5B%5D=gift_card";
+    let (status, made) = hitpay(&lab, named);
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(made["payment_methods"], json!(["card", "gift_card"]));
+    let page = format!(
+        "/payment-request/@demo-shop/{}/checkout",
+        made["id"].as_str().unwrap()
+    );
+    let shown = lab.page(&page).body;
+    assert_eq!(shown.matches("value=\"gift_card\"").count(), 1, "{shown}");
+    assert_eq!(lab.add(&page, &gift).status, 303);
+    // A part is not enough: the shop takes no rest elsewhere.
+    assert_eq!(lab.step(&page, "action=pay").status, 422);
+    let shown = lab.page(&format!("{page}?method=gift_card")).body;
+    assert!(
+        shown.contains("SGD 5.00") && shown.contains("value=\"card\""),
+        "{shown}"
+    );
+    let rest = shown.split("id=\"rest-title\"").nth(1).unwrap();
+    assert!(!rest.contains("value=\"gift_card\""), "{rest}");
+    // Whoever walks away, by the simulator too, leaves nothing held.
+    let id = &made["id"];
+    let left = json!({"payment": id, "outcome": "abort"});
+    assert_eq!(lab.call("POST", "/sandbox/simulate", &left).0, 200);
+    assert!(!lab.page(&page).body.contains("SGD 5.00"));
+    assert_eq!(lab.add(&page, &gift).status, 303);
+    let form = "action=pay&method=card&once=1&number=4242424242424242&expiry=12%2F30&code=907";
+    assert_eq!(lab.step(&page, form).status, 303);
+    // Gift cards alone, by the simulator; a repeated payment takes none.
+    let alone = "&payment_methods%5B%5D=gift_card";
+    let (_, made) = hitpay(&lab, alone);
+    let paid = json!({"payment": made["id"], "outcome": "approve"});
+    let (status, told) = lab.call("POST", "/sandbox/simulate", &paid);
+    assert_eq!((status, &told["status"]), (200, &json!("completed")));
+    let (status, told) = hitpay(&lab, &format!("{alone}&allow_repeated_payments=true"));
+    assert_eq!(status, 422, "{told}");
+}
+
 #[test]
 fn cards_are_generated_within_bounds() {
     let mut lab = Lab::new();
     let id = lab.id.clone();
     let mut make = |body: String| {
         let answer = lab.client.post("/card-gen", JSON, &body).unwrap();
-        (
-            answer.status,
-            serde_json::from_str::<Value>(&answer.body).unwrap(),
-        )
+        let told = serde_json::from_str::<Value>(&answer.body).unwrap();
+        document::holds("POST", "/card-gen", answer.status, &told);
+        (answer.status, told)
     };
     for amount in ["0", "10000", "0.01", "9999.99"] {
         let (status, card) = make(format!(r#"{{"clientId":"{id}","amount":{amount}}}"#));

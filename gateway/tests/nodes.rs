@@ -352,6 +352,80 @@ fn copies_on_two_nodes_have_one_effect_and_retries_are_counted() {
     panic!("two nodes were never in each other's way, or nobody counted it");
 }
 
+/// A client of iGivePay at a node.
+fn gift_client(folder: &Path, gateway: &Gateway) -> Client {
+    let text = std::fs::read_to_string(folder.join("node-0/sandbox.json")).unwrap();
+    let known: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let field = |name: &str| known["igivepay"][name].as_str().unwrap().to_owned();
+    let (id, secret) = (field("client_id"), field("client_secret"));
+    let client = Client::connect(gateway.address, "").unwrap();
+    client.with_headers(&[("x-client-id", &id), ("x-client-secret", &secret)])
+}
+
+/// Tries a code of a card at a payment of its own; the error's code, or nothing if it was right.
+fn try_code(client: &mut Client, number: &str, code: &str) -> Option<u64> {
+    let json = "application/json";
+    let body = r#"{"paymentTotal":5,"reference":"t","accessMode":"api"}"#;
+    let made = client.post("/api/v1/payments", json, body).unwrap();
+    let made: serde_json::Value = serde_json::from_str(&made.body).unwrap();
+    let path = format!(
+        "/api/v1/payments/{}/perform",
+        made["paymentId"].as_str().unwrap()
+    );
+    let body = format!(r#"{{"cards":[{{"cardNumber":"{number}","cvc":"{code}"}}]}}"#);
+    let told = client.post(&path, json, &body).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+    told["errorCode"].as_u64()
+}
+
+#[test]
+fn guesses_at_gift_cards_count_on_all_nodes_together() {
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let database = cluster.url();
+    let nodes = [0, 1].map(|n| node(folder.path(), &format!("node-{n}"), &database));
+    let mut client = gift_client(folder.path(), &nodes[0]);
+    let body = r#"{"amount":"50.00"}"#;
+    let made = client.post("/sandbox/gift-cards", "application/json", body);
+    let card: serde_json::Value = serde_json::from_str(&made.unwrap().body).unwrap();
+    let (number, code) = (
+        card["card_number"].as_str().unwrap(),
+        card["cvc"].as_str().unwrap(),
+    );
+    let wrong = if code == "000" { "001" } else { "000" };
+    // Ten at once, half of them at each node: five are looked at, as if there were one node.
+    let start = std::sync::Barrier::new(10);
+    let told: Vec<Option<u64>> = std::thread::scope(|scope| {
+        let guesses = nodes.iter().cycle().take(10).map(|gateway| {
+            let mut client = gift_client(folder.path(), gateway);
+            let start = &start;
+            scope.spawn(move || {
+                start.wait();
+                try_code(&mut client, number, wrong)
+            })
+        });
+        let guesses: Vec<_> = guesses.collect();
+        guesses.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let count = |code: u64| told.iter().filter(|one| **one == Some(code)).count();
+    assert_eq!((count(104), count(110)), (5, 5), "{told:?}");
+    for gateway in &nodes {
+        let mut client = gift_client(folder.path(), gateway);
+        assert_eq!(
+            try_code(&mut client, number, code),
+            Some(110),
+            "locked at both"
+        );
+    }
+    // Whoever comes back in time is let in at either.
+    let moved = client.post("/sandbox/clock", "application/json", r#"{"advance":"15m"}"#);
+    assert_eq!(moved.unwrap().status, 200);
+    assert_eq!(try_code(&mut client, number, code), None);
+    verify_ledger(&database);
+}
+
 #[test]
 #[ignore = "two minutes, because leases run out in real time: ./check runs it"]
 fn a_killed_and_a_frozen_node_lose_nothing() {

@@ -127,6 +127,17 @@ impl Wire {
         Ok((found.status, body))
     }
 
+    /// Sends a request and answers with whatever status and head come.
+    pub async fn ask_head(&mut self, ask: &Ask) -> Outcome<(u16, String)> {
+        let (status, length) = self
+            .ask(ask)
+            .await
+            .map(|(status, body)| (status, body.len()))?;
+        let head = self.buffer.len().saturating_sub(length);
+        let head = self.buffer.get(..head).unwrap_or_default();
+        Ok((status, String::from_utf8_lossy(head).into_owned()))
+    }
+
     async fn exchange(&mut self, bytes: &[u8]) -> Outcome<Frame> {
         self.buffer.clear();
         self.stream.write_all(bytes).await?;

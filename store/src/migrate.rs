@@ -55,6 +55,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0007_growth",
         sql: include_str!("../migrations/0007_growth.sql"),
     },
+    Migration {
+        version: 8,
+        name: "0008_successors",
+        sql: include_str!("../migrations/0008_successors.sql"),
+    },
 ];
 
 impl Migration {

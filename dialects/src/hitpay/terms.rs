@@ -3,6 +3,7 @@
 
 use domain::bill::{METHODS_NAMED, Payer};
 use domain::limits::EXTRAS_MAX;
+use domain::payment::GIFT_CARD;
 use domain::{AmountError, Ask, Currency, Money, Refusal, Timestamp};
 use serde_json::{Map, Value as Json};
 
@@ -42,6 +43,7 @@ pub const METHODS: &[&str] = &[
     "payto",
     WIFI_READER,
     "promptpay",
+    GIFT_CARD,
 ];
 
 /// The method of a terminal, which must then be named.
@@ -112,6 +114,11 @@ pub fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusa
     );
     let notify_url = fields.url("webhook", site.webhook(options.webhook_max));
     let repeatable = fields.flag("allow_repeated_payments").unwrap_or(false);
+    if repeatable && methods.iter().any(|code| code == GIFT_CARD) {
+        // Nobody could tell whose gift cards are whose.
+        let message = "A repeated payment cannot be paid by gift card.".to_owned();
+        fields.problem("payment_methods", message);
+    }
     let expires = expires(&mut fields, now);
     let extras = extras(&mut fields, methods.iter().any(|code| code == WIFI_READER));
     fields.finish()?;
@@ -121,7 +128,7 @@ pub fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusa
     let methods = if methods.is_empty() {
         default_methods(amount.currency())
     } else {
-        // Only a request that leaves the choice open may be paid by gift cards as well.
+        // A request that does not leave the choice open is paid by gift card only if it says so.
         extras.insert(METHODS_NAMED.to_owned(), true.into());
         methods
     };

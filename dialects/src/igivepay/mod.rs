@@ -35,8 +35,11 @@ pub const SIGNATURE_HEADER: &str = "x-igive-signature";
 /// The only currency of this API: amounts carry none.
 const CURRENCY: &str = "NOK";
 
+/// The dialect's name.
+pub const NAME: &str = "igivepay";
+
 static PROFILE: Profile = Profile {
-    name: "igivepay",
+    name: NAME,
     title: "iGivePay",
     prefixes: &["/api/v1", "/pay", "/card-gen", "/docs-v1"],
     body_max: BODY_MAX,
@@ -59,8 +62,14 @@ pub struct Options {
     pub reference_max: usize,
     /// Characters of an address.
     pub url_max: usize,
-    /// Cards in one call.
+    /// Cards in one call, and on a page at a time.
     pub cards_max: usize,
+    /// Cards that one call of the generator of test cards may make.
+    pub generated_max: usize,
+    /// How often a minute a visitor may call it.
+    pub generated_per_minute: u32,
+    /// Bytes of a body.
+    pub body_max: usize,
     /// Where payers go when a hosted payment names no address.
     pub return_url: Option<String>,
 }
@@ -76,6 +85,9 @@ impl Options {
             reference_max: 255,
             url_max: 2_048,
             cards_max: 10,
+            generated_max: 50,
+            generated_per_minute: 60,
+            body_max: BODY_MAX,
             return_url: None,
         }
     }
@@ -155,6 +167,10 @@ impl Dialect for IGivePay {
 
     fn webhooks(&self, event: &Event) -> Vec<WebhookBody> {
         webhooks::notifications(event)
+    }
+
+    fn body_max(&self, site: &Site) -> usize {
+        site.igivepay.body_max
     }
 
     fn sign(&self, signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {

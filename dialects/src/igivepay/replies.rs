@@ -167,19 +167,8 @@ fn kept(payment: &Payment) -> Option<Money> {
 pub fn status(view: &BillView) -> &'static str {
     match &view.state {
         BillState::Open => "pending",
-        BillState::Paid { .. } => {
-            let taken = |p: &&Payment| match p.state() {
-                PaymentState::Authorized { sums, .. } => !sums.captured().is_zero(),
-                PaymentState::Pending | PaymentState::Ended { .. } => false,
-            };
-            let mut taken = view.payments.iter().filter(taken).peekable();
-            let any = taken.peek().is_some();
-            if any && taken.all(|p| kept(p).is_some_and(Money::is_zero)) {
-                "refunded"
-            } else {
-                "charged"
-            }
-        }
+        BillState::Paid { .. } if view.is_given_back() => "refunded",
+        BillState::Paid { .. } => "charged",
         BillState::Failed { .. } | BillState::Withdrawn { .. } => "aborted",
         BillState::Expired { .. } => "expired",
     }

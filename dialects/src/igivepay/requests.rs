@@ -1,10 +1,10 @@
 //! From the wire to a call: paths, amounts in kroner, cards.
 
-use domain::bill::Payer;
+use domain::bill::{CARD_ACCESS, CardAccess, Payer};
 use domain::call::{CardCall, Incoming};
 use domain::limits::PARTS_PER_BILL;
-use domain::payment::{GIFT_CARD, GIFT_CARD_AT_TILL, GIFT_CARD_IN_CALL};
-use domain::programme::{CardEntry, CardUse, is_cvc, number_digits};
+use domain::payment::GIFT_CARD;
+use domain::programme::{CardEntry, CardUse, is_cvc, is_shop, number_digits};
 use domain::{
     AmountError, Ask, Call, FieldProblem, Money, Object, Refusal, Secret, Timestamp, WireId,
 };
@@ -113,17 +113,6 @@ pub fn wording(field: &str, fault: Fault) -> String {
     }
 }
 
-/// How the cards of a payment come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    /// The shop sends the payer's browser to the page.
-    Hosted,
-    /// The till opens the page.
-    WebUi,
-    /// The till sends the cards itself.
-    Api,
-}
-
 /// Reads the fields of create.
 fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusal> {
     let options = &site.igivepay;
@@ -131,27 +120,16 @@ fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusal> {
     let amount = total(&mut fields, options)?;
     let access = access(&mut fields);
     let reference = fields.text("reference", options.reference_max);
-    if access != Access::Hosted && fields.get("reference").is_none() {
+    if access != CardAccess::Hosted && fields.get("reference").is_none() {
         fields.fault("reference", Fault::Missing);
     }
-    let return_url = return_url(&mut fields, site, access);
+    let return_url = return_url(&mut fields, options);
     let notify_url = fields.url("webhookUrl", site.webhook(options.url_max));
     let vendor = vendor(&mut fields);
-    let word = match access {
-        Access::Hosted => "hosted",
-        Access::WebUi => "webui",
-        Access::Api => "api",
-    };
     let mut extras = Map::new();
-    extras.insert("access_mode".to_owned(), Json::from(word));
+    extras.insert(CARD_ACCESS.to_owned(), Json::from(access.as_str()));
     if let Some(vendor) = vendor {
         extras.insert("vendor_id".to_owned(), Json::from(vendor));
-    }
-    let mut methods = vec![GIFT_CARD.to_owned()];
-    match access {
-        Access::Hosted => {}
-        Access::WebUi => methods.push(GIFT_CARD_AT_TILL.to_owned()),
-        Access::Api => methods.push(GIFT_CARD_IN_CALL.to_owned()),
     }
     fields.finish()?;
     let amount = amount.ok_or(Refusal::UnknownRoute)?;
@@ -162,7 +140,7 @@ fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusal> {
         reference,
         purpose: None,
         payer: Payer::default(),
-        methods,
+        methods: vec![GIFT_CARD.to_owned()],
         return_url,
         notify_url,
         extras,
@@ -217,22 +195,20 @@ fn kroner(value: &Value) -> Result<Result<Money, &'static str>, Refusal> {
     }))
 }
 
-fn access(fields: &mut Fields<'_>) -> Access {
-    match fields.text("accessMode", 16).as_deref() {
-        None | Some("hosted") => Access::Hosted,
-        Some("webui") => Access::WebUi,
-        Some("api") => Access::Api,
-        Some(_) => {
-            let message = "accessMode must be hosted, webui or api".to_owned();
-            fields.problem("accessMode", message);
-            Access::Hosted
-        }
-    }
+fn access(fields: &mut Fields<'_>) -> CardAccess {
+    let Some(word) = fields.text("accessMode", 16) else {
+        return CardAccess::Hosted;
+    };
+    CardAccess::parse(&word).unwrap_or_else(|| {
+        let message = "accessMode must be hosted, webui or api".to_owned();
+        fields.problem("accessMode", message);
+        CardAccess::Hosted
+    })
 }
 
-/// Needed for a hosted payment, unless the server has one for all.
-fn return_url(fields: &mut Fields<'_>, site: &Site, access: Access) -> Option<String> {
-    let options = &site.igivepay;
+/// Needed for a hosted payment, unless the client or the server has one for all of them: whether
+/// that is so is not known here.
+fn return_url(fields: &mut Fields<'_>, options: &Options) -> Option<String> {
     let name = named(fields, RETURN);
     // A browser may be sent to a plain or local address: it is the payer's, not ours.
     let rule = UrlRule {
@@ -240,19 +216,12 @@ fn return_url(fields: &mut Fields<'_>, site: &Site, access: Access) -> Option<St
         insecure: true,
         listed: None,
     };
-    let given = fields.url(name, rule);
-    if fields.get(name).is_some() || access != Access::Hosted {
-        return given;
-    }
-    if options.return_url.is_none() {
-        fields.fault(name, Fault::Missing);
-    }
-    options.return_url.clone()
+    fields.url(name, rule)
 }
 
 fn vendor(fields: &mut Fields<'_>) -> Option<String> {
     let vendor = fields.text("vendorId", 16)?;
-    if vendor.len() == 6 && vendor.bytes().all(|b| b.is_ascii_digit()) {
+    if is_shop(&vendor) {
         return Some(vendor);
     }
     fields.problem("vendorId", "vendorId has 6 digits".to_owned());

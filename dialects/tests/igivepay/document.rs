@@ -113,11 +113,13 @@ fn every_golden_route_is_described_and_every_operation_has_one() {
             }
         }
     }
-    assert_eq!(
-        called.len(),
-        document["paths"].as_object().unwrap().len(),
-        "{called:?}"
-    );
+    // What has no id is no operation of the dialect but a page of ours that answers JSON too.
+    let paths = document["paths"].as_object().unwrap().iter();
+    let own = paths.filter(|(_, item)| {
+        let mut operations = item.as_object().unwrap().values();
+        operations.any(|operation| operation["operationId"].is_string())
+    });
+    assert_eq!(called.len(), own.count(), "{called:?}");
 }
 
 #[test]

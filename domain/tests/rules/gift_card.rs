@@ -1,7 +1,8 @@
 //! Gift cards: every change with its money, nothing below nothing, and guessing that is hopeless.
 
 use domain::gift_card::{
-    CardDecision, CardHead, CardRefusal, CardState, Deed, NewCard, Note, Place, Sign, Validity,
+    CardDecision, CardHead, CardRefusal, CardState, Deed, NewCard, Note, Place, Return, Sign,
+    Validity, Worth,
 };
 use domain::guess::{Meter, Rules, Scope};
 use domain::ledger::Reason;
@@ -67,6 +68,13 @@ fn here(merchant: &MerchantId) -> Place<'_> {
     }
 }
 
+fn back(minor: i64, renewed: Validity) -> Return {
+    Return {
+        amount: sgd(minor),
+        renewed,
+    }
+}
+
 /// Debit, credit, minor units and reason of everything that a decision moves.
 fn moved(decision: &CardDecision) -> Vec<(String, String, i64, Reason)> {
     let own = decision.journal.transfers();
@@ -93,9 +101,11 @@ fn a_card_is_issued_held_redeemed_and_given_back() {
         moved(&decision),
         one("issued", "card", 10_000, Reason::Issue)
     );
-    let held = decision
-        .card
-        .hold(part_of(&issued(1, 10_000, true).card, 4_000), &here(&shop));
+    let held = decision.card.hold(
+        part_of(&issued(1, 10_000, true).card, 4_000),
+        &here(&shop),
+        note(),
+    );
     let held = held.unwrap();
     assert_eq!(moved(&held), one("card", "held", 4_000, Reason::Authorize));
     assert_eq!(
@@ -104,7 +114,7 @@ fn a_card_is_issued_held_redeemed_and_given_back() {
     );
     assert_eq!(held.card.available(), sgd(6_000));
     let payment = held.payment.unwrap().payment;
-    let redeemed = held.card.redeem(payment, NOW).unwrap();
+    let redeemed = held.card.redeem(payment, NOW, note()).unwrap();
     assert_eq!(
         moved(&redeemed),
         one("held", "redeemed", 4_000, Reason::Capture)
@@ -120,7 +130,7 @@ fn a_card_is_issued_held_redeemed_and_given_back() {
     };
     let given = redeemed
         .card
-        .give_back(payment, sgd(4_000), NOW, renewed)
+        .give_back(payment, back(4_000, renewed), NOW, note())
         .unwrap();
     assert_eq!(
         moved(&given),
@@ -140,7 +150,7 @@ fn a_card_is_issued_held_redeemed_and_given_back() {
         last_day: "2030-01-01".to_owned(),
         ends: later(1_000),
     };
-    let more = given.card.give_back(payment, sgd(1), NOW, again);
+    let more = given.card.give_back(payment, back(1, again), NOW, note());
     assert!(
         matches!(more, Err(Refusal::TooMuch(..))),
         "never more than it took"
@@ -156,9 +166,9 @@ fn what_is_held_is_freed_again() {
     let shop = caller().merchant.id;
     let card = card(1_000);
     let payment = part_of(&card, 1_000);
-    let held = card.hold(payment, &here(&shop)).unwrap();
+    let held = card.hold(payment, &here(&shop), note()).unwrap();
     let payment = held.payment.unwrap().payment;
-    let freed = held.card.free(payment, NOW).unwrap();
+    let freed = held.card.free(payment, NOW, note()).unwrap();
     assert_eq!(moved(&freed), one("held", "card", 1_000, Reason::Release));
     assert_eq!(freed.card.available(), sgd(1_000));
 }
@@ -183,9 +193,11 @@ fn nothing_is_drawn_that_is_not_there() {
     let nok = Money::from_minor(1, currency("NOK")).unwrap();
     assert_eq!(card(1).draw(nok, None), Err(CardRefusal::Elsewhere.into()));
     let held = card(1_000)
-        .hold(part_of(&card(1_000), 600), &here(&shop))
+        .hold(part_of(&card(1_000), 600), &here(&shop), note())
         .unwrap();
-    let more = held.card.hold(part(&card(1), 401, "second"), &here(&shop));
+    let more = held
+        .card
+        .hold(part(&card(1), 401, "second"), &here(&shop), note());
     assert_eq!(more, Err(CardRefusal::NotEnough.into()));
 }
 
@@ -209,6 +221,9 @@ fn a_card_is_good_where_when_and_if_it_says() {
         local.usable(&at(Some("100002"))),
         Err(CardRefusal::Elsewhere.into())
     );
+    let nobody_says = local.usable(&at(None));
+    assert_eq!(nobody_says, Err(CardRefusal::Elsewhere.into()));
+    assert_eq!(local.alive(NOW), Ok(()));
     let last = |now| Place { now, ..here(&shop) };
     let ends = card(1).validity.ends;
     assert_eq!(
@@ -240,7 +255,7 @@ fn a_card_is_good_where_when_and_if_it_says() {
 fn expiry_is_a_posting_and_leaves_what_is_held() {
     let shop = caller().merchant.id;
     let held = card(1_000)
-        .hold(part_of(&card(1), 300), &here(&shop))
+        .hold(part_of(&card(1), 300), &here(&shop), note())
         .unwrap();
     assert!(held.card.clone().expire(NOW, note()).is_err(), "not yet");
     let ends = held.card.validity.ends;
@@ -253,9 +268,13 @@ fn expiry_is_a_posting_and_leaves_what_is_held() {
     assert!(!over.card.is_due(ends), "once");
     // What was reserved in time is still paid; what is freed is due once more.
     let payment = held.payment.unwrap().payment;
-    let taken = over.card.clone().redeem(payment.clone(), ends).unwrap();
+    let taken = over
+        .card
+        .clone()
+        .redeem(payment.clone(), ends, note())
+        .unwrap();
     assert_eq!(taken.card.balance(), sgd(0));
-    let freed = over.card.free(payment, ends).unwrap();
+    let freed = over.card.free(payment, ends, note()).unwrap();
     assert!(freed.card.is_due(ends));
     let rest = freed.card.expire(ends, note()).unwrap();
     assert_eq!(moved(&rest), one("card", "breakage", 300, Reason::Expire));
@@ -267,7 +286,7 @@ fn expiry_is_a_posting_and_leaves_what_is_held() {
     let payment = taken.payment.unwrap().payment;
     let back = taken
         .card
-        .give_back(payment, sgd(300), ends, renewed)
+        .give_back(payment, back(300, renewed), ends, note())
         .unwrap();
     assert_eq!(back.card.state(), CardState::Active);
     assert_eq!(
@@ -301,10 +320,107 @@ fn a_lost_card_is_replaced_once() {
     assert_eq!(moved(&topped), one("issued", "card", 100, Reason::Issue));
     assert!(topped.card.top_up(sgd(0), NOW, note()).is_err());
     let shop = caller().merchant.id;
-    let held = card(10).hold(part_of(&card(1), 10), &here(&shop)).unwrap();
+    let held = card(10)
+        .hold(part_of(&card(1), 10), &here(&shop), note())
+        .unwrap();
     let other = issued(2, 0, true).card;
     let moved = held.card.move_to(other, NOW, note());
     assert_eq!(moved, Err(Refusal::TryUnderWay), "a payment holds a part");
+}
+
+#[test]
+fn what_a_replaced_card_took_goes_to_the_last_in_its_line() {
+    let shop = caller().merchant.id;
+    let first = card(1_000);
+    let payment = part_of(&first, 600);
+    let held = first.hold(payment, &here(&shop), note()).unwrap();
+    let payment = held.payment.unwrap().payment;
+    let taken = held.card.redeem(payment, NOW, note()).unwrap();
+    let lost = Note::new("operator", "lost");
+    let (first, second) = taken
+        .card
+        .move_to(issued(2, 0, true).card, NOW, lost.clone())
+        .unwrap();
+    assert_eq!(
+        first.activity.note.reason,
+        "lost, to the card ending in 12345"
+    );
+    assert_eq!(
+        second.activity.note.reason,
+        "lost, from the card ending in 12345"
+    );
+    let third = issued(3, 0, true).card;
+    let (second, third) = second.card.move_to(third, NOW, lost).unwrap();
+    let ends = third.card.validity.ends;
+    let third = third.card.expire(ends, note()).unwrap().card;
+    let renewed = Validity {
+        last_day: "2030-01-01".to_owned(),
+        ends: later(1_000),
+    };
+    let given = first.card.give_back(
+        taken.payment.unwrap().payment,
+        back(600, renewed.clone()),
+        ends,
+        note(),
+    );
+    let first = given.unwrap().card;
+    assert_eq!(
+        (first.state(), first.balance()),
+        (CardState::Closed, sgd(600))
+    );
+    assert!(first.has_to_pass_on());
+    // Only to the card that took its place.
+    let astray = first
+        .clone()
+        .pass_on(third.clone(), renewed.clone(), ends, note());
+    assert_eq!(astray, Err(CardRefusal::Elsewhere.into()));
+    let (out, into) = first
+        .pass_on(second.card, renewed.clone(), ends, note())
+        .unwrap();
+    assert_eq!(moved(&out), one("card", "card", 600, Reason::Transfer));
+    assert!(into.card.has_to_pass_on() && into.card.state() == CardState::Closed);
+    let (out, into) = into.card.pass_on(third, renewed, ends, note()).unwrap();
+    assert!(!out.card.has_to_pass_on() && out.card.balance() == sgd(0));
+    let last = into.card;
+    assert_eq!(
+        (last.state(), last.available()),
+        (CardState::Active, sgd(600))
+    );
+    assert_eq!(last.validity.last_day, "2030-01-01");
+}
+
+#[test]
+fn a_closed_card_without_a_known_successor_can_be_moved_by_hand() {
+    let shop = caller().merchant.id;
+    let first = card(1_000);
+    let payment = part_of(&first, 600);
+    let held = first.hold(payment, &here(&shop), note()).unwrap();
+    let payment = held.payment.unwrap().payment;
+    let taken = held.card.redeem(payment, NOW, note()).unwrap();
+    let (first, _) = taken
+        .card
+        .move_to(issued(2, 0, true).card, NOW, note())
+        .unwrap();
+    let card = first.card;
+    let worth = Worth {
+        balance: card.balance(),
+        held: card.held(),
+    };
+    let (head, validity) = (card.head.clone(), card.validity.clone());
+    let state = (CardState::Closed, None);
+    let old = GiftCard::restore(head, validity.clone(), state, worth, card.version).unwrap();
+    let payment = taken.payment.unwrap().payment;
+    let given = old.give_back(payment, back(600, validity), NOW, note());
+    let blocked = given.unwrap().card;
+    assert_eq!(
+        (blocked.state(), blocked.balance()),
+        (CardState::Blocked, sgd(600))
+    );
+    assert!(
+        blocked
+            .move_to(issued(3, 0, true).card, NOW, note())
+            .is_ok()
+    );
 }
 
 #[test]
@@ -312,7 +428,7 @@ fn a_foreign_payment_moves_nothing() {
     let shop = caller().merchant.id;
     let other = issued(2, 1_000, true).card;
     let payment = part_of(&other, 10);
-    let refused = card(1_000).hold(payment, &here(&shop));
+    let refused = card(1_000).hold(payment, &here(&shop), note());
     assert_eq!(refused, Err(CardRefusal::Elsewhere.into()));
 }
 
@@ -337,6 +453,7 @@ enum Step {
     Block,
     Unblock,
     Expire(u64),
+    Replace,
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -349,55 +466,124 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Block),
         1 => Just(Step::Unblock),
         1 => (0_u64..500).prop_map(Step::Expire),
+        1 => Just(Step::Replace),
     ]
 }
 
-/// One step; a refusal leaves everything as it was.
-fn step(
-    card: &GiftCard,
-    payments: &mut Vec<Payment>,
-    step: Step,
-    number: usize,
-) -> Option<CardDecision> {
-    let shop = caller().merchant.id;
-    let pick =
-        |payments: &[Payment], at: usize| payments.get(at.checked_rem(payments.len())?).cloned();
-    let renewed = Validity {
-        last_day: "2040-01-01".to_owned(),
-        ends: later(5_000),
-    };
-    let card = card.clone();
-    let decided = match step {
-        Step::Hold(minor) => {
-            let payment = part(&card, minor, &format!("part {number}"));
-            let held = card.hold(payment, &here(&shop)).ok()?;
-            payments.push(held.payment.clone().unwrap().payment);
-            return Some(held);
-        }
-        Step::Redeem(at) => card.redeem(pick(payments, at)?, NOW),
-        Step::Free(at) => card.free(pick(payments, at)?, NOW),
-        Step::GiveBack(at, minor) => card.give_back(pick(payments, at)?, sgd(minor), NOW, renewed),
-        Step::TopUp(minor) => card.top_up(sgd(minor), NOW, note()),
-        Step::Block => card.block(NOW, note()),
-        Step::Unblock => card.unblock(NOW, note()),
-        Step::Expire(days) => card.expire(later(days), note()),
-    };
-    let decided = decided.ok()?;
-    if let Some(change) = &decided.payment {
-        let id = &change.payment.head.id;
-        let place = payments.iter_mut().find(|p| p.head.id == *id).unwrap();
-        *place = change.payment.clone();
+/// A card, those that it took the place of, and what payments drew on any of them.
+struct Line {
+    /// Oldest first; the last one is in use.
+    cards: Vec<GiftCard>,
+    payments: Vec<Payment>,
+}
+
+impl Line {
+    fn last(&self) -> GiftCard {
+        self.cards.last().unwrap().clone()
     }
-    Some(decided)
+
+    /// The payment that is picked and the card that it draws on.
+    fn pick(&self, at: usize) -> Option<(GiftCard, Payment)> {
+        let payment = self.payments.get(at.checked_rem(self.payments.len())?)?;
+        let id = &payment.head.gift_card.as_ref()?.card;
+        let card = self.cards.iter().find(|card| card.head.id == *id)?;
+        Some((card.clone(), payment.clone()))
+    }
+
+    /// One step: its decisions in order; none if it was refused, and then nothing has changed.
+    fn step(&self, step: Step, number: usize) -> Result<Vec<CardDecision>, Refusal> {
+        let shop = caller().merchant.id;
+        let refused = Refusal::UnknownRoute;
+        let picked = |at| self.pick(at).ok_or(refused.clone());
+        let last = self.last();
+        let one = |decision| Ok(vec![decision]);
+        match step {
+            Step::Hold(minor) => {
+                let payment = part(&last, minor, &format!("part {number}"));
+                one(last.hold(payment, &here(&shop), note())?)
+            }
+            Step::Redeem(at) => {
+                let (card, payment) = picked(at)?;
+                one(card.redeem(payment, NOW, note())?)
+            }
+            Step::Free(at) => {
+                let (card, payment) = picked(at)?;
+                one(card.free(payment, NOW, note())?)
+            }
+            Step::GiveBack(at, minor) => {
+                let (card, payment) = picked(at)?;
+                self.give_back(card, payment, minor)
+            }
+            Step::TopUp(minor) => one(last.top_up(sgd(minor), NOW, note())?),
+            Step::Block => one(last.block(NOW, note())?),
+            Step::Unblock => one(last.unblock(NOW, note())?),
+            Step::Expire(days) => one(last.expire(later(days), note())?),
+            Step::Replace => {
+                let new = issued(u8::try_from(100 + number).unwrap(), 0, true);
+                let (out, into) = last.move_to(new.card.clone(), NOW, note())?;
+                Ok(vec![new, out, into])
+            }
+        }
+    }
+
+    fn give_back(
+        &self,
+        card: GiftCard,
+        payment: Payment,
+        minor: i64,
+    ) -> Result<Vec<CardDecision>, Refusal> {
+        let renewed = Validity {
+            last_day: "2040-01-01".to_owned(),
+            ends: later(5_000),
+        };
+        let mut told = vec![card.give_back(payment, back(minor, renewed.clone()), NOW, note())?];
+        loop {
+            let holder = told.last().unwrap().card.clone();
+            if !holder.has_to_pass_on() {
+                return Ok(told);
+            }
+            let next = self
+                .cards
+                .iter()
+                .find(|c| Some(&c.head.id) == holder.successor());
+            let next = next.unwrap().clone();
+            let (out, into) = holder.pass_on(next, renewed.clone(), NOW, note())?;
+            told.extend([out, into]);
+        }
+    }
+
+    /// Saves a decision; what the card was worth before it.
+    fn save(&mut self, decision: &CardDecision) -> i64 {
+        if let Some(change) = &decision.payment {
+            let id = &change.payment.head.id;
+            self.payments.retain(|payment| payment.head.id != *id);
+            self.payments.push(change.payment.clone());
+        }
+        let card = &decision.card;
+        let place = self.cards.iter().position(|c| c.head.id == card.head.id);
+        let before = place.map_or(0, |place| self.cards[place].balance().minor());
+        match place {
+            Some(place) => {
+                assert_eq!(card.version, self.cards[place].version + 1);
+                self.cards[place] = card.clone();
+            }
+            None => self.cards.push(card.clone()),
+        }
+        before
+    }
+
+    /// The sum over all cards.
+    fn sum(&self, of: impl Fn(&GiftCard) -> Money) -> i64 {
+        self.cards.iter().map(|card| of(card).minor()).sum()
+    }
 }
 
 proptest! {
     #[test]
     fn the_row_is_always_what_the_ledger_says(
         first in 0_i64..3_000,
-        steps in prop::collection::vec(any_step(), 0..40),
+        steps in prop::collection::vec(any_step(), 0..60),
     ) {
-        let decision = issued(1, first, true);
         let mut accounts = std::collections::BTreeMap::<String, i64>::new();
         let mut post = |decision: &CardDecision| {
             for (from, to, minor, _) in moved(decision) {
@@ -406,27 +592,32 @@ proptest! {
             }
             accounts.clone()
         };
+        let decision = issued(1, first, true);
         let mut now = post(&decision);
-        let (mut card, mut payments) = (decision.card, Vec::new());
+        let mut line = Line { cards: vec![decision.card], payments: Vec::new() };
         for (number, wanted) in steps.into_iter().enumerate() {
-            let Some(decision) = step(&card, &mut payments, wanted, number) else { continue };
-            now = post(&decision);
-            prop_assert_eq!(decision.activity.place, card.version + 1);
-            let sign = decision.activity.deed.sign();
-            let change = decision.card.balance().minor() - card.balance().minor();
-            let told = decision.activity.amount.minor();
-            prop_assert_eq!(change, match sign {
-                Sign::More => told,
-                Sign::Less => -told,
-                Sign::Same => 0,
-            });
-            card = decision.card;
+            let Ok(decisions) = line.step(wanted, number) else { continue };
+            for decision in &decisions {
+                now = post(decision);
+                let before = line.save(decision);
+                let told = decision.activity.amount.minor();
+                let change = decision.card.balance().minor() - before;
+                prop_assert_eq!(change, match decision.activity.deed.sign() {
+                    Sign::More => told,
+                    Sign::Less => -told,
+                    Sign::Same => 0,
+                });
+            }
             let of = |name: &str| now.get(name).copied().unwrap_or_default();
-            prop_assert_eq!(card.available().minor(), of("card"));
-            prop_assert_eq!(card.held().minor(), of("held"));
+            prop_assert_eq!(line.sum(GiftCard::available), of("card"));
+            prop_assert_eq!(line.sum(GiftCard::held), of("held"));
             prop_assert!(of("card") >= 0 && of("held") >= 0);
             let gone = of("redeemed") + of("breakage");
             prop_assert_eq!(-of("issued"), of("card") + of("held") + gone);
+            let stuck = line.cards.iter().any(|card| {
+                card.state() == CardState::Closed && !card.balance().is_zero()
+            });
+            prop_assert!(!stuck, "nothing stays on a card that was replaced");
         }
         prop_assert_eq!(now.values().sum::<i64>(), 0);
     }
@@ -480,6 +671,19 @@ fn a_programme_leaves_enough_to_chance() {
     );
     assert!(with("95a", 19).check().is_err());
     assert!(with("9", 11).check().is_err() && with("9", 20).check().is_err());
+    let places = |shops: &[&str], rest_by: &[&str]| Programme {
+        shops: shops.iter().map(|shop| (*shop).to_owned()).collect(),
+        rest_by: rest_by.iter().map(|by| (*by).to_owned()).collect(),
+        ..Programme::default()
+    };
+    assert_eq!(places(&["100001"], &["card", "wallet"]).check(), Ok(()));
+    assert!(places(&["10001"], &[]).check().is_err());
+    assert!(places(&["1٠0001"], &[]).check().is_err());
+    for by in ["gift_card", "foo", "Card", ""] {
+        assert!(places(&[], &[by]).check().is_err(), "{by}");
+    }
+    assert!(places(&[], &[]).has_shop("999999") && places(&["100001"], &[]).has_shop("100001"));
+    assert!(!places(&["100001"], &[]).has_shop("100002"));
     let never = Programme {
         months: 0,
         ..Programme::default()

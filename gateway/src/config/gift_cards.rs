@@ -1,9 +1,13 @@
 //! `[gift_cards]`: how often gift cards may be guessed. Who widens a limit makes guessing cheaper.
 
+use domain::Span;
 use domain::guess::{Rule, Rules};
 use serde::Deserialize;
 
 use super::span;
+
+/// The longest time that tries count, and that a lock lasts.
+const LONGEST: Span = Span::from_minutes(24 * 60);
 
 /// The section: wrong tries that lock, the time within which they count, and how long the lock
 /// lasts.
@@ -71,8 +75,15 @@ fn set(name: &str, rule: &mut Rule, given: &Limit) -> Result<(), String> {
         (&mut rule.within, "within", &given.within),
         (&mut rule.lock, "lock", &given.lock),
     ] {
-        if let Some(text) = text {
-            *place = span(text).map_err(|error| format!("gift_cards.{name}.{part}: {error}"))?;
+        let Some(text) = text else {
+            continue;
+        };
+        *place = span(text).map_err(|error| format!("gift_cards.{name}.{part}: {error}"))?;
+        // Tries are counted by the day and kept for two: what lasts longer would be forgotten.
+        if !(Span::from_seconds(1)..=LONGEST).contains(place) {
+            return Err(format!(
+                "gift_cards.{name}.{part} is 1s to 24h, not {text:?}"
+            ));
         }
     }
     Ok(())
@@ -88,8 +99,6 @@ fn count(name: &str, tries: u32) -> Result<u32, String> {
 
 #[cfg(test)]
 mod tests {
-    use domain::Span;
-
     use super::*;
 
     fn rules(text: &str) -> Result<Rules, String> {
@@ -103,6 +112,8 @@ mod tests {
         let changed = rules("[per_card]\ntries = 3\nlock = \"1h\"\nblock_after = 9").unwrap();
         assert_eq!((changed.card.most, changed.card.in_a_day), (3, Some(9)));
         assert_eq!(changed.card.lock, Span::from_minutes(60));
+        let longest = rules("[per_payment]\nlock = \"24h\"\nwithin = \"1d\"").unwrap();
+        assert_eq!(longest.payment.lock, longest.payment.within);
         assert_eq!(changed.card.within, Rules::default().card.within);
         assert_eq!(changed.address, Rules::default().address);
     }
@@ -113,6 +124,9 @@ mod tests {
             ("[per_card]\ntries = 0", "per_card.tries"),
             ("[per_address]\nlock = \"soon\"", "per_address.lock"),
             ("[per_client]\nblock_after = 5", "per_client.block_after"),
+            ("[per_card]\nlock = \"36h\"", "per_card.lock is 1s to 24h"),
+            ("[per_card]\nlock = \"0s\"", "per_card.lock is 1s to 24h"),
+            ("[per_client]\nwithin = \"3d\"", "per_client.within is 1s"),
             ("[per_country]\ntries = 5", "per_country"),
         ] {
             let told = rules(text).unwrap_err();

@@ -1,16 +1,19 @@
 //! Bills: create, show, list, change, delete.
 
 use dialects::{Dialect, Kind};
+use domain::bill::CardAccess;
 use domain::call::{BillPage, BillQuery};
+use domain::gift_card::Note;
 use domain::limits::{COUNTED_MAX, PAGE_MAX, PAYMENTS_SHOWN_MAX, SEARCH_MAX};
 use domain::payment::Cause;
 use domain::{
-    Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, Merchant, Mode, Moment, Object,
-    Refusal, Reply, Timestamp, WireId,
+    Ask, AttemptState, Bill, BillState, BillView, Caller, Fact, FieldProblem, Merchant, Mode,
+    Moment, Object, Refusal, Reply, Timestamp, WireId,
 };
-use store::tables::{attempts, bills, merchants, payments};
+use store::tables::{attempts, bills, gift_cards, merchants, payments};
 use store::{Failure, Fault, Tx};
 
+use super::covering::{free_all, why};
 use super::{record, refused, wire};
 use crate::app::App;
 
@@ -22,10 +25,11 @@ pub async fn create(
     ask: Ask,
 ) -> Result<Reply, Failure> {
     let at = app.moment();
-    let caller = caller.clone();
+    let (caller, usual) = (caller.clone(), app.site.gift_return_url().cloned());
     app.store
         .write("create_bill", move |tx| {
-            create_in(tx, &at, dialect, &caller, ask.clone())
+            let ask = completed(tx, &caller, ask.clone(), usual.as_ref())?;
+            create_in(tx, &at, dialect, &caller, ask)
         })
         .await
 }
@@ -50,6 +54,41 @@ pub(super) fn create_in(
         state,
     };
     Ok(Reply::BillCreated(Box::new(view)))
+}
+
+/// What a bill that gift cards pay needs of its merchant's programme: one of the merchant's shops,
+/// if it names one, and an address to which the payer's browser goes back.
+fn completed(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    mut ask: Ask,
+    usual: Option<&String>,
+) -> Result<Ask, Failure> {
+    let Some(access) = ask.card_access() else {
+        return Ok(ask);
+    };
+    let programme = gift_cards::programme(tx, &caller.merchant.id, caller.mode)?;
+    let programme = programme.unwrap_or_default();
+    let mut problems = Vec::new();
+    let mut problem = |field: &str, message: String| {
+        let field = field.to_owned();
+        problems.push(FieldProblem { field, message });
+    };
+    if access == CardAccess::Hosted {
+        let known = programme.return_url.as_ref().or(usual);
+        ask.return_url = ask.return_url.or_else(|| known.cloned());
+        if ask.return_url.is_none() {
+            problem("redirectUrl", "redirectUrl is required".to_owned());
+        }
+    }
+    if let Some(vendor) = ask.vendor().filter(|vendor| !programme.has_shop(vendor)) {
+        let message = format!("vendorId {vendor} is none of your shops");
+        problem("vendorId", message);
+    }
+    if problems.is_empty() {
+        return Ok(ask);
+    }
+    refused(Refusal::Invalid(problems))
 }
 
 /// Shows a bill to its merchant.
@@ -193,7 +232,7 @@ pub async fn change(
     app.store
         .write("change_bill", move |tx| {
             let bill = of_caller(tx, dialect, &caller, &id)?.change(at.now, ask.clone())?;
-            end_open_tries(tx, &at, &bill)?;
+            end_open_tries(tx, &at, &bill, &why("shop", "changed", &bill))?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillChanged, &bill, None)?;
             Ok(Reply::Bill(Box::new(view(
@@ -218,7 +257,7 @@ pub async fn withdraw(
     app.store
         .write("withdraw_bill", move |tx| {
             let bill = of_caller(tx, dialect, &caller, &id)?.withdrawn(at.now)?;
-            end_open_tries(tx, &at, &bill)?;
+            end_open_tries(tx, &at, &bill, &why("shop", "deleted", &bill))?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillWithdrawn, &bill, None)?;
             Ok(Reply::BillWithdrawn)
@@ -332,7 +371,7 @@ pub async fn expire(app: &App, bill: Bill) -> Result<(), Failure> {
                 .expires
                 .map_or(at.now, |expires| expires.min(at.now));
             let bill = bill.expired(when)?;
-            end_open_tries(tx, &at, &bill)?;
+            end_open_tries(tx, &at, &bill, &why("time", "expired", &bill))?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillExpired, &bill, None)?;
             Ok(())
@@ -353,7 +392,7 @@ pub async fn fail_for_good(
         .write("fail_bill", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
             let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
-            super::covering::free_all(tx, &at, &bill)?;
+            free_all(tx, &at, &bill, &why("payer", "declined", &bill))?;
             let bill = bill.failed(at.now, cause.clone())?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;
@@ -398,14 +437,19 @@ pub(super) fn view(
 /// Ends the tries of a bill whose payer is still at the bank's page: an answer that comes later
 /// moves no money; and frees what gift cards hold. While a rail is being
 /// asked, nothing about the bill may change.
-pub(super) fn end_open_tries(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+pub(super) fn end_open_tries(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    bill: &Bill,
+    note: &Note,
+) -> Result<(), Failure> {
     for attempt in attempts::open_of_bill(tx, &bill.head.id)? {
         if *attempt.state() == AttemptState::Asked {
             return refused(Refusal::TryUnderWay);
         }
         super::payments::abandon(tx, at, bill, attempt)?;
     }
-    super::covering::free_all(tx, at, bill)
+    free_all(tx, at, bill, note)
 }
 
 fn not_found(id: &WireId) -> Refusal {

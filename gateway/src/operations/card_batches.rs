@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use domain::gift_card::{CardState, Note};
+use domain::programme::is_shop;
 use domain::{Caller, CardEntry, FieldProblem, Money, Programme, Refusal, Secret};
 use store::tables::audit;
 use store::tables::gift_cards as table;
@@ -74,6 +75,10 @@ pub async fn issue(app: &App, of: &Caller, orders: Vec<Order>) -> Result<Tally, 
                 let entry = sound(&programme, order).map_err(wrong)?;
                 let validity = press.validity(order).map_err(wrong)?;
                 if press.insert(tx, order, &validity, entry)?.is_some() {
+                    if validity.ends <= at.now {
+                        let what = format!("its last day, {}, is over", validity.last_day);
+                        return Err(wrong(what).into());
+                    }
                     tally.issued += 1;
                     total =
                         total.map_or(Some(order.amount), |sum| sum.checked_add(order.amount).ok());
@@ -111,9 +116,11 @@ fn sound<'o>(programme: &Programme, order: &'o Order) -> Result<&'o CardEntry, S
     if entry.cvc.is_none() && !programme.card_present {
         return Err("it has no code, and the programme takes no card without one".to_owned());
     }
-    let digits = |vendor: &String| vendor.len() == 6 && vendor.bytes().all(|b| b.is_ascii_digit());
-    if let Some(vendor) = order.vendors.iter().find(|vendor| !digits(vendor)) {
+    if let Some(vendor) = order.vendors.iter().find(|vendor| !is_shop(vendor)) {
         return Err(format!("{vendor:?} is no shop: a shop has 6 digits"));
+    }
+    if let Some(vendor) = order.vendors.iter().find(|v| !programme.has_shop(v)) {
+        return Err(format!("{vendor} is no shop of the merchant"));
     }
     Ok(entry)
 }

@@ -48,12 +48,14 @@ pub struct Withdrawal {
 /// The transaction whose page has this token.
 pub async fn seen(app: &App, token: &str) -> Result<Seen, Failure> {
     let (token, now) = (token.to_owned(), app.clock.now());
+    let most = app.site.gift_cards_max();
     app.store
-        .read("cashier_page", move |tx| seen_in(tx, &token, now))
+        .read("cashier_page", move |tx| seen_in(tx, &token, now, most))
         .await
 }
 
-fn seen_in(tx: &mut Tx<'_>, token: &str, now: Timestamp) -> Result<Seen, Failure> {
+/// `most` gift cards may be on a deposit.
+fn seen_in(tx: &mut Tx<'_>, token: &str, now: Timestamp, most: usize) -> Result<Seen, Failure> {
     let Some(transaction) = transactions::by_page(tx, token)? else {
         return refused(Refusal::UnknownRoute);
     };
@@ -81,7 +83,7 @@ fn seen_in(tx: &mut Tx<'_>, token: &str, now: Timestamp) -> Result<Seen, Failure
     };
     let cover = match &about {
         Side::Deposit(view) if transaction.flow == "hosted" => {
-            Some(covering::cover_in(tx, &view.bill)?).filter(|cover| cover.offered)
+            Some(covering::cover_in(tx, &view.bill, most)?).filter(|cover| cover.offered)
         }
         Side::Deposit(_) | Side::Withdrawal(_) => None,
     };

@@ -6,16 +6,16 @@
 //! ends in any other way. So from outside a bill is paid whole or nothing has moved.
 
 use dialects::{Dialect, Kind};
-use domain::bill::METHODS_NAMED;
-use domain::gift_card::Place;
-use domain::limits::{CARDS_PER_BILL, HOLD_MAX, PARTS_PER_BILL, SWEEP_MAX};
-use domain::payment::{GIFT_CARD, GIFT_CARD_AT_TILL, GiftPart};
+use domain::bill::{CardAccess, METHODS_NAMED};
+use domain::gift_card::{Note, Place};
+use domain::limits::{CHALLENGE_MAX, HOLD_MAX, PARTS_PER_BILL, SWEEP_MAX};
+use domain::payment::{GIFT_CARD, GiftPart};
 use domain::programme::CardUse;
 use domain::{
     Bill, CardRefusal, GiftCard, Moment, Money, Payment, PaymentState, Refusal, Span, WireId,
 };
 use serde_json::json;
-use store::tables::{gift_cards as table, payments, reservations};
+use store::tables::{attempts, gift_cards as table, payments, reservations};
 use store::{Failure, Fault, Tx};
 
 use super::bills::page_bill;
@@ -40,6 +40,8 @@ pub struct Cover {
     pub by_hand: bool,
     /// By which methods the rest may be paid on the same page, besides those of the bill.
     pub rest_by: Vec<String>,
+    /// May another card be added?
+    pub adds: bool,
 }
 
 /// What one card holds.
@@ -61,16 +63,16 @@ pub async fn cover(
     dialect: &'static dyn Dialect,
     id: &WireId,
 ) -> Result<Cover, Failure> {
-    let id = id.clone();
+    let (id, most) = (id.clone(), app.site.gift_cards_max());
     app.store
         .read("gift_card_cover", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
-            cover_in(tx, &bill)
+            cover_in(tx, &bill, most)
         })
         .await
 }
 
-pub(super) fn cover_in(tx: &mut Tx<'_>, bill: &Bill) -> Result<Cover, Failure> {
+pub(super) fn cover_in(tx: &mut Tx<'_>, bill: &Bill, most: usize) -> Result<Cover, Failure> {
     let terms = terms(tx, bill)?;
     let mut parts = Vec::new();
     for payment in payments::held_parts(tx, &bill.head.id)? {
@@ -89,10 +91,12 @@ pub(super) fn cover_in(tx: &mut Tx<'_>, bill: &Bill) -> Result<Cover, Failure> {
     for part in &parts {
         covered = sum(covered, part.amount)?;
     }
+    let remaining = left_of(bill.ask.amount, covered)?;
     Ok(Cover {
         offered: terms.offered,
         covered,
-        remaining: left_of(bill.ask.amount, covered)?,
+        remaining,
+        adds: !remaining.is_zero() && parts.len() < most,
         by_hand: at_till(bill, &terms),
         parts,
         rest_by: terms.rest_by,
@@ -119,15 +123,35 @@ pub(super) fn terms(tx: &mut Tx<'_>, bill: &Bill) -> Result<Terms, Fault> {
     let programme = programme.unwrap_or_default();
     Ok(Terms {
         offered: (named || everywhere) && !bill.ask.repeatable,
-        rest_by: if named { programme.rest_by } else { Vec::new() },
+        rest_by: match bill.ask.card_access() {
+            Some(_) => programme.rest_by,
+            None => Vec::new(),
+        },
         card_present: programme.card_present,
     })
 }
 
 /// Does a till with leave for it show the page? Only there a card needs no code.
 fn at_till(bill: &Bill, terms: &Terms) -> bool {
-    let shown = bill.ask.methods.iter().any(|m| m == GIFT_CARD_AT_TILL);
-    shown && terms.card_present
+    bill.ask.card_access() == Some(CardAccess::AtTill) && terms.card_present
+}
+
+/// Does a bill take this method for what gift cards do not cover? One that gift cards pay first of
+/// all takes what its merchant allows, and only for a rest: a card must hold a part of it.
+pub(super) fn takes(
+    tx: &mut Tx<'_>,
+    bill: &Bill,
+    method: &str,
+    rest: Money,
+) -> Result<bool, Fault> {
+    if method == GIFT_CARD || rest.is_zero() {
+        return Ok(false);
+    }
+    if bill.ask.card_access().is_none() {
+        return Ok(bill.ask.methods.iter().any(|own| own == method));
+    }
+    let allowed = terms(tx, bill)?.rest_by.iter().any(|by| by == method);
+    Ok(allowed && rest != bill.ask.amount)
 }
 
 /// What other methods have to pay: all that gift cards do not hold.
@@ -162,7 +186,7 @@ pub async fn add(
     let (at, id) = (app.moment(), id.clone());
     let tried = Tried::new(app.vault.hashing(), &wanted.entry);
     let watch = Watch::new(app, id.as_str(), visitor);
-    let amount = wanted.amount;
+    let (amount, most) = (wanted.amount, app.site.gift_cards_max());
     let told = app
         .store
         .write("add_gift_card", move |tx| {
@@ -175,10 +199,10 @@ pub async fn add(
             }
             let needed = rest(tx, &bill)?;
             let held = payments::held_parts(tx, &bill.head.id)?;
-            if held.len() >= CARDS_PER_BILL || needed.is_zero() {
+            if held.len() >= most || needed.is_zero() {
                 return refused(CardRefusal::TooMany.into());
             }
-            let card = match check(tx, &at, bill.head.mode, &tried, &watch)? {
+            let card = match check(tx, &at, &bill, &tried, &watch)? {
                 Ok(card) => card,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -193,8 +217,9 @@ pub async fn add(
             let place = place(&bill, &at);
             card.usable(&place)?;
             let amount = card.draw(needed, amount)?;
-            hold(tx, &at, &bill, (card, amount), 0)?;
-            Ok(Ok(cover_in(tx, &bill)?))
+            let note = why("payer", "", &bill);
+            hold(tx, &at, &bill, (card, amount, 0), &note)?;
+            Ok(Ok(cover_in(tx, &bill, most)?))
         })
         .await?;
     told.map_err(Failure::Refused)
@@ -218,8 +243,8 @@ pub(super) fn hold(
     tx: &mut Tx<'_>,
     at: &Moment,
     bill: &Bill,
-    (card, amount): (GiftCard, Money),
-    rank: u64,
+    (card, amount, rank): (GiftCard, Money, u64),
+    note: &Note,
 ) -> Result<(), Failure> {
     // Ids are in the order of time: cards of one call follow each other by a millisecond, so that
     // they are told of in the order in which they were drawn.
@@ -235,7 +260,7 @@ pub(super) fn hold(
     let payment = Payment::begin_part(&own, bill, wire(dialect, Kind::Payment, &own), part, amount);
     payments::insert(tx, &payment, dialect.profile().name)?;
     let read = payment.version;
-    let decision = card.hold(payment, &place(bill, at))?;
+    let decision = card.hold(payment, &place(bill, at), note.clone())?;
     save_with_payment(tx, at, bill, &decision, read)
 }
 
@@ -248,6 +273,7 @@ pub async fn remove(
     part: &str,
 ) -> Result<Cover, Failure> {
     let (at, id, part) = (app.moment(), id.clone(), part.to_owned());
+    let most = app.site.gift_cards_max();
     app.store
         .write("remove_gift_card", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
@@ -255,17 +281,29 @@ pub async fn remove(
             let held = payments::held_parts(tx, &bill.head.id)?;
             if let Some(payment) = held.into_iter().find(|p| p.head.wire.as_str() == part) {
                 replace_open_tries(tx, &at, &bill)?;
-                free(tx, &at, &bill, payment)?;
+                free(
+                    tx,
+                    &at,
+                    &bill,
+                    payment,
+                    &why("payer", "removed from", &bill),
+                )?;
             }
-            cover_in(tx, &bill)
+            cover_in(tx, &bill, most)
         })
         .await
 }
 
-fn free(tx: &mut Tx<'_>, at: &Moment, bill: &Bill, payment: Payment) -> Result<(), Failure> {
+fn free(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    bill: &Bill,
+    payment: Payment,
+    note: &Note,
+) -> Result<(), Failure> {
     let card = of_part(tx, &payment)?;
     let read = payment.version;
-    let decision = card.free(payment, at.now)?;
+    let decision = card.free(payment, at.now, note.clone())?;
     save_with_payment(tx, at, bill, &decision, read)
 }
 
@@ -277,11 +315,23 @@ pub(super) fn of_part(tx: &mut Tx<'_>, payment: &Payment) -> Result<GiftCard, Fa
 }
 
 /// Frees everything that gift cards hold for a bill: it ended, or its terms changed.
-pub(super) fn free_all(tx: &mut Tx<'_>, at: &Moment, bill: &Bill) -> Result<(), Failure> {
+pub(super) fn free_all(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    bill: &Bill,
+    note: &Note,
+) -> Result<(), Failure> {
     for payment in in_card_order(payments::held_parts(tx, &bill.head.id)?) {
-        free(tx, at, bill, payment)?;
+        free(tx, at, bill, payment, note)?;
     }
     Ok(())
+}
+
+/// Who did something to a bill and so to its cards: `payer`, `shop` or `time`; and what, in a word
+/// or two.
+pub(super) fn why(by: &str, what: &str, bill: &Bill) -> Note {
+    let space = if what.is_empty() { "" } else { " " };
+    Note::new(by, &format!("{what}{space}payment {}", bill.head.wire))
 }
 
 /// Cards are always changed in the order of their ids, so that two bills with the same cards wait
@@ -300,6 +350,7 @@ pub(super) fn take_all(
     tx: &mut Tx<'_>,
     at: &Moment,
     bill: &mut Bill,
+    note: &Note,
 ) -> Result<Vec<Payment>, Failure> {
     let parts = payments::held_parts(tx, &bill.head.id)?;
     let told: Vec<_> = parts
@@ -313,7 +364,7 @@ pub(super) fn take_all(
     for payment in in_card_order(parts) {
         let card = of_part(tx, &payment)?;
         let read = payment.version;
-        let decision = card.redeem(payment, at.now)?;
+        let decision = card.redeem(payment, at.now, note.clone())?;
         save_with_payment(tx, at, bill, &decision, read)?;
         taken.extend(decision.payment.map(|decision| decision.payment));
     }
@@ -323,14 +374,21 @@ pub(super) fn take_all(
     Ok(taken)
 }
 
+/// How long gift cards hold their parts for a payer who does nothing: as long as the page of a
+/// payment lives, which they pay first of all.
+pub fn held_for(app: &App) -> Span {
+    HOLD_MAX.max(app.site.gift_page_time())
+}
+
 /// Frees what is held for a payer who walked away from a bill that does not end by itself soon; how
-/// many parts there were. A payer who is still at the bank's page is not disturbed.
+/// many parts there were. A payer who is at the bank's page is not disturbed while that page waits.
 pub async fn free_old(app: &App) -> Result<usize, Failure> {
-    let before = app.clock.now().minus(HOLD_MAX);
+    let now = app.clock.now();
+    let (before, asked) = (now.minus(held_for(app)), now.minus(CHALLENGE_MAX));
     let old = app
         .store
         .read("old_holds", move |tx| {
-            Ok(payments::old_holds(tx, before, SWEEP_MAX)?)
+            Ok(payments::old_holds(tx, before, asked, SWEEP_MAX)?)
         })
         .await?;
     let count = old.len();
@@ -343,8 +401,12 @@ pub async fn free_old(app: &App) -> Result<usize, Failure> {
                     return Ok(());
                 };
                 let bill = super::payments::bill_of(tx, &payment)?;
+                let open = attempts::open_of_bill(tx, &bill.head.id)?;
+                if open.iter().any(|attempt| attempt.asked > asked) {
+                    return Ok(());
+                }
                 replace_open_tries(tx, &at, &bill)?;
-                free(tx, &at, &bill, payment)
+                free(tx, &at, &bill, payment, &why("time", "left", &bill))
             })
             .await;
         match freed {
@@ -370,7 +432,7 @@ pub async fn leave(app: &App, dialect: &'static dyn Dialect, id: &WireId) -> Res
         .write("leave_page", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
             replace_open_tries(tx, &at, &bill)?;
-            free_all(tx, &at, &bill)
+            free_all(tx, &at, &bill, &why("payer", "left", &bill))
         })
         .await
 }

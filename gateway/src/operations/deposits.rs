@@ -245,7 +245,8 @@ pub async fn cancel(app: &App, dialect: &'static dyn Dialect, id: &WireId) -> Re
         .write("cancel_deposit", move |tx| {
             let bill = super::bills::page_bill(tx, dialect, &id)?;
             bill.admit(at.now)?;
-            super::bills::end_open_tries(tx, &at, &bill)?;
+            let note = covering::why("payer", "given up", &bill);
+            super::bills::end_open_tries(tx, &at, &bill, &note)?;
             let cause = Cause::new("cancelled_by_user", CANCELLED_BY_USER);
             close(tx, &at, bill, cause, None)?;
             Ok(())
@@ -265,7 +266,8 @@ pub(super) fn close(
     match bill.clone().failed(at.now, cause) {
         Ok(failed) => {
             // What gift cards were to pay of it is free again.
-            covering::free_all(tx, at, &bill)?;
+            let note = covering::why("payer", "failed", &bill);
+            covering::free_all(tx, at, &bill, &note)?;
             bills::update(tx, &failed)?;
             record(tx, at, Fact::BillFailed, &failed, payment)?;
             Ok(failed)

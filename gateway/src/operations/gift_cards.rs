@@ -3,8 +3,11 @@
 //! Promises: a number and a code exist in the answer that makes them and nowhere else; every change
 //! of a card is saved with its money and its line of history in one transaction.
 
+mod returns;
+mod succession;
+
 use domain::call::{CardBalance, CardLine};
-use domain::gift_card::{Activity, CardHead, NewCard, Note, Place, Sign, Validity};
+use domain::gift_card::{Activity, CardHead, NewCard, Note, Sign, Validity};
 use domain::guess::{Meter, Scope};
 use domain::limits::{ACTIVITIES_SHOWN_MAX, RENEWED_DAYS, SWEEP_MAX};
 use domain::{
@@ -15,6 +18,10 @@ use store::tables::gift_cards as table;
 use store::tables::{audit, guesses, ledger, payments};
 use store::{Failure, Fault, Tx};
 
+pub(super) use self::returns::left_to_return;
+pub use self::returns::{GivenBack, give_back_by_hand};
+pub(super) use self::succession::give_back;
+pub use self::succession::{replace, transfer};
 use super::guesses::{self as guessing, Watch};
 use super::{record, refused, validity};
 use crate::app::App;
@@ -22,6 +29,9 @@ use crate::vault::Hashing;
 
 /// How many numbers are tried before the scheme counts as full.
 pub(super) const NUMBERS_TRIED: u32 = 50;
+
+/// Bytes of a return address.
+const RETURN_URL_MAX: usize = 2_048;
 
 /// A card to be issued.
 #[derive(Clone, Debug)]
@@ -95,7 +105,9 @@ pub async fn put_programme(
     actor: &str,
 ) -> Result<(), Failure> {
     let zone = validity::zone(&programme.zone).map(|_| ());
-    if let Err(message) = programme.check().map_err(|e| e.to_string()).and(zone) {
+    let back = programme.return_url.as_deref().map_or(Ok(()), web_address);
+    let sound = programme.check().map_err(|e| e.to_string());
+    if let Err(message) = sound.and(zone).and(back) {
         let field = "programme".to_owned();
         return refused(Refusal::Invalid(vec![FieldProblem { field, message }]));
     }
@@ -114,6 +126,17 @@ pub async fn put_programme(
             Ok(audit::insert(tx, &at, owner, &entry)?)
         })
         .await
+}
+
+fn web_address(text: &str) -> Result<(), String> {
+    let known = url::Url::parse(text).is_ok_and(|url| {
+        let plain = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && plain
+    });
+    match known && text.len() <= RETURN_URL_MAX {
+        true => Ok(()),
+        false => Err(format!("return-url: {text:?} is no http or https address")),
+    }
 }
 
 /// Writes down what somebody, or a rule in their place, did to a card.
@@ -322,66 +345,10 @@ pub async fn change(
             if matches!(change, Change::Unblock)
                 && let Some(hash) = table::number_hash(tx, &id)?
             {
-                guesses::put(tx, Scope::Card, &hash, &Meter::new(at.now))?;
+                let key = guessing::key_in(decision.card.head.mode, &hash);
+                guesses::put(tx, Scope::Card, &key, &Meter::new(at.now))?;
             }
             Ok(decision.card)
-        })
-        .await
-}
-
-/// Replaces a lost or damaged card: what is left goes to a new one, which is good as long.
-pub async fn replace(app: &App, old: &CardId, note: Note) -> Result<Issued, Failure> {
-    let (at, hashing, id) = (app.moment(), app.vault.hashing().clone(), old.clone());
-    app.store
-        .write("replace_gift_card", move |tx| {
-            let old = card(tx, &id)?;
-            let merchant = store::tables::merchants::by_id(tx, &old.head.merchant)?
-                .ok_or_else(|| Fault("a gift card without a merchant".to_owned()))?;
-            let of = Caller {
-                merchant,
-                mode: old.head.mode,
-            };
-            let programme = table::programme(tx, &of.merchant.id, of.mode)?.unwrap_or_default();
-            let press = Press {
-                at: at.branch("replacement"),
-                hashing: &hashing,
-                programme: &programme,
-                of: &of,
-            };
-            let order = Order {
-                last_day: Some(old.validity.last_day.clone()),
-                vendors: old.head.vendors.clone(),
-                ..Order::of(Money::zero(old.balance().currency()), note.clone())
-            };
-            let new = press.issue(tx, &order)?;
-            let (out, into) = old.move_to(new.card, at.now, note.clone())?;
-            save(tx, at.now, &out)?;
-            save(tx, at.now, &into)?;
-            audited(tx, &at, &out.card, ("gift_card.replaced", &note))?;
-            Ok(Issued {
-                card: into.card,
-                entry: new.entry,
-            })
-        })
-        .await
-}
-
-/// Moves what is left on a lost card to another one of the same merchant.
-pub async fn transfer(
-    app: &App,
-    from: &CardId,
-    to: &CardId,
-    note: Note,
-) -> Result<GiftCard, Failure> {
-    let (at, from, to) = (app.moment(), from.clone(), to.clone());
-    app.store
-        .write("transfer_gift_card", move |tx| {
-            let (old, other) = (card(tx, &from)?, card(tx, &to)?);
-            let (out, into) = old.move_to(other, at.now, note.clone())?;
-            save(tx, at.now, &out)?;
-            save(tx, at.now, &into)?;
-            audited(tx, &at, &out.card, ("gift_card.transferred", &note))?;
-            Ok(into.card)
         })
         .await
 }
@@ -437,15 +404,15 @@ pub async fn forget_guesses(app: &App) -> Result<(), Failure> {
 /// and one that does not exist are the same; asking for those is counted.
 pub async fn balance(app: &App, caller: &Caller, number: &Secret) -> Result<Reply, Failure> {
     let at = app.moment();
-    let watch = Watch::of_client(app, caller.merchant.id.as_str());
+    let watch = Watch::of_client(app);
     let hash = guessing::number_hash(app.vault.hashing(), number);
     let caller = caller.clone();
     let found = app
         .store
         .read("gift_card_balance", {
-            let (at, watch) = (at.clone(), watch.clone());
+            let (at, watch, caller) = (at.clone(), watch.clone(), caller.clone());
             move |tx| {
-                guessing::admit(tx, &at, &watch)?;
+                guessing::admit(tx, &at, &caller, &watch)?;
                 balance_in(tx, &caller.merchant.id, caller.mode, &hash, at.now)
             }
         })
@@ -455,7 +422,7 @@ pub async fn balance(app: &App, caller: &Caller, number: &Secret) -> Result<Repl
     }
     app.store
         .write("count_guess", move |tx| {
-            Ok(guessing::count_client(tx, &at, &watch)?)
+            Ok(guessing::count_client(tx, &at, &caller, &watch)?)
         })
         .await?;
     Ok(Reply::CardBalance(CardBalance::default()))
@@ -472,12 +439,9 @@ fn balance_in(
         return Ok(None);
     };
     let card = kept.card;
-    let place = Place {
-        merchant,
-        vendor: None,
-        now,
-    };
-    if card.usable(&place).is_err() || card.available().is_zero() {
+    // In which shop it will be used nobody knows yet.
+    let own = card.head.merchant == *merchant && card.alive(now).is_ok();
+    if !own || card.available().is_zero() {
         return Ok(None);
     }
     let lines = table::activities(tx, &card.head.id, ACTIVITIES_SHOWN_MAX)?

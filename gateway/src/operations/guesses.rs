@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 use domain::gift_card::{CardState, Note};
 use domain::guess::{Rules, Scope};
-use domain::{CardEntry, CardRefusal, GiftCard, Mode, Moment, Refusal, Secret};
+use domain::{
+    Bill, Caller, CardEntry, CardRefusal, GiftCard, MerchantId, Mode, Moment, Refusal, Secret,
+};
 use store::tables::gift_cards::{self, Hashes};
 use store::tables::guesses;
 use store::{Failure, Fault, Tx};
@@ -20,16 +22,16 @@ use crate::vault::Hashing;
 /// From where a card is tried, besides the payment.
 #[derive(Clone, Debug, Default)]
 pub struct Visitor {
-    /// The client that sent it, if it came by an API.
-    pub client: Option<String>,
     /// The address it came from, if it came from a browser.
     pub address: Option<IpAddr>,
 }
 
-/// What a wrong try counts for, besides the number itself.
+/// What a wrong try counts for, besides the number itself. Test and live never share a meter:
+/// whoever tries test cards must not be able to lock a live one.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     keys: Vec<(Scope, String)>,
+    clients: bool,
     rules: Rules,
 }
 
@@ -37,26 +39,37 @@ impl Watch {
     /// For a try at a payment. In the sandbox neither client nor loopback address is limited: load
     /// tests come from there.
     pub(super) fn new(app: &App, payment: &str, visitor: &Visitor) -> Self {
-        let mut keys = vec![(Scope::Payment, payment.to_owned())];
-        if let Some(client) = visitor.client.clone().filter(|_| !app.sandbox) {
-            keys.push((Scope::Client, client));
-        }
         let address = visitor
             .address
             .filter(|address| !(app.sandbox && address.is_loopback()));
-        keys.extend(address.map(|address| (Scope::Address, place_of(address))));
-        let rules = app.site.guesses;
-        Self { keys, rules }
+        let address = address.map(|address| (Scope::Address, place_of(address)));
+        let mut watch = Self::of_client(app);
+        watch.keys.push((Scope::Payment, payment.to_owned()));
+        watch.keys.extend(address);
+        watch
     }
 
     /// For a question about a card outside any payment.
-    pub(super) fn of_client(app: &App, client: &str) -> Self {
-        let client = (!app.sandbox).then(|| (Scope::Client, client.to_owned()));
+    pub(super) fn of_client(app: &App) -> Self {
         Self {
-            keys: client.into_iter().collect(),
+            keys: Vec::new(),
+            clients: !app.sandbox,
             rules: app.site.guesses,
         }
     }
+
+    /// The meters of a try at a client's payment, whether it comes by a call or from a page.
+    fn keys(&self, client: &MerchantId, mode: Mode) -> Vec<(Scope, String)> {
+        let client = self.clients.then(|| (Scope::Client, client.to_string()));
+        let all = self.keys.iter().cloned().chain(client);
+        all.map(|(scope, key)| (scope, key_in(mode, &key)))
+            .collect()
+    }
+}
+
+/// What a meter of one mode is kept under.
+pub(super) fn key_in(mode: Mode, key: &str) -> String {
+    format!("{}/{key}", mode.as_str())
 }
 
 /// What counts as one address: of IPv6 the network, because a customer of a provider has all of it.
@@ -121,12 +134,14 @@ fn cvc_hash(hashing: &Hashing, number: &str, cvc: &Secret) -> String {
 pub(super) fn check(
     tx: &mut Tx<'_>,
     at: &Moment,
-    mode: Mode,
+    bill: &Bill,
     tried: &Tried,
     watch: &Watch,
 ) -> Result<Result<GiftCard, Refusal>, Failure> {
-    let of_card = (Scope::Card, tried.number.clone());
-    let keys: Vec<_> = std::iter::once(&of_card).chain(&watch.keys).collect();
+    let mode = bill.head.mode;
+    let of_card = key_in(mode, &tried.number);
+    let mut keys = vec![(Scope::Card, of_card.clone())];
+    keys.extend(watch.keys(&bill.head.merchant, mode));
     let mut wait = None;
     for (scope, key) in &keys {
         if let Err(more) = guesses::get(tx, *scope, key, at.now)?.admit(at.now) {
@@ -143,9 +158,9 @@ pub(super) fn check(
     let right = Secret::new(stored.to_owned()) == Secret::new(given.to_owned());
     match kept {
         Some(kept) if right => {
-            let meter = guesses::get(tx, Scope::Card, &tried.number, at.now)?;
+            let meter = guesses::get(tx, Scope::Card, &of_card, at.now)?;
             if meter.wrong > 0 {
-                guesses::put(tx, Scope::Card, &tried.number, &meter.right())?;
+                guesses::put(tx, Scope::Card, &of_card, &meter.right())?;
             }
             Ok(Ok(kept.card))
         }
@@ -163,7 +178,7 @@ pub(super) fn check(
 fn count(
     tx: &mut Tx<'_>,
     at: &Moment,
-    keys: &[&(Scope, String)],
+    keys: &[(Scope, String)],
     rules: &Rules,
 ) -> Result<bool, Fault> {
     let mut all_day = false;
@@ -176,16 +191,26 @@ fn count(
     Ok(all_day)
 }
 
-/// Counts a wrong try outside any payment.
-pub(super) fn count_client(tx: &mut Tx<'_>, at: &Moment, watch: &Watch) -> Result<(), Fault> {
-    let keys: Vec<_> = watch.keys.iter().collect();
+/// Counts a wrong try of a client outside any payment.
+pub(super) fn count_client(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    caller: &Caller,
+    watch: &Watch,
+) -> Result<(), Fault> {
+    let keys = watch.keys(&caller.merchant.id, caller.mode);
     count(tx, at, &keys, &watch.rules).map(|_| ())
 }
 
-/// Is one of the meters locked?
-pub(super) fn admit(tx: &mut Tx<'_>, at: &Moment, watch: &Watch) -> Result<(), Failure> {
-    for (scope, key) in &watch.keys {
-        if let Err(wait) = guesses::get(tx, *scope, key, at.now)?.admit(at.now) {
+/// Is one of a client's meters locked?
+pub(super) fn admit(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    caller: &Caller,
+    watch: &Watch,
+) -> Result<(), Failure> {
+    for (scope, key) in watch.keys(&caller.merchant.id, caller.mode) {
+        if let Err(wait) = guesses::get(tx, scope, &key, at.now)?.admit(at.now) {
             return Err(Refusal::TooManyCalls(wait).into());
         }
     }

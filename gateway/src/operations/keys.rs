@@ -1,7 +1,7 @@
 //! API keys: several per merchant, with names and ends, each ended by itself. A key is shown once,
 //! when it is made; afterwards it has a name, the first digits of its digest.
 
-use domain::{Caller, Object, Refusal, Secret, Timestamp};
+use domain::{Caller, Mode, Object, Refusal, Secret, Timestamp};
 use store::Failure;
 use store::tables::audit;
 use store::tables::keys::{self as table, Key, NewKey};
@@ -51,6 +51,29 @@ pub async fn make(app: &App, who: &Who<'_>, wanted: Wanted) -> Result<Secret, Fa
         })
         .await?;
     Ok(key)
+}
+
+/// The test client of a dialect that has this id, where a credential is an id with a secret.
+pub async fn test_client(
+    app: &App,
+    dialect: &'static str,
+    id: &str,
+) -> Result<Option<Caller>, Failure> {
+    let (id, now) = (id.to_owned(), app.clock.now());
+    app.store
+        .read("test_client", move |tx| {
+            Ok(table::labelled(tx, &id, dialect, Mode::Test, now)?)
+        })
+        .await
+}
+
+/// Does a dialect have any test client?
+pub async fn has_test_clients(app: &App, dialect: &'static str) -> Result<bool, Failure> {
+    app.store
+        .read("test_clients", move |tx| {
+            Ok(table::any_labelled(tx, dialect, Mode::Test)?)
+        })
+        .await
 }
 
 /// A merchant's keys in a mode, oldest first, also those that have ended.

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use domain::limits::KEY_CACHE;
 use domain::merchant::pair_digest;
 use domain::{Caller, Currency, Merchant, MerchantId, Mode, Secret};
-use store::tables::merchants;
+use store::tables::{keys, merchants};
 use store::{Failure, Fault};
 
 use crate::app::App;
@@ -91,10 +91,11 @@ pub async fn new_client(
     let id = at.random_uuid("client id").hyphenated().to_string();
     let secret = Secret::new(app.entropy.token());
     let digest = pair_digest(&id, &secret);
-    let owner = caller.clone();
+    let (owner, name) = (caller.clone(), id.clone());
     app.store
         .write("new_client", move |tx| {
-            Ok(merchants::insert_key(tx, &digest, &owner, dialect, at.now)?)
+            merchants::insert_key(tx, &digest, &owner, dialect, at.now)?;
+            Ok(keys::set_label(tx, &digest, &name)?)
         })
         .await?;
     put_salt(app, dialect, caller, &secret).await?;

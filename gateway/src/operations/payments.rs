@@ -15,7 +15,7 @@ mod challenges;
 pub use challenges::{Answer, Challenge, Step, answer, challenge};
 use dialects::{Dialect, Kind};
 use domain::limits::{ATTEMPT_DEADLINE, DECLINES_WINDOW, PAYMENTS_SHOWN_MAX, SWEEP_MAX};
-use domain::payment::{Cause, Ended, GIFT_CARD, Means};
+use domain::payment::{Cause, Ended, Means};
 use domain::{
     Attempt, AttemptId, AttemptState, Bill, BillView, Card, Decision, Fact, Moment, Payment,
     Refusal, WireId,
@@ -151,9 +151,7 @@ pub(super) fn begin_in(
     bill.admit_try(at.now, declined)?;
     let rail = rails::for_mode(bill.head.mode)?;
     let amount = covering::rest(tx, bill)?;
-    let offered = bill.ask.methods.contains(&means.method)
-        || covering::terms(tx, bill)?.rest_by.contains(&means.method);
-    if !offered || amount.is_zero() || means.method == GIFT_CARD {
+    if !covering::takes(tx, bill, &means.method, amount)? {
         return refused(Refusal::NoMethod);
     }
     if !bill.ask.repeatable {
@@ -272,7 +270,8 @@ fn approve(
             let decision = authorized.and_then(|payment| payment.capture(at.now, amount))?;
             // What gift cards hold is taken with the rest or not at all. Cards cannot have come or
             // gone since this try began: that ends the try.
-            covering::take_all(tx, at, &mut bill)?;
+            let note = covering::why("payer", "", &bill);
+            covering::take_all(tx, at, &mut bill, &note)?;
             bills::update(tx, &bill)?;
             save(tx, at, &bill, &decision, version)?;
             record(tx, at, Fact::BillPaid, &bill, Some(&decision.payment))?;
@@ -376,7 +375,8 @@ pub async fn fail_for_good(
         .write("fail_bill", move |tx| {
             let bill = page_bill(tx, dialect, &id)?;
             let last = payments::of_bill(tx, &bill.head.id, PAYMENTS_SHOWN_MAX)?.pop();
-            covering::free_all(tx, &at, &bill)?;
+            let note = covering::why("payer", "declined", &bill);
+            covering::free_all(tx, &at, &bill, &note)?;
             let bill = bill.failed(at.now, cause.clone())?;
             bills::update(tx, &bill)?;
             record(tx, &at, Fact::BillFailed, &bill, last.as_ref())?;

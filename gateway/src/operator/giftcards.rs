@@ -256,6 +256,38 @@ pub async fn change(
     Ok(Json(shown(&changed)))
 }
 
+/// A payment whose gift cards get their money back, and why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Returned {
+    payment: String,
+    reason: String,
+}
+
+/// `POST /giftcards/give-back`: what gift cards paid of a payment of any API.
+pub async fn give_back(
+    State(app): State<Arc<App>>,
+    Query(of): Query<Of>,
+    Json(wish): Json<Returned>,
+) -> Answer {
+    let caller = of.caller(&app).await?;
+    let note = note(&wish.reason)?;
+    let given = gift_cards::give_back_by_hand(&app, &caller, &wish.payment, note).await;
+    let row = |one: &gift_cards::GivenBack| {
+        let (amount, currency) = (one.amount.fixed(), one.amount.currency());
+        json!({"last5": one.last5, "amount": amount, "currency": currency.code()})
+    };
+    let given = given.map_err(|failure| match failure {
+        Failure::Refused(Refusal::WrongState(state)) => {
+            let message = format!("The payment is {state}: there is nothing to do.");
+            Trouble(StatusCode::CONFLICT, message)
+        }
+        other => trouble(other),
+    })?;
+    let rows: Vec<Value> = given.iter().map(row).collect();
+    Ok(Json(json!({"given_back": rows})))
+}
+
 /// A card to be replaced, and why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -364,6 +396,8 @@ fn programme_row(programme: &Programme) -> Value {
         "zone": programme.zone,
         "months": programme.months,
         "card_present": programme.card_present,
+        "shops": programme.shops,
+        "return_url": programme.return_url,
         "rest_by": programme.rest_by,
         "everywhere": programme.everywhere,
     })
@@ -378,6 +412,8 @@ pub struct Changes {
     zone: Option<String>,
     months: Option<u32>,
     card_present: Option<bool>,
+    shops: Option<Vec<String>>,
+    return_url: Option<String>,
     rest_by: Option<Vec<String>>,
     everywhere: Option<bool>,
 }
@@ -397,6 +433,12 @@ pub async fn change_programme(
         zone: given.zone.unwrap_or(known.zone),
         months: given.months.unwrap_or(known.months),
         card_present: given.card_present.unwrap_or(known.card_present),
+        shops: given.shops.unwrap_or(known.shops),
+        return_url: match given.return_url.as_deref().map(str::trim) {
+            None => known.return_url,
+            Some("") => None,
+            Some(url) => Some(url.to_owned()),
+        },
         rest_by: given.rest_by.unwrap_or(known.rest_by),
         everywhere: given.everywhere.unwrap_or(known.everywhere),
     };

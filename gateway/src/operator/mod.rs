@@ -80,6 +80,7 @@ fn routes() -> Router<Arc<App>> {
         .route("/giftcards/issue", post(giftcards::issue))
         .route("/giftcards/find", post(giftcards::find))
         .route("/giftcards/change", post(giftcards::change))
+        .route("/giftcards/give-back", post(giftcards::give_back))
         .route("/giftcards/replace", post(giftcards::replace))
         .route("/giftcards/transfer", post(giftcards::transfer))
         .route("/giftcards/report", get(giftcards::report))

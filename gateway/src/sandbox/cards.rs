@@ -10,26 +10,22 @@ use dialects::fields::{Members, Value};
 use dialects::igivepay::replies::{Kroner, time};
 use dialects::{Dialect, igivepay};
 use domain::gift_card::Note;
-use domain::{Currency, FieldProblem, Money, Programme, Refusal, Secret};
+use domain::{Caller, Currency, FieldProblem, Money, Programme, Refusal, Secret};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::Serialize;
 use serde_json::json;
 
-use super::Demo;
 use super::answers::{failed, refused};
 use super::simulate::{BODY_MAX, admitted};
 use crate::app::App;
 use crate::http::pipeline::{self, plain};
 use crate::operations::gift_cards::{self, Change, Issued, Order};
-use crate::operations::{Failure, validity};
+use crate::operations::{Failure, keys, validity};
 
 /// The most that one generated card may have, in whole kroner.
 const MOST: &str = "10000";
-
-/// Cards of one call.
-const COUNT_MAX: usize = 50;
 
 /// A state that a card for tests can be made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,22 +53,22 @@ impl Made {
     }
 }
 
-/// Makes cards of Demo Shop.
+/// Makes cards of a test client.
 pub async fn make(
     app: &App,
-    demo: &Demo,
+    of: &Caller,
     amount: Money,
     state: Made,
     count: usize,
 ) -> Result<Vec<Issued>, Failure> {
-    let programme = gift_cards::programme(app, &demo.caller).await?;
+    let programme = gift_cards::programme(app, of).await?;
     let note = Note::new("sandbox", "made for a test");
     let mut order = Order::of(amount, note.clone());
     order.active = state != Made::Inactive;
     if state == Made::Expired {
         order.last_day = Some(yesterday(app, &programme.unwrap_or_default())?);
     }
-    let issued = gift_cards::issue(app, &demo.caller, vec![order; count]).await?;
+    let issued = gift_cards::issue(app, of, vec![order; count]).await?;
     if state == Made::Blocked {
         for one in &issued {
             gift_cards::change(app, &one.card.head.id, Change::Block, note.clone()).await?;
@@ -107,7 +103,7 @@ pub async fn gift_card(State(app): State<Arc<App>>, request: Request) -> Respons
         Ok(wanted) => wanted,
         Err(message) => return plain(StatusCode::BAD_REQUEST, &message),
     };
-    let made = make(&app, demo, amount, state, 1).await;
+    let made = make(&app, &demo.caller, amount, state, 1).await;
     match made.map(|mut issued| issued.pop()) {
         Ok(Some(Issued { card, entry })) => {
             let answer = json!({
@@ -176,7 +172,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// From the fields of a call, or the problem with the first wrong one: field and sentence.
-    pub fn read(members: &Members) -> Result<Self, (&'static str, String)> {
+    pub fn read(members: &Members, most_cards: usize) -> Result<Self, (&'static str, String)> {
         let nok = Currency::parse("NOK").map_err(|error| ("amount", error.to_string()))?;
         let most = Money::parse(MOST, nok).map_err(|error| ("amount", error.to_string()))?;
         let client = text(members, "clientId").map(str::trim).unwrap_or_default();
@@ -201,8 +197,8 @@ impl Wanted {
             None | Some(Value::Null) => None,
             Some(count) => {
                 let count = count.as_text().and_then(|text| text.parse().ok());
-                let count = count.filter(|count| (1..=COUNT_MAX).contains(count));
-                let wrong = || ("count", format!("count is from 1 to {COUNT_MAX}"));
+                let count = count.filter(|count| (1..=most_cards).contains(count));
+                let wrong = || ("count", format!("count is from 1 to {most_cards}"));
                 Some(count.ok_or_else(wrong)?)
             }
         };
@@ -220,15 +216,11 @@ impl Wanted {
 
 /// Makes what is wanted; nothing if no test client has this id.
 pub async fn generate(app: &App, wanted: &Wanted) -> Result<Option<Vec<Issued>>, Failure> {
-    let Some(demo) = &app.demo else {
+    let Some(of) = keys::test_client(app, igivepay::NAME, &wanted.client).await? else {
         return Ok(None);
     };
-    let known = Secret::new(demo.credentials.igivepay.client_id.clone());
-    if known != Secret::new(wanted.client.clone()) {
-        return Ok(None);
-    }
     let count = wanted.count.unwrap_or(1);
-    let made = make(app, demo, wanted.amount, wanted.state, count).await?;
+    let made = make(app, &of, wanted.amount, wanted.state, count).await?;
     Ok(Some(made))
 }
 
@@ -253,10 +245,12 @@ pub fn refuse(app: &App, head: &Parts, refusal: &Refusal) -> Response {
 pub async fn generator(app: &App, head: &Parts, body: &[u8]) -> Response {
     let done = async {
         let members = dialects::json::parse(body)?;
-        let wanted = Wanted::read(&members).map_err(|(field, message)| {
-            let field = field.to_owned();
-            Refusal::Invalid(vec![FieldProblem { field, message }])
-        })?;
+        let wanted = Wanted::read(&members, app.site.igivepay.generated_max).map_err(
+            |(field, message)| {
+                let field = field.to_owned();
+                Refusal::Invalid(vec![FieldProblem { field, message }])
+            },
+        )?;
         let made = generate(app, &wanted).await?.ok_or(Refusal::UnknownRoute)?;
         Ok::<_, Failure>((made, wanted.count.is_some()))
     };

@@ -23,11 +23,14 @@ pub(super) struct GiftCard {
 
 /// Is it about gift cards?
 pub(super) fn concerns(bill: &Bill, wanted: &Simulate) -> bool {
-    names(bill) || wanted.cards.is_some()
+    let alone = matches!(bill.ask.methods.as_slice(), [only] if only == GIFT_CARD);
+    let chosen = wanted.method.as_deref().map_or(alone, |m| m == GIFT_CARD);
+    pays_first(bill) || chosen || wanted.cards.is_some()
 }
 
-fn names(bill: &Bill) -> bool {
-    bill.ask.methods.iter().any(|code| code == GIFT_CARD)
+/// Do gift cards pay it first of all?
+fn pays_first(bill: &Bill) -> bool {
+    bill.ask.card_access().is_some()
 }
 
 /// Does it with the cards that are named, or a fresh one over all that is left to pay.
@@ -39,7 +42,7 @@ pub(super) async fn pay(
 ) -> Result<BillView, Failure> {
     let (dialect, bill) = (found.dialect, &found.bill);
     let id = &bill.head.wire;
-    let own = names(bill);
+    let own = pays_first(bill);
     match wanted.outcome {
         Outcome::Approve => {}
         Outcome::Abort if own => return redeeming::abort(app, dialect, id).await,
@@ -95,7 +98,7 @@ async fn fresh(app: &App, demo: &Demo, found: &Found) -> Result<CardUse, Failure
     let id = &found.bill.head.wire;
     found.bill.admit(app.clock.now())?;
     let rest = covering::cover(app, found.dialect, id).await?.remaining;
-    let mut made = cards::make(app, demo, rest, cards::Made::Active, 1).await?;
+    let mut made = cards::make(app, &demo.caller, rest, cards::Made::Active, 1).await?;
     let issued = made
         .pop()
         .ok_or_else(|| Fault("no gift card was made".to_owned()))?;

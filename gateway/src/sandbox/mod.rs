@@ -286,7 +286,13 @@ async fn let_in(
 async fn gift_cards(app: &App, caller: &Caller, client: &IGivePay) -> Result<(), Failure> {
     let secret = Secret::new(client.client_secret.clone());
     let digest = pair_digest(&client.client_id, &secret);
-    let_in(app, caller, "igivepay", digest).await?;
+    let_in(app, caller, "igivepay", digest.clone()).await?;
+    let id = client.client_id.clone();
+    app.store
+        .write("demo_client", move |tx| {
+            Ok(store::tables::keys::set_label(tx, &digest, &id)?)
+        })
+        .await?;
     merchants::put_salt(app, "igivepay", caller, &secret).await?;
     let known = operations::gift_cards::programme(app, caller).await?;
     if known.is_none() {

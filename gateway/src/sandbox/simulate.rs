@@ -30,7 +30,7 @@ use crate::http::pipeline::{self, plain};
 use crate::http::visitor::Peer;
 use crate::operations::payments::{self, Paid};
 use crate::operations::reservations::{self, Response as Answered};
-use crate::operations::{self, Failure, approvals, bills, deposits, tokens};
+use crate::operations::{self, Failure, approvals, bills, covering, deposits, tokens};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
@@ -41,7 +41,7 @@ pub(super) const BODY_MAX: usize = 16 * 1024;
 pub(super) struct Simulate {
     payment: String,
     pub(super) outcome: Outcome,
-    method: Option<String>,
+    pub(super) method: Option<String>,
     pub(super) reason: Option<String>,
     #[serde(default, rename = "final")]
     pub(super) for_good: bool,
@@ -183,9 +183,12 @@ pub(super) async fn act(app: &App, found: &Found, wanted: &Simulate) -> Result<B
             deposits::cancel(app, dialect, id).await?;
             bills::for_page(app, dialect, id).await
         }
-        // The payer leaves; the bill stays as it is, if it can still be paid.
+        // The payer leaves, and gift cards are free again; the bill stays, if it can still be paid.
         Outcome::Abort => {
             bill.admit(app.clock.now())?;
+            if !covering::cover(app, dialect, id).await?.parts.is_empty() {
+                covering::leave(app, dialect, id).await?;
+            }
             bills::for_page(app, dialect, id).await
         }
         Outcome::Expire => {

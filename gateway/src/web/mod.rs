@@ -45,6 +45,10 @@ pub fn routes() -> Mounted {
         .route("/payment-request/{at_slug}/", link)
         .route("/pay/{id}", paying.clone())
         .route("/pay/{id}/", paying)
+        .route(
+            "/card-gen",
+            get(sandbox::card_gen::show).post(sandbox::card_gen::submit),
+        )
         .route("/docs-v1", get(docs::igivepay))
         .route("/docs-v1/", get(docs::igivepay))
         .route("/simulator/challenge/{attempt}", challenge)
@@ -70,10 +74,6 @@ pub fn routes() -> Mounted {
 pub fn sandbox_routes() -> Mounted {
     Mounted::new()
         .route("/", get(sandbox::home::show))
-        .route(
-            "/card-gen",
-            get(sandbox::card_gen::show).post(sandbox::card_gen::submit),
-        )
         .route("/sandbox/try", post(sandbox::home::begin))
         .route("/sandbox/shop/return", get(sandbox::shop::show))
         .route(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::limits::{ATTEMPT_DEADLINE, HOLD_MAX, SWEEP_MAX};
+use domain::limits::{ATTEMPT_DEADLINE, CHALLENGE_MAX, SWEEP_MAX};
 use store::tables::{
     attempts, bills as bills_table, payments as payments_table, payouts as payouts_table,
     reservations as reservations_table,
@@ -64,19 +64,24 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
 /// When something is due next, later than `after`: what [`tick`] and [`webhooks::tick`] would find
 /// to do then.
 pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let held_for = covering::held_for(app);
     let own = app
         .store
         .read("next_due", move |tx| {
             let asked = attempts::next_asked(tx, after.minus(ATTEMPT_DEADLINE))?;
             let asked = asked.map(|asked| asked.plus(ATTEMPT_DEADLINE));
             let release = reservations_table::next_due(tx, after)?;
-            let held = payments_table::next_hold(tx, after.minus(HOLD_MAX))?;
+            let since = after.minus(held_for);
+            let held = payments_table::next_hold(tx, since)?;
+            let left = after.minus(CHALLENGE_MAX);
+            let waiting = payments_table::next_waiting(tx, since, left)?;
             Ok([
                 bills_table::next_due(tx, after)?,
                 payouts_table::next_due(tx, after)?,
                 asked,
                 release,
-                held.map(|since| since.plus(HOLD_MAX)),
+                held.map(|since| since.plus(held_for)),
+                waiting.map(|asked| asked.plus(CHALLENGE_MAX)),
                 store::tables::gift_cards::next_due(tx, after)?,
             ])
         })

@@ -7,13 +7,14 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, JSON, command, perform, till};
+use crate::desk::{Desk, JSON, PAYMENTS, call, command, perform, till};
 use crate::process::{Gateway, florin, said};
 
 #[test]
 fn a_card_is_issued_shown_stopped_and_let_go() {
     let desk = Desk::new();
-    let card = desk.card("500.00", &["--vendor", "100001", "--reason", "a raffle"]);
+    let vendor = ["--vendor", "100001", "--reason", "a raffle"];
+    let card = desk.card("500.00", &vendor);
     assert_eq!((card.number.len(), card.cvc.len()), (19, 3));
     let shown = desk.does(&["show", card.last5()]);
     for part in ["NOK 500.00", "active", "shops 100001", "operator: a raffle"] {
@@ -37,7 +38,11 @@ fn a_card_is_issued_shown_stopped_and_let_go() {
     assert_eq!(shown["cards"][0]["last5"], card.last5());
     let mut client = desk.client();
     let pay = |client: &mut _| {
-        let id = till(client, &json!(10));
+        let body = json!({
+            "paymentTotal": 10, "reference": "t", "accessMode": "api", "vendorId": "100001",
+        });
+        let (_, made) = call(client, PAYMENTS, &body);
+        let id = made["paymentId"].as_str().unwrap().to_owned();
         let (status, told) = perform(client, &id, &[&card]);
         (status, told["errorCode"].as_u64().unwrap_or(0))
     };
@@ -123,6 +128,11 @@ fn a_batch_goes_to_a_file_and_can_be_given_again() {
         "--count is 1 to",
     );
     desk.refuses(&["issue", "--amount", "-5"], 2, "");
+    desk.refuses(
+        &["issue", "--amount", "5", "--last-day", "2020-12-31"],
+        2,
+        "its last day, 2020-12-31, is over",
+    );
     desk.refuses(
         &["issue", "--amount", "5", "--currency", "KR"],
         2,

@@ -7,9 +7,13 @@
     reason = "a test fails by panicking and may print"
 )]
 
+mod back;
 mod commands;
 mod desk;
+mod production;
 mod proof;
+mod rest;
+mod shops;
 mod till;
 
 #[path = "../process/mod.rs"]

@@ -1,6 +1,7 @@
 //! Pages of gift cards with made-up data.
 
 use askama::Template;
+use domain::bill::{CARD_ACCESS, CardAccess};
 use domain::gift_card::{CardHead, NewCard, Note, Validity};
 use domain::payment::{GIFT_CARD, GiftPart};
 use domain::programme::EntryProblem;
@@ -21,8 +22,14 @@ use crate::stories::{NOW, checkout, ended, hostile_view, merchant, moment, money
 fn gifts() -> BillView {
     let mut view = view();
     view.bill.ask.amount = money("499.00", "NOK");
-    view.bill.ask.methods = vec![GIFT_CARD.to_owned()];
+    by_gift_cards(&mut view);
     view
+}
+
+fn by_gift_cards(view: &mut BillView) {
+    view.bill.ask.methods = vec![GIFT_CARD.to_owned()];
+    let word = CardAccess::Hosted.as_str().into();
+    view.bill.ask.extras.insert(CARD_ACCESS.to_owned(), word);
 }
 
 fn covered(total: Money, parts: &[(&str, &str)], rest_by: &[&str]) -> Cover {
@@ -41,6 +48,7 @@ fn covered(total: Money, parts: &[(&str, &str)], rest_by: &[&str]) -> Cover {
     Cover {
         offered: true,
         by_hand: false,
+        adds: covered != total && parts.len() < 10,
         remaining: total.checked_sub(covered).unwrap(),
         covered,
         parts,
@@ -126,7 +134,7 @@ pub fn stories() -> Vec<(&'static str, String)> {
     let elsewhere = covered(shop.bill.ask.amount, &[("12345", "20.00")], &[]);
     let nothing = covered(shop.bill.ask.amount, &[], &[]);
     let mut hostile = hostile_view();
-    hostile.bill.ask.methods = vec![GIFT_CARD.to_owned()];
+    by_gift_cards(&mut hostile);
     let hostile_cover = covered(hostile.bill.ask.amount, &[("12345", "0.01")], &["card"]);
     let problems = [EntryProblem::NumberInvalid, EntryProblem::CvcMissing];
     let locked = Refusal::TooManyCalls(Span::from_minutes(15));

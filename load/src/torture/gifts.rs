@@ -1,7 +1,8 @@
 //! `./torture --gift-cards`: a hundred clients on ten cards.
 //!
-//! Tills pay with several cards in orders of their own, payers leave pages whose rest was declined,
-//! payments are cancelled, and the gateway is killed again and again. In the end time passes
+//! Tills pay with several cards in orders of their own; on pages the same cards and others pay a
+//! part and a bank card the rest, or it is declined, or left at the bank; cards are taken off
+//! again, payments are cancelled, and the gateway is killed again and again. In the end time passes
 //! until every card has expired, and the books must say: issued = left + spent + expired, nothing
 //! is held, nothing is below zero, every payment stands as its client was told.
 
@@ -34,8 +35,10 @@ const ON_A_SMALL_CARD: &str = "20.00";
 const REDEMPTIONS: u64 = 100_000;
 /// Of a hundred redemptions, how many are cancelled.
 const CANCELLED_OF_100: u64 = 96;
-/// Of a hundred turns of a client, how many are at a page whose rest is never paid.
+/// Of a hundred turns of a client, how many are at a page.
 const PAGES_OF_100: u64 = 3;
+/// The payer's bank cards: approved, declined, sent to the bank's own page, where this payer stays.
+const BANK_CARDS: [&str; 3] = ["4242424242424242", "4000000000000002", "4000002760003184"];
 /// Seconds after which every card has expired: four years, in steps the clock takes.
 const STEPS: u64 = 4;
 const STEP: u64 = 399 * 24 * 60 * 60;
@@ -137,6 +140,7 @@ struct Storm {
     redeemed: AtomicU64,
     empty: AtomicU64,
     pages: AtomicU64,
+    split: AtomicU64,
     over: AtomicBool,
     told: Told,
     wrong: Mutex<Vec<String>>,
@@ -174,6 +178,7 @@ pub(super) async fn run(
         redeemed: AtomicU64::new(0),
         empty: AtomicU64::new(0),
         pages: AtomicU64::new(0),
+        split: AtomicU64::new(0),
         over: AtomicBool::new(false),
         told: Told::default(),
         wrong: Mutex::default(),
@@ -301,39 +306,86 @@ impl Storm {
         Ok(())
     }
 
-    /// A part by gift card on the page; the card for the rest is declined; some payers leave by the
-    /// button, the others just go.
+    /// Parts by gift cards on the page: a small one, and on some pages one that tills want too and
+    /// that covers all that is left; the rest by a bank card. Some payers take a card off again,
+    /// some leave by the button, some just go; most of what was paid is cancelled.
     async fn page(&self, wire: &mut Wire, chance: &mut Chance) -> Outcome<()> {
-        let body = json!({"paymentTotal": 400, "redirectUrl": "http://shop.example/"});
+        let shared = chance.between(0, 3) == 0;
+        let total: u64 = if shared { 40 } else { 400 };
+        let body = json!({"paymentTotal": total, "redirectUrl": "http://shop.example/"});
         let (_, made) = self.client.post(wire, "/api/v1/payments", &body).await?;
         let id = made["paymentId"].as_str().ok_or_else(|| said("busy"))?;
         let url = made["url"].as_str().unwrap_or_default();
         let page = url.find("/pay/").and_then(|at| url.get(at..));
         let page = page.ok_or_else(|| said("a payment has no page"))?;
-        let at = usize::try_from(chance.between(0, CARDS as u64 - 1)).unwrap_or(0);
-        let card = self.small.get(at).ok_or_else(|| said("no card"))?;
-        let (number, cvc) = (&card.number, &card.cvc);
-        let once = chance.next();
-        let forms = [
-            format!("action=add-card&card_number={number}&cvc={cvc}"),
-            format!(
-                "action=pay&method=card&once={once}&number=4000000000000002&expiry=12%2F30\
-                 &code=907&name=A"
-            ),
-        ];
-        for form in forms {
-            let (status, _) = wire.ask(&form_post(page, &form)).await?;
-            // 409: the clock has moved past the page's hour.
-            if !matches!(status, 303 | 409 | 422 | 503) {
-                self.blame(format!("{id}: a form of the page answered {status}"));
-            }
+        let pick = |chance: &mut Chance| usize::try_from(chance.between(0, CARDS as u64 - 1));
+        let (one, other) = (pick(chance).unwrap_or(0), pick(chance).unwrap_or(0));
+        let mut forms = Vec::new();
+        for card in [self.small.get(one), self.cards.get(other)]
+            .into_iter()
+            .flatten()
+        {
+            let (number, cvc) = (&card.number, &card.cvc);
+            forms.push(format!("action=add-card&card_number={number}&cvc={cvc}"));
         }
+        forms.truncate(if shared { 2 } else { 1 });
+        for form in &forms {
+            self.form(wire, (id, page), form).await?;
+        }
+        if chance.between(0, 3) == 0 {
+            self.take_off(wire, (id, page)).await?;
+        }
+        let bank = usize::try_from(chance.between(0, 2)).unwrap_or(0);
+        let (number, once) = (BANK_CARDS.get(bank).unwrap_or(&""), chance.next());
+        let form = format!(
+            "action=pay&method=card&once={once}&number={number}&expiry=12%2F30&code=907&name=A"
+        );
+        let back = self.form(wire, (id, page), &form).await?;
         self.pages.fetch_add(1, Ordering::SeqCst);
-        if chance.between(0, 1) == 0 {
-            let (status, _) = wire.ask(&form_post(page, "action=cancel")).await?;
-            if status == 303 {
+        if back == Some(true) {
+            self.split.fetch_add(1, Ordering::SeqCst);
+            self.note(id, &json!({"status": "charged", "paidAmount": total}));
+            if chance.between(1, 100) <= CANCELLED_OF_100 {
+                self.cancel(wire, id).await?;
+            }
+        } else if chance.between(0, 1) == 0 {
+            let left = self.form(wire, (id, page), "action=cancel").await?;
+            if left.is_some() {
                 self.note(id, &json!({"status": "aborted", "paidAmount": 0}));
             }
+        }
+        Ok(())
+    }
+
+    /// Sends a form of the page; whether the payer was sent on, and if so whether back to a shop
+    /// that is paid.
+    async fn form(
+        &self,
+        wire: &mut Wire,
+        (id, page): (&str, &str),
+        form: &str,
+    ) -> Outcome<Option<bool>> {
+        let (status, head) = wire.ask_head(&form_post(page, form)).await?;
+        match status {
+            303 => Ok(Some(head.contains("status=charged"))),
+            // 409: the clock has moved past the page's hour.
+            409 | 422 => Ok(None),
+            503 => Err(said("busy")),
+            _ => {
+                self.blame(format!("{id}: a form of the page answered {status}"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes the first card off the page, if one is on it.
+    async fn take_off(&self, wire: &mut Wire, (id, page): (&str, &str)) -> Outcome<()> {
+        let (_, body) = wire.ask(&Ask::get("the payment page", page, "")).await?;
+        let shown = String::from_utf8_lossy(body).into_owned();
+        let part = shown.split("name=\"payment\" value=\"").nth(1);
+        if let Some(part) = part.and_then(|rest| rest.split('"').next()) {
+            let form = format!("action=remove-card&payment={part}");
+            self.form(wire, (id, page), &form).await?;
         }
         Ok(())
     }
@@ -365,7 +417,8 @@ impl Storm {
             ),
             ("redemptions", count(&self.redeemed)),
             ("refused because nothing was left", count(&self.empty)),
-            ("pages whose rest was declined", count(&self.pages)),
+            ("pages", count(&self.pages)),
+            ("paid there by gift card and bank card", count(&self.split)),
             (
                 "payments compared with what was told",
                 told.len().to_string(),

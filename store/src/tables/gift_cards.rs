@@ -15,7 +15,7 @@ use crate::{Fault, Tx};
 macro_rules! columns {
     () => {
         "id, merchant, mode, last5, vendors, currency, last_day, ends_at, state, balance, held, \
-         version, created_at, cvc_hash"
+         version, created_at, cvc_hash, successor"
     };
 }
 
@@ -24,7 +24,7 @@ const INSERT: &str = "INSERT INTO gift_cards (id, merchant, mode, last5, vendors
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
     ON CONFLICT DO NOTHING";
 const UPDATE: &str = "UPDATE gift_cards SET last_day = ?2, ends_at = ?3, state = ?4, \
-    balance = ?5, held = ?6, version = ?7 WHERE id = ?1 AND version = ?7 - 1";
+    balance = ?5, held = ?6, version = ?7, successor = ?8 WHERE id = ?1 AND version = ?7 - 1";
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM gift_cards WHERE id = ?1");
 const BY_NUMBER: &str = concat!(
     "SELECT ",
@@ -146,7 +146,7 @@ pub fn insert(tx: &mut Tx<'_>, decision: &CardDecision, hashes: &Hashes) -> Resu
 /// one.
 pub fn update(tx: &mut Tx<'_>, decision: &CardDecision) -> Result<(), Fault> {
     let card = &decision.card;
-    let args: [Value; 7] = [
+    let args: [Value; 8] = [
         card.head.id.as_str().into(),
         card.validity.last_day.as_str().into(),
         card.validity.ends.into(),
@@ -154,6 +154,7 @@ pub fn update(tx: &mut Tx<'_>, decision: &CardDecision) -> Result<(), Fault> {
         card.balance().minor().into(),
         card.held().minor().into(),
         card.version.into(),
+        card.successor().map(CardId::as_str).into(),
     ];
     changed_once(tx.exec(UPDATE, &args)?, "the gift card")?;
     insert_activity(tx, &card.head.id, &decision.activity)
@@ -322,7 +323,11 @@ fn card(row: &Row) -> Result<GiftCard, Fault> {
         balance: money(9)?,
         held: money(10)?,
     };
-    GiftCard::restore(head, validity, state, worth, row.int(11)?)
+    let successor = match row.text_or_null(14)? {
+        Some(_) => Some(row.read(14, CardId::parse)?),
+        None => None,
+    };
+    GiftCard::restore(head, validity, (state, successor), worth, row.int(11)?)
         .map_err(|error| Fault(format!("gift card: {error}")))
 }
 

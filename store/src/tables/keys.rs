@@ -19,8 +19,15 @@ const LIST: &str = "SELECT substr(digest, 1, 16), dialect, mode, label, created_
 const END: &str = "UPDATE api_keys SET revoked_at = ?4 \
     WHERE merchant = ?1 AND mode = ?2 AND substr(digest, 1, 16) = ?3 AND revoked_at IS NULL";
 
+const LABELLED: &str = "SELECT m.id, m.name, m.slug, m.currency, k.mode, k.expires_at \
+    FROM api_keys k JOIN merchants m ON m.id = k.merchant WHERE k.label = ?1 AND k.dialect = ?2 \
+    AND k.mode = ?3 AND k.revoked_at IS NULL ORDER BY k.created_at DESC LIMIT 1";
+const ANY: &str = "SELECT 1 FROM api_keys WHERE dialect = ?1 AND mode = ?2 \
+    AND label IS NOT NULL AND revoked_at IS NULL LIMIT 1";
+const SET_LABEL: &str = "UPDATE api_keys SET label = ?2 WHERE digest = ?1";
+
 /// See [`super::statements`].
-pub const STATEMENTS: &[&str] = &[INSERT, HOLDER, LIST, END];
+pub const STATEMENTS: &[&str] = &[INSERT, HOLDER, LIST, END, LABELLED, ANY, SET_LABEL];
 
 /// A new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +84,35 @@ pub fn holder(
     let row = tx.one(HOLDER, &[digest.into(), dialect.into()])?;
     row.map(|row| Ok((holder_of(&row)?, row.time_or_null(5)?)))
         .transpose()
+}
+
+/// Who holds the newest key of a dialect and mode under this name: where a credential is an id with
+/// a secret, the id is its name.
+pub fn labelled(
+    tx: &mut Tx<'_>,
+    label: &str,
+    dialect: &str,
+    mode: Mode,
+    now: Timestamp,
+) -> Result<Option<Caller>, Fault> {
+    let args = [label.into(), dialect.into(), mode.as_str().into()];
+    let Some(row) = tx.one(LABELLED, &args)? else {
+        return Ok(None);
+    };
+    let over = row.time_or_null(5)?.is_some_and(|ends| ends <= now);
+    Ok((!over).then_some(holder_of(&row)?))
+}
+
+/// Does a dialect have any key with a name in a mode?
+pub fn any_labelled(tx: &mut Tx<'_>, dialect: &str, mode: Mode) -> Result<bool, Fault> {
+    let args = [dialect.into(), mode.as_str().into()];
+    Ok(tx.one(ANY, &args)?.is_some())
+}
+
+/// Names a key.
+pub fn set_label(tx: &mut Tx<'_>, digest: &str, label: &str) -> Result<(), Fault> {
+    tx.exec(SET_LABEL, &[digest.into(), label.into()])
+        .map(|_| ())
 }
 
 /// Every key of a merchant in a mode, oldest first, also those that have ended.

@@ -50,8 +50,14 @@ const OLD_HOLDS: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM payments WHERE gift_card IS NOT NULL AND state = 'authorized' \
-     AND authorized > captured + released AND created_at <= ?1 ORDER BY created_at LIMIT ?2"
+     AND authorized > captured + released AND created_at <= ?1 AND NOT EXISTS (SELECT 1 \
+     FROM attempts WHERE attempts.bill = payments.bill AND attempts.state IN \
+     ('asked', 'challenged') AND attempts.asked_at > ?2) ORDER BY created_at LIMIT ?3"
 );
+const NEXT_WAITING: &str = "SELECT MIN(a.asked_at) FROM payments p JOIN attempts a \
+    ON a.bill = p.bill WHERE p.gift_card IS NOT NULL AND p.state = 'authorized' \
+    AND p.authorized > p.captured + p.released AND p.created_at <= ?1 \
+    AND a.state = 'challenged' AND a.asked_at > ?2";
 const NEXT_HOLD: &str = "SELECT created_at FROM payments WHERE gift_card IS NOT NULL \
     AND state = 'authorized' AND authorized > captured + released AND created_at > ?1 \
     ORDER BY created_at LIMIT 1";
@@ -73,8 +79,19 @@ const PAGE: &str = concat!(
 
 /// See [`super::statements`].
 pub const STATEMENTS: &[&str] = &[
-    INSERT, UPDATE, BY_ID, BY_WIRE, OF_BILL, REJECTED, HELD_PARTS, OLD_HOLDS, NEXT_HOLD, PARTS,
-    CAPTURED, PAGE,
+    INSERT,
+    UPDATE,
+    BY_ID,
+    BY_WIRE,
+    OF_BILL,
+    REJECTED,
+    HELD_PARTS,
+    OLD_HOLDS,
+    NEXT_HOLD,
+    NEXT_WAITING,
+    PARTS,
+    CAPTURED,
+    PAGE,
 ];
 
 /// Saves a new payment of a bill that came through `dialect`.
@@ -156,12 +173,28 @@ pub fn held_parts(tx: &mut Tx<'_>, bill: &BillId) -> Result<Vec<Payment>, Fault>
         .collect()
 }
 
-/// What gift cards have held since before a time, oldest first.
-pub fn old_holds(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<Vec<Payment>, Fault> {
-    tx.query(OLD_HOLDS, &[before.into(), limit.into()])?
+/// What gift cards have held since before a time, oldest first, but not of bills whose payer began
+/// a try after `asked` that still waits.
+pub fn old_holds(
+    tx: &mut Tx<'_>,
+    before: Timestamp,
+    asked: Timestamp,
+    limit: u32,
+) -> Result<Vec<Payment>, Fault> {
+    tx.query(OLD_HOLDS, &[before.into(), asked.into(), limit.into()])?
         .iter()
         .map(payment)
         .collect()
+}
+
+/// When the first try after a time began that keeps what has been held since before another.
+pub fn next_waiting(
+    tx: &mut Tx<'_>,
+    before: Timestamp,
+    after: Timestamp,
+) -> Result<Option<Timestamp>, Fault> {
+    let row = tx.one(NEXT_WAITING, &[before.into(), after.into()])?;
+    row.map_or(Ok(None), |row| row.time_or_null(0))
 }
 
 /// Since when the first gift card after a time has held its part.

@@ -35,6 +35,8 @@ pub(super) enum GiftCardsCommand {
     Replace(ChangeArgs),
     /// Moves what is left on a lost card to another card.
     Transfer(TransferArgs),
+    /// Gives back what gift cards paid of a payment, whichever API it came through.
+    GiveBack(GiveBackArgs),
     /// What is owed to those who hold cards, held against the ledger; exits 1 if they differ.
     Report(ReportArgs),
     /// Shows or changes how the merchant runs its gift cards.
@@ -90,6 +92,21 @@ pub(super) struct TransferArgs {
     change: ChangeArgs,
 }
 
+/// Options of `give-back`.
+#[derive(Debug, Args)]
+pub(super) struct GiveBackArgs {
+    /// The payment: its id as its API shows it, or the id of one card's part of it.
+    payment: String,
+    /// Why; it stays in the cards' history and in the audit log.
+    #[arg(long)]
+    reason: String,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
 /// Options of `report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
@@ -118,6 +135,13 @@ pub(super) struct ProgrammeArgs {
     /// May tills use a card without its code?
     #[arg(long)]
     card_present: Option<bool>,
+    /// The merchant's shops (6 digits each), separated by commas: a payment that names another one
+    /// is refused; empty: any 6 digits are a shop.
+    #[arg(long)]
+    shops: Option<String>,
+    /// Where payers go from the page of an iGivePay payment that names no address; empty for none.
+    #[arg(long)]
+    return_url: Option<String>,
     /// Methods that may pay the rest on the same page, separated by commas; empty for none.
     #[arg(long)]
     rest_by: Option<String>,
@@ -143,6 +167,7 @@ pub(super) fn run(command: &GiftCardsCommand) -> Result<(), Problem> {
             }
             GiftCardsCommand::Replace(args) => replace(args).await,
             GiftCardsCommand::Transfer(args) => transfer(args).await,
+            GiftCardsCommand::GiveBack(args) => give_back(args).await,
             GiftCardsCommand::Report(args) => report::report(args).await,
             GiftCardsCommand::Programme(args) => programme(args).await,
         }
@@ -263,6 +288,25 @@ async fn transfer(args: &TransferArgs) -> Result<(), Problem> {
     Ok(())
 }
 
+async fn give_back(args: &GiveBackArgs) -> Result<(), Problem> {
+    let body = json!({"payment": args.payment, "reason": args.reason});
+    let door = Door::new(&args.door);
+    let answer = door.post("/giftcards/give-back", Some(body)).await?;
+    if args.json {
+        say(&pretty(&answer));
+        return Ok(());
+    }
+    for row in rows(&answer, "given_back") {
+        say(&format!(
+            "{} {} are given back to the card ending in {}.",
+            text(row, "currency"),
+            text(row, "amount"),
+            text(row, "last5"),
+        ));
+    }
+    Ok(())
+}
+
 async fn programme(args: &ProgrammeArgs) -> Result<(), Problem> {
     let mut wanted = serde_json::Map::new();
     let list = |text: &String| -> Vec<String> {
@@ -278,6 +322,8 @@ async fn programme(args: &ProgrammeArgs) -> Result<(), Problem> {
         ("zone", args.zone.as_ref().map(|it| json!(it))),
         ("months", args.months.map(|it| json!(it))),
         ("card_present", args.card_present.map(|it| json!(it))),
+        ("shops", args.shops.as_ref().map(|it| json!(list(it)))),
+        ("return_url", args.return_url.as_ref().map(|it| json!(it))),
         ("rest_by", args.rest_by.as_ref().map(|it| json!(list(it)))),
         ("everywhere", args.everywhere.map(|it| json!(it))),
     ];

@@ -102,7 +102,6 @@ impl Visit<'_> {
                         amount: None,
                     };
                     let visitor = Visitor {
-                        client: None,
                         address: self.address,
                     };
                     let added = covering::add(self.app, dialect, &id, &wanted, &visitor).await;

@@ -9,7 +9,6 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use dialects::PageOutcome;
-use domain::limits::CARDS_PER_BILL;
 use domain::payment::GIFT_CARD;
 use domain::programme::{CardUse, EntryProblem};
 use domain::{CardEntry, CardRefusal, Refusal, Span};
@@ -136,8 +135,9 @@ impl Frame {
             true => &cover.rest_by,
             false => &view.bill.ask.methods,
         };
+        let others = methods.iter().filter(|code| *code != GIFT_CARD);
         Self {
-            rest: methods.iter().map(|code| method_row(w, code)).collect(),
+            rest: others.map(|code| method_row(w, code)).collect(),
             field: "method",
             others: (!own).then(|| path.to_owned()),
             cancel: cancel_text(w, &view.merchant.name, returns),
@@ -171,7 +171,7 @@ impl Gifts<'_> {
             cards: cover.parts.iter().map(|part| card_row(w, part)).collect(),
             covered: display::amount(cover.covered),
             remaining: open.then(|| left.clone()),
-            adds: open && cover.parts.len() < CARDS_PER_BILL,
+            adds: cover.adds,
             pay: pay_row(w, cover, own, &summary.merchant),
             rest: match rest {
                 true => self.frame.rest,
@@ -189,7 +189,7 @@ impl Gifts<'_> {
 /// Is it a bill that gift cards pay first of all? Then a part is enough, and the shop takes the
 /// rest.
 pub fn names_gift_cards(view: &domain::BillView) -> bool {
-    view.bill.ask.methods.iter().any(|code| code == GIFT_CARD)
+    view.bill.ask.card_access().is_some()
 }
 
 fn card_row(w: &Words, part: &covering::Part) -> CardRow {
@@ -334,10 +334,7 @@ impl Visit<'_> {
             entry,
             amount: None,
         };
-        let visitor = Visitor {
-            client: None,
-            address,
-        };
+        let visitor = Visitor { address };
         let wire = self.view.bill.head.wire.clone();
         let added = covering::add(self.app, self.dialect, &wire, &wanted, &visitor).await;
         self.gift_step(added.map(|_| ())).await

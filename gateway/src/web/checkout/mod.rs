@@ -171,9 +171,7 @@ impl<'a> Visit<'a> {
         let own = gifts::names_gift_cards(&self.view);
         let gifts = match chosen {
             None => own,
-            Some(code) => {
-                code == GIFT_CARD || (own && !self.cover.rest_by.iter().any(|m| m == code))
-            }
+            Some(code) => code == GIFT_CARD || (own && !self.takes(code)),
         };
         if gifts && self.cover.offered {
             return self.answer(StatusCode::OK, &self.gifts());
@@ -271,14 +269,24 @@ impl<'a> Visit<'a> {
         )
     }
 
+    /// Can this method pay what gift cards do not cover? Whether it really does the operation says.
+    fn takes(&self, method: &str) -> bool {
+        let methods = match gifts::names_gift_cards(&self.view) {
+            // There is a rest only when a card covers something.
+            true if self.cover.parts.is_empty() => return false,
+            true => &self.cover.rest_by,
+            false => &self.view.bill.ask.methods,
+        };
+        method != GIFT_CARD && methods.iter().any(|own| own == method)
+    }
+
     async fn choose(self, form: &Form) -> Response {
         if let Some(ending) = Ending::of(&self.view.state) {
             return self.ended(StatusCode::CONFLICT, ending);
         }
         let method = form.get("method");
-        let mut offered = self.view.bill.ask.methods.iter().chain(&self.cover.rest_by);
         let gift = method == GIFT_CARD && self.cover.offered;
-        if !gift && !offered.any(|offered| offered == method) {
+        if !gift && !self.takes(method) {
             return self.refused("", &Refusal::NoMethod).await;
         }
         if method == "card" || gift {
@@ -293,6 +301,11 @@ impl<'a> Visit<'a> {
     }
 
     async fn pay_by_card(self, form: &Form) -> Response {
+        // One that is closed may have been paid by this very form: see `pay`.
+        let open = Ending::of(&self.view.state).is_none();
+        if open && gifts::names_gift_cards(&self.view) && !self.takes("card") {
+            return self.refused("card", &Refusal::NoMethod).await;
+        }
         let today = display::month_of(self.app.clock.now());
         let (expiry, name) = (form.get("expiry"), form.get("name"));
         match Card::read(form.get("number"), expiry, form.get("code"), today) {
@@ -390,6 +403,10 @@ impl<'a> Visit<'a> {
             (Refusal::KeyReused, None) => {
                 let page = self.checkout().refused(method, self.shell.w.stale_form);
                 self.answer(StatusCode::CONFLICT, &page)
+            }
+            (_, None) if gifts::names_gift_cards(&self.view) && self.cover.offered => {
+                let page = self.gifts().refused(refusal);
+                self.answer(StatusCode::UNPROCESSABLE_ENTITY, &page)
             }
             (_, None) => {
                 let page = self.checkout().refused("", self.shell.w.method_unknown);

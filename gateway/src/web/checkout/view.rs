@@ -175,7 +175,8 @@ impl Checkout<'_> {
         }
         let gift = self.cover.is_some_and(|cover| cover.offered);
         let gift = gift.then(|| GIFT_CARD.to_owned());
-        own.iter().cloned().chain(gift).collect()
+        let own = own.iter().filter(|code| *code != GIFT_CARD);
+        own.cloned().chain(gift).collect()
     }
 
     /// The page as first opened: the card form at once if there is no choice or it was chosen.

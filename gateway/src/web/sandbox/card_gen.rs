@@ -1,4 +1,5 @@
-//! `/card-gen`: gift cards for tests, by client id, as a page. With JSON it answers JSON.
+//! `/card-gen`: gift cards for tests, by the id of a test client, as a page. With JSON it answers
+//! JSON. On a server without test clients there is no such page.
 
 use std::sync::Arc;
 
@@ -7,14 +8,14 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use dialects::fields::{Members, Value};
-use domain::Secret;
-use domain::limits::CARD_GEN_PER_MINUTE;
+use dialects::igivepay;
+use domain::{Refusal, Secret};
 
 use crate::app::App;
 use crate::http::pipeline;
 use crate::http::visitor::Peer;
-use crate::operations::Failure;
 use crate::operations::gift_cards::Issued;
+use crate::operations::{Failure, keys};
 use crate::sandbox::cards::{self, Wanted};
 use crate::web::display;
 use crate::web::errors;
@@ -105,9 +106,21 @@ fn row(issued: &Issued) -> MadeRow {
     }
 }
 
+/// The generator is there for test clients: where there are none it is not.
+async fn exists(app: &App, shell: &Shell<'_>) -> Result<(), Box<Response>> {
+    match keys::has_test_clients(app, igivepay::NAME).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Box::new(errors::missing(shell))),
+        Err(failure) => Err(Box::new(errors::failed(shell, &failure))),
+    }
+}
+
 /// `GET /card-gen`.
 pub async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let shell = Shell::new(&app.site, &headers);
+    if let Err(answer) = exists(&app, &shell).await {
+        return *answer;
+    }
     let demo = app.demo.as_ref();
     let client = demo.map(|demo| demo.credentials.igivepay.client_id.as_str());
     let page = CardGenPage::new(shell.w, client.unwrap_or_default(), "500");
@@ -118,11 +131,15 @@ pub async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let shell = Shell::new(&app.site, &head.headers);
+    if let Err(answer) = exists(&app, &shell).await {
+        return match cards::is_json(&head) {
+            true => cards::refuse(&app, &head, &Refusal::UnknownRoute),
+            false => *answer,
+        };
+    }
     let address = head.extensions.get::<Peer>().map(|peer| peer.address);
-    let now = app.clock.now();
-    let calm = app
-        .limits
-        .visitor("card-gen", address, CARD_GEN_PER_MINUTE, now);
+    let (most, now) = (app.site.igivepay.generated_per_minute, app.clock.now());
+    let calm = app.limits.visitor("card-gen", address, most, now);
     if let Err(refusal) = calm {
         return match cards::is_json(&head) {
             true => cards::refuse(&app, &head, &refusal),
@@ -145,7 +162,7 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
         }
     }
     let page = CardGenPage::new(shell.w, form.get("clientId"), form.get("amount"));
-    let wanted = match Wanted::read(&members) {
+    let wanted = match Wanted::read(&members, app.site.igivepay.generated_max) {
         Ok(wanted) => wanted,
         Err((field, problem)) => {
             let page = page.wrong(field, problem);
