@@ -1,6 +1,7 @@
 //! What a backlog costs: memory, the time to start, and above all what the creation of payments
 //! notices of it, while it waits, while it fails, while it is removed and while it is sent again.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -139,6 +140,9 @@ fn fill(path: &Path, (endpoint, rows): (&str, Rows), count: u32) -> Outcome<()> 
         from = to + 1;
     }
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    drop(database);
+    // Else the first commits that are measured would wait for all of it.
+    File::open(path)?.sync_all()?;
     Ok(())
 }
 
