@@ -1,6 +1,7 @@
 //! Kill -9 under load: whatever was acknowledged is there after the restart, exactly once.
 //!
-//! `FLORIN_KILL_ROUNDS=10 cargo test --release -p gateway --test kill -- --nocapture`
+//! `FLORIN_KILL_ROUNDS=10 cargo test -p gateway --test kill -- --nocapture`; with `FLORIN=<path>`
+//! another binary than the one built with it, such as the one that is shipped.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,12 +1,12 @@
 //! A payment's whole way: created, paid, webhook received. Either as fast as it goes, or paid at
 //! a given rate to see how long the webhook takes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::task::JoinSet;
 
 use crate::clock::{self, Span};
-use crate::drive::{self, Asks, Laps, Load};
+use crate::drive::{self, Asks, Laps, Load, requests};
 use crate::failure::Outcome;
 use crate::receiver::{Arrival, Receiver};
 use crate::samples::Samples;
@@ -83,12 +83,6 @@ pub async fn paced(shop: &Shop, receiver: &Receiver, rate: u32, span: Span) -> O
     })
 }
 
-/// How many requests a rate makes in a time.
-pub fn requests(rate: u32, time: Duration) -> usize {
-    let count = u128::from(rate) * time.as_micros() / 1_000_000;
-    usize::try_from(count).unwrap_or(usize::MAX)
-}
-
 /// Payment requests made in advance, on a few connections at once.
 async fn create_many(shop: &Shop, count: usize) -> Outcome<Vec<String>> {
     const CONNECTIONS: usize = 16;
@@ -106,15 +100,4 @@ async fn create_many(shop: &Shop, count: usize) -> Outcome<Vec<String>> {
         });
     }
     Ok(drive::gather(tasks).await?.concat())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rate_and_a_time_make_a_count() {
-        assert_eq!(requests(600, Duration::from_millis(1_500)), 900);
-        assert_eq!(requests(1_000, Duration::ZERO), 0);
-    }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use domain::Secret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -28,13 +29,36 @@ pub async fn operator_get(data: &Path, path: &str) -> Outcome<Value> {
     answer(stream, path, request).await
 }
 
+/// A registered endpoint.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its id.
+    pub id: String,
+    /// What its webhooks are signed with.
+    pub secret: Secret,
+}
+
 /// Registers an endpoint for Standard Webhooks; its id.
 pub async fn register(data: &Path, url: &str, events: &[&str]) -> Outcome<String> {
-    let body = json!({"url": url, "events": events});
+    Ok(register_for(data, "standard", url, events).await?.id)
+}
+
+/// Registers an endpoint for the webhooks of a scheme.
+pub async fn register_for(
+    data: &Path,
+    scheme: &str,
+    url: &str,
+    events: &[&str],
+) -> Outcome<Registered> {
+    let body = json!({"scheme": scheme, "url": url, "events": events});
     let made = operator(data, "/endpoints", &body).await?;
-    let id = made["id"].as_str();
-    id.map(str::to_owned)
-        .ok_or_else(|| said("a registered endpoint has no id"))
+    match (made["id"].as_str(), made["secret"].as_str()) {
+        (Some(id), Some(secret)) => Ok(Registered {
+            id: id.to_owned(),
+            secret: Secret::new(secret.to_owned()),
+        }),
+        _ => Err(said("a registered endpoint has no id or no secret")),
+    }
 }
 
 /// Moves the sandbox's clock. The answer comes when everything that became due was done, or

@@ -152,6 +152,23 @@ pub async fn paced(to: SocketAddr, asks: Asks, rate: u32) -> Outcome<Vec<Paced>>
     Ok(done)
 }
 
+/// The same request at `rate` a second: how long each took from when it should have started.
+pub async fn steady(to: SocketAddr, ask: Ask, rate: u32, span: Span) -> Outcome<Samples> {
+    let skipped = requests(rate, span.warm);
+    let count = skipped + requests(rate, span.window);
+    let paced = paced(to, Asks::Same(ask, count), rate).await?;
+    let taken = |(_, intended, answered): &Paced| *answered - *intended;
+    Ok(Samples::new(
+        paced.iter().skip(skipped).map(taken).collect(),
+    ))
+}
+
+/// How many requests a rate makes in a time.
+pub fn requests(rate: u32, time: Duration) -> usize {
+    let count = u128::from(rate) * time.as_micros() / 1_000_000;
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
 /// When the request of this index starts, after the first.
 fn offset(index: usize, rate: u32) -> Duration {
     Duration::from_secs_f64(index as f64 / f64::from(rate.max(1)))
@@ -175,6 +192,12 @@ mod tests {
         assert_eq!((load.latencies.len(), load.total), (2, 5));
         assert!((load.rate - 20.0).abs() < 1e-9, "{}", load.rate);
         assert!((load.latencies.at(1_000) - 99.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_rate_and_a_time_make_a_count() {
+        assert_eq!(requests(600, Duration::from_millis(1_500)), 900);
+        assert_eq!(requests(1_000, Duration::ZERO), 0);
     }
 
     #[test]

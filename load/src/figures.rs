@@ -117,6 +117,14 @@ impl Line {
     }
 }
 
+/// Creation at a steady rate while something is the matter with a backlog.
+const fn creation_with(key: &'static str, what: &'static str) -> Line {
+    line(key, what, "ms")
+        .decimals(2)
+        .over("backlog.none.p99", "without it")
+        .at_most(5.0)
+}
+
 const SQLITE_64: &str = "SQLite, 64 a commit";
 const ECHO: &str = "HTTP echo";
 
@@ -231,6 +239,28 @@ pub const MAIN: &[Line] = &[
         .decimals(2)
         .at_least(0.95),
     line(
+        "company.steady.share",
+        "webhooks to nine endpoints at 200 payments/s, beside one that hangs",
+        "",
+    )
+    .decimals(2)
+    .at_least(0.95),
+    line(
+        "company.loud.p50",
+        "accepted to webhook received by the nine, p50 beside one that hangs",
+        "ms",
+    )
+    .decimals(2)
+    .over("company.quiet.p50", "without it"),
+    line(
+        "company.loud.p99",
+        "accepted to webhook received by the nine, p99 beside one that hangs",
+        "ms",
+    )
+    .decimals(2)
+    .over("company.quiet.p99", "without it")
+    .at_most(5.0),
+    line(
         "postgres.64.rate",
         "payment creation on PostgreSQL, 64 connections",
         "/s",
@@ -251,7 +281,7 @@ pub const MAIN: &[Line] = &[
         .at_most(128.0),
     line(
         "backlog.memory",
-        "memory, most while the backlog waits for a dead receiver",
+        "memory, most with the backlog, whatever becomes of it",
         "MB",
     )
     .decimals(1)
@@ -266,6 +296,16 @@ pub const MAIN: &[Line] = &[
     line("backlog.start", "start to ready, with the backlog", "ms")
         .over("start.again", "start without it")
         .at_most(100.0),
+    creation_with(
+        "backlog.paused.p99",
+        "creation p99 at 1,000/s, the backlog waits for a paused endpoint",
+    ),
+    creation_with("backlog.dead.p99", "the same, for a dead receiver"),
+    creation_with("backlog.removed.p99", "the same, while it is removed"),
+    creation_with(
+        "backlog.resent.p99",
+        "the same, while a time range of another is sent again",
+    ),
     line("stop", "clean stop after the load", "ms").at_most(10_000.0),
     line(
         "page",
@@ -290,6 +330,22 @@ pub const LOADS: &[(&str, &str)] = &[
     ("paid", "pay request to webhook, 600/s offered"),
     ("answered", "its answer to webhook, 600/s offered"),
     ("paid.flat", "pay request to webhook, flat out"),
+    (
+        "company.quiet",
+        "accepted to webhook, nine endpoints, 200/s offered",
+    ),
+    ("company.loud", "the same, beside one that hangs"),
+    (
+        "backlog.none",
+        "payment creation to a paused endpoint, 1,000/s offered",
+    ),
+    ("backlog.paused", "the same with the backlog"),
+    ("backlog.dead", "the same, its receiver is dead"),
+    ("backlog.removed", "the same, while it is removed"),
+    (
+        "backlog.resent",
+        "the same, while a time range is sent again",
+    ),
     (
         "postgres.64",
         "payment creation on PostgreSQL, 64 connections",

@@ -5,6 +5,7 @@
 //! It talks to 127.0.0.1 only. It proves nothing about correctness, but a wrong answer, a lost
 //! webhook or an unclean stop ends the run.
 
+mod backlog;
 mod chance;
 mod clock;
 mod cycle;

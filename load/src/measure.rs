@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::backlog;
 use crate::clock::Span;
 use crate::cycle;
-use crate::drive::{self, Asks, Load, Paced};
+use crate::drive::{self, Load};
 use crate::failure::{Failure, Outcome};
 use crate::figures::Figures;
 use crate::floor::{Floor, copy_database};
@@ -170,11 +171,7 @@ impl Run<'_> {
 
     async fn paced(&mut self, key: &str, to: SocketAddr, ask: Ask) -> Outcome<()> {
         let span = Span::of(self.plan.window);
-        let skipped = cycle::requests(CREATE_RATE, span.warm);
-        let count = skipped + cycle::requests(CREATE_RATE, span.window);
-        let paced = drive::paced(to, Asks::Same(ask, count), CREATE_RATE).await?;
-        let taken = |(_, intended, answered): &Paced| *answered - *intended;
-        let samples = Samples::new(paced.iter().skip(skipped).map(taken).collect());
+        let samples = drive::steady(to, ask, CREATE_RATE, span).await?;
         say(format!("  {key}: p99 {:.2} ms", samples.at(990)));
         self.latencies(key, &samples);
         Ok(())
@@ -218,25 +215,37 @@ impl Run<'_> {
     /// One endpoint that hangs beside nine, and, once in a run, a backlog.
     async fn company(&mut self, company: Company) -> Outcome<()> {
         let launch = self.launch("company", None)?;
-        let rates = webhooks::company(&launch, company.events).await;
-        let rates = rates.map_err(|failure| with_log(failure, &launch.log()))?;
+        let found = webhooks::company(&launch, company.events, self.plan.window).await;
+        let found = found.map_err(|failure| with_log(failure, &launch.log()))?;
         say(format!(
-            "  nine endpoints: {:.0}/s, beside one that hangs {:.0}/s",
-            rates.alone, rates.beside
+            "  nine endpoints: {:.0}/s, beside one that hangs {:.0}/s, {} attempts of which hung",
+            found.alone, found.beside, found.hung
         ));
-        self.add("company.alone", rates.alone);
-        self.add("company.beside", rates.beside);
-        self.add("company.share", rates.beside / rates.alone);
-        if !self.measured.figures.rounds("backlog.start").is_empty() {
-            return Ok(());
+        self.add("company.alone", found.alone);
+        self.add("company.beside", found.beside);
+        self.add("company.share", found.beside / found.alone);
+        let (quiet, loud) = (&found.steady_alone, &found.steady_beside);
+        self.add("company.steady.share", loud.rate / quiet.rate);
+        self.latencies("company.quiet", &quiet.latencies);
+        self.latencies("company.loud", &loud.latencies);
+        if self.measured.figures.rounds("backlog.start").is_empty() {
+            self.backlog(company.backlog).await?;
         }
+        Ok(())
+    }
+
+    async fn backlog(&mut self, count: u32) -> Outcome<()> {
         let launch = self.launch("backlog", None)?;
         let log = launch.log();
-        let found = webhooks::backlog(launch, company.backlog).await;
+        let found = backlog::backlog(launch, count, self.plan.window).await;
         let found = found.map_err(|failure| with_log(failure, &log))?;
         self.add("backlog.start", milliseconds(found.started_in));
         self.add("backlog.memory", megabytes(found.memory));
-        let waits = format!("a backlog of {} deliveries waits", company.backlog);
+        for (key, samples) in &found.creations {
+            say(format!("  {key}: creation p99 {:.2} ms", samples.at(990)));
+            self.latencies(key, samples);
+        }
+        let waits = format!("a backlog of {count} deliveries waits");
         self.measured.rows.push(waits);
         Ok(())
     }

@@ -17,6 +17,7 @@ pub struct Shop {
     /// Where Florin listens.
     pub address: SocketAddr,
     key: String,
+    form: String,
     create: Ask,
 }
 
@@ -29,27 +30,27 @@ impl Shop {
     /// The same with its webhooks going to an address.
     pub fn at((address, key): (SocketAddr, &str), webhook: &str) -> Shop {
         let webhook: String = url::form_urlencoded::byte_serialize(webhook.as_bytes()).collect();
-        let body =
+        let form =
             format!("amount=10.50&currency=SGD&payment_methods%5B%5D=card&webhook={webhook}");
-        let head = format!(
-            "X-BUSINESS-API-KEY: {key}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-        );
-        let create = Ask::post(
-            "POST /v1/payment-requests",
-            "/v1/payment-requests",
-            &head,
-            &body,
-        );
         Shop {
             address,
             key: key.to_owned(),
-            create: create.expecting(201),
+            create: creation(key, &form),
+            form,
         }
     }
 
     /// The request that makes a payment request.
     pub fn create(&self) -> Ask {
         self.create.clone()
+    }
+
+    /// The same with a reference of the shop's own.
+    pub fn create_as(&self, reference: &str) -> Ask {
+        creation(
+            &self.key,
+            &format!("{}&reference_number={reference}", self.form),
+        )
     }
 
     /// The request by which a customer pays.
@@ -133,6 +134,13 @@ impl Shop {
         }
         Ok(total)
     }
+}
+
+fn creation(key: &str, form: &str) -> Ask {
+    const PATH: &str = "/v1/payment-requests";
+    let head =
+        format!("X-BUSINESS-API-KEY: {key}\r\nContent-Type: application/x-www-form-urlencoded\r\n");
+    Ask::post("POST /v1/payment-requests", PATH, &head, form).expecting(201)
 }
 
 /// The id in an answer, without reading the whole of it: the load program must not be the slow

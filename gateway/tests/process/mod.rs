@@ -17,9 +17,12 @@ use client::Client;
 /// theirs, so only this bound fails).
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// The binary.
+/// The binary: the one that was built with the tests, or the one that `FLORIN` names.
 pub fn florin() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_florin"))
+    match std::env::var_os("FLORIN") {
+        Some(named) => Command::new(named),
+        None => Command::new(env!("CARGO_BIN_EXE_florin")),
+    }
 }
 
 /// Runs a command to its end.

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{Options, SHOWN, say};
+use super::table::SHOWN;
+use super::{Options, say};
 use crate::chance::Chance;
 use crate::clock;
 use crate::door;

@@ -1,47 +1,71 @@
 //! The verdict: what the gateway promised about webhooks, held against what the receivers saw,
 //! what callers were told and what the database says.
 //!
+//! * **All of it happened.** There are as many events and kills as were asked for.
 //! * **Nothing lost.** What was acknowledged is stored; every event has a delivery for everyone
 //!   who was to hear of it; every delivery was taken by its receiver or is listed as failed.
-//! * **Nothing made up.** A receiver sees nothing that is not stored.
+//! * **Nothing made up.** A receiver sees nothing that is not stored; each receipt has the record
+//!   of its attempt, equal to what came, but for the one that a kill kept from being written; and
+//!   each recorded answer was given.
+//! * **As it was written.** Every webhook is signed as its scheme says, and its body is the one
+//!   that is stored, at every attempt.
 //! * **In order.** Of one line (endpoint, subject), a receiver sees a later delivery only after
 //!   the earlier ones were taken or had failed.
-//! * **Not twice.** A delivery that was taken comes again only if the gateway could not know: it
-//!   was killed before it had recorded the answer, or it waited no longer for it.
+//! * **Not twice.** A delivery that was taken comes again only if the gateway could not know: the
+//!   answer was lost on the way or came too late, or it was killed before it had recorded it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::account;
 use super::produce::Acknowledged;
 use super::stands::Receipt;
-use super::stored::{Delivery, Stored};
+use super::stored::{Delivery, Event, Stored};
 
-/// How long after an answer a gateway that is killed may not have recorded it yet.
-const RECORDING_MAX: Duration = Duration::from_secs(5);
-
-/// How late a busy receiver may read what a gateway sent before it was killed.
-const READING_MAX: Duration = Duration::from_secs(1);
+/// How long after a webhook came a gateway that is killed may not have recorded it yet: the
+/// receiver's time of a second, as much for others that are recorded with it, and the disk's.
+const RECORDING_MAX: Duration = Duration::from_secs(3);
 
 /// An endpoint, and what it was to hear.
 #[derive(Clone, Debug)]
 pub struct Hears {
     /// Its id.
     pub endpoint: String,
+    /// The only dialect whose payments it hears of, if it is of one.
+    pub dialect: Option<&'static str>,
     /// Facts; all of them if empty.
     pub facts: Vec<&'static str>,
+}
+
+impl Hears {
+    fn hears(&self, event: &Event) -> bool {
+        let own = self.dialect.is_none_or(|dialect| dialect == event.dialect);
+        own && (self.facts.is_empty() || self.facts.contains(&event.fact.as_str()))
+    }
+}
+
+/// A kill of the gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Kill {
+    /// When it was dead.
+    pub at: Instant,
+    /// When everything was read that it had sent; the next one was started after that.
+    pub read: Instant,
 }
 
 /// Everything that is known.
 #[derive(Debug)]
 pub struct Case {
+    /// Events and kills that were asked for.
+    pub asked: (u64, u64),
     /// What callers were told.
     pub acknowledged: Acknowledged,
     /// What the database says.
     pub stored: Stored,
     /// What receivers saw, in order.
     pub receipts: Vec<Receipt>,
-    /// When the gateway was killed.
-    pub kills: Vec<Instant>,
+    /// When the gateway was killed, in order.
+    pub kills: Vec<Kill>,
     /// Who was to hear what.
     pub hears: Vec<Hears>,
 }
@@ -59,6 +83,8 @@ pub struct Verdict {
     pub repeated: usize,
 }
 
+/// Fewer events or kills than were asked for.
+pub const FEWER: &str = "less than was asked for";
 /// Acknowledged and not there.
 pub const LOST: &str = "acknowledged, not stored";
 /// An event without a delivery for somebody who was to hear of it.
@@ -69,6 +95,14 @@ pub const MISSING: &str = "neither received nor failed";
 pub const CLAIMED: &str = "called delivered, never taken";
 /// Received, though it is not stored.
 pub const UNKNOWN: &str = "received, not stored";
+/// Received, though no attempt is recorded, and nobody was killed over it.
+pub const UNRECORDED: &str = "received without a record";
+/// An attempt recorded with an answer that nobody gave, or counted and not recorded.
+pub const INVENTED: &str = "recorded otherwise than it happened";
+/// Received with a signature that does not hold.
+pub const FORGED: &str = "signed wrongly";
+/// Received with another body than the one that is stored.
+pub const CHANGED: &str = "another body than the stored one";
 /// Received before an earlier one of its line.
 pub const ORDER: &str = "out of order";
 /// Taken, recorded, and sent again.
@@ -83,6 +117,7 @@ impl Verdict {
 /// Judges a run.
 pub fn judge(case: &Case) -> Verdict {
     let mut verdict = Verdict::default();
+    whole(case, &mut verdict);
     stored(case, &mut verdict);
     told(case, &mut verdict);
     let mut by_name: HashMap<&str, Vec<&Receipt>> = HashMap::new();
@@ -91,7 +126,7 @@ pub fn judge(case: &Case) -> Verdict {
     }
     for delivery in &case.stored.deliveries {
         let receipts = by_name.remove(delivery.name.as_str()).unwrap_or_default();
-        let was_taken = receipts.iter().any(|receipt| receipt.taken.is_some());
+        let was_taken = receipts.iter().any(|receipt| receipt.taken().is_some());
         match (was_taken, delivery.state.as_str()) {
             (true, "pending") => verdict.wrong(MISSING, &delivery.id),
             (true, _) => verdict.taken += 1,
@@ -99,7 +134,13 @@ pub fn judge(case: &Case) -> Verdict {
             (false, "delivered") => verdict.wrong(CLAIMED, &delivery.id),
             (false, _) => verdict.wrong(MISSING, &delivery.id),
         }
-        repeated(case, delivery, &receipts, &mut verdict);
+        if receipts.iter().any(|receipt| !receipt.genuine) {
+            verdict.wrong(FORGED, &delivery.id);
+        }
+        if receipts.iter().any(|receipt| receipt.body != delivery.body) {
+            verdict.wrong(CHANGED, &delivery.id);
+        }
+        accounted(case, delivery, &receipts, &mut verdict);
     }
     for name in by_name.into_keys() {
         verdict.wrong(UNKNOWN, name);
@@ -108,20 +149,27 @@ pub fn judge(case: &Case) -> Verdict {
     verdict
 }
 
+/// There was as much of it as was asked for.
+fn whole(case: &Case, verdict: &mut Verdict) {
+    let (events, kills) = case.asked;
+    let (found, killed) = (case.stored.events.len() as u64, case.kills.len() as u64);
+    if found < events {
+        verdict.wrong(FEWER, format!("{found} events, not {events}"));
+    }
+    if killed < kills {
+        verdict.wrong(FEWER, format!("{killed} kills, not {kills}"));
+    }
+}
+
 /// What callers were told is there.
 fn stored(case: &Case, verdict: &mut Verdict) {
-    let requests: HashSet<&str> = case.stored.requests.iter().map(String::as_str).collect();
     let events = case.stored.events.iter();
-    let paid: HashSet<&str> = events
-        .filter(|event| event.fact == "bill.paid")
-        .map(|event| event.request.as_str())
+    let there: HashSet<(&str, &str)> = events
+        .map(|event| (event.request.as_str(), event.fact.as_str()))
         .collect();
-    for (told, there) in [
-        (&case.acknowledged.created, &requests),
-        (&case.acknowledged.paid, &paid),
-    ] {
-        for id in told.iter().filter(|id| !there.contains(id.as_str())) {
-            verdict.wrong(LOST, id);
+    for (request, fact) in &case.acknowledged.facts {
+        if !there.contains(&(request.as_str(), *fact)) {
+            verdict.wrong(LOST, format!("{fact} of {request}"));
         }
     }
 }
@@ -133,14 +181,16 @@ fn told(case: &Case, verdict: &mut Verdict) {
         .map(|delivery| (delivery.event.as_str(), delivery.endpoint.as_deref()))
         .collect();
     for event in &case.stored.events {
-        let fact = event.fact.as_str();
         let endpoints = case.hears.iter();
         let endpoints = endpoints
-            .filter(|hears| hears.facts.is_empty() || hears.facts.contains(&fact))
+            .filter(|hears| hears.hears(event))
             .map(|hears| Some(hears.endpoint.as_str()));
-        // The shop itself hears through its dialect that it was paid.
-        let shop = (fact == "bill.paid").then_some(None);
-        for endpoint in endpoints.chain(shop) {
+        // The shop itself hears through its dialect, at the address that it gave.
+        let shop = matches!(
+            (event.dialect.as_str(), event.fact.as_str()),
+            ("hitpay", "bill.paid") | ("numipay", "bill.created" | "bill.paid")
+        );
+        for endpoint in endpoints.chain(shop.then_some(None)) {
             if !there.contains(&(event.id.as_str(), endpoint)) {
                 let whom = endpoint.unwrap_or("the shop");
                 verdict.wrong(UNTOLD, format!("{} for {whom}", event.id));
@@ -149,26 +199,37 @@ fn told(case: &Case, verdict: &mut Verdict) {
     }
 }
 
-/// A delivery that was taken came again only where nobody could know that it was.
-fn repeated(case: &Case, delivery: &Delivery, receipts: &[&Receipt], verdict: &mut Verdict) {
-    // An attempt without an answer, recorded as such, may have been taken.
-    let mut silent = case.stored.silent.get(&delivery.id).copied().unwrap_or(0);
-    for (receipt, next) in receipts.iter().zip(receipts.iter().skip(1)) {
-        let Some(taken) = receipt.taken else {
-            continue;
-        };
-        let killed = case.kills.iter().any(|kill| {
-            let sent = receipt.came <= *kill + READING_MAX && next.came >= *kill;
-            sent && *kill <= taken + RECORDING_MAX
-        });
-        if killed {
-            verdict.repeated += 1;
-        } else if silent > 0 {
-            silent -= 1;
-            verdict.repeated += 1;
-        } else {
-            verdict.wrong(TWICE, &delivery.id);
-        }
+/// Each receipt has its record and each recorded answer its receipt; what was taken came again
+/// only where nobody could know that it was.
+fn accounted(case: &Case, delivery: &Delivery, receipts: &[&Receipt], verdict: &mut Verdict) {
+    let attempts = case.stored.attempts.get(&delivery.id);
+    let attempts = attempts.map_or(&[][..], Vec::as_slice);
+    // Which of the gateway's lives it was sent in: the number of kills before it.
+    let life = |receipt: &Receipt| {
+        let over = |kill: &Kill| kill.read <= receipt.came;
+        case.kills.partition_point(over)
+    };
+    // A kill may keep one record of a delivery from being written: that of what was under way,
+    // so of the last thing that came before it.
+    let followers = receipts.iter().skip(1).map(Some).chain([None]);
+    let cut = receipts.iter().zip(followers).map(|(receipt, next)| {
+        let own = life(receipt);
+        let is_last = next.is_none_or(|next| life(next) > own);
+        let killed = case.kills.get(own);
+        let killed = killed.is_some_and(|kill| kill.at <= receipt.came + RECORDING_MAX);
+        (*receipt, is_last && killed)
+    });
+    let cut: Vec<(&Receipt, bool)> = cut.collect();
+    let found = account::settle(&cut, attempts);
+    verdict.repeated += found.repeated;
+    if found.unrecorded > 0 {
+        verdict.wrong(UNRECORDED, &delivery.id);
+    }
+    if found.invented > 0 || delivery.attempts != attempts.len() as i64 {
+        verdict.wrong(INVENTED, &delivery.id);
+    }
+    if found.twice > 0 {
+        verdict.wrong(TWICE, &delivery.id);
     }
 }
 
@@ -185,7 +246,7 @@ fn ordered(case: &Case, verdict: &mut Verdict) {
         lines.entry(&delivery.line).or_default().push(delivery);
     }
     let mut taken: HashMap<&str, Instant> = HashMap::new();
-    let mut furthest: HashMap<&(String, String), i64> = HashMap::new();
+    let mut furthest: HashMap<&(String, String), (i64, i64)> = HashMap::new();
     for receipt in &case.receipts {
         let Some(delivery) = by_name.get(receipt.name.as_str()) else {
             continue;
@@ -202,7 +263,7 @@ fn ordered(case: &Case, verdict: &mut Verdict) {
             verdict.wrong(ORDER, &delivery.id);
         }
         *last = delivery.place.max(*last);
-        if let Some(at) = receipt.taken {
+        if let Some(at) = receipt.taken() {
             // A slow receiver may take a first copy after a second one was taken.
             let first = taken.entry(&delivery.id).or_insert(at);
             *first = at.min(*first);
@@ -212,7 +273,7 @@ fn ordered(case: &Case, verdict: &mut Verdict) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stored::Event;
+    use super::super::account::{Attempt, Ending};
     use super::*;
     use crate::clock;
 
@@ -225,9 +286,10 @@ mod tests {
             event: event.to_owned(),
             endpoint: Some("end_1".to_owned()),
             line: ("end_1".to_owned(), "bil_1".to_owned()),
-            place,
+            place: (0, place),
             state: state.to_owned(),
             attempts: 1,
+            body: 1,
         }
     }
 
@@ -235,6 +297,7 @@ mod tests {
         Event {
             id: id.to_owned(),
             fact: fact.to_owned(),
+            dialect: "hitpay".to_owned(),
             request: "9-1".to_owned(),
         }
     }
@@ -244,7 +307,42 @@ mod tests {
         Receipt {
             name: id.to_owned(),
             came: start + MS * came,
-            taken: taken.map(|at| start + MS * at),
+            answered: taken.map(|at| (200, start + MS * at)),
+            genuine: true,
+            body: 1,
+            said: 1,
+        }
+    }
+
+    fn kill(start: Instant, at: u32) -> Kill {
+        Kill {
+            at: start + MS * at,
+            read: start + MS * (at + 5),
+        }
+    }
+
+    fn attempt(ending: Ending) -> Attempt {
+        Attempt { ending, said: 1 }
+    }
+
+    impl Case {
+        /// So many more attempts of a delivery are recorded.
+        fn record(&mut self, id: &str, ending: Ending) {
+            let known = self.stored.attempts.entry(id.to_owned()).or_default();
+            known.push(attempt(ending));
+            let count = known.len() as i64;
+            let deliveries = self.stored.deliveries.iter_mut();
+            for delivery in deliveries.filter(|delivery| delivery.id == id) {
+                delivery.attempts = count;
+            }
+        }
+
+        fn forget(&mut self, id: &str) {
+            self.stored.attempts.remove(id);
+            let deliveries = self.stored.deliveries.iter_mut();
+            for delivery in deliveries.filter(|delivery| delivery.id == id) {
+                delivery.attempts = 0;
+            }
         }
     }
 
@@ -257,10 +355,11 @@ mod tests {
             line: ("mer/test/http://shop".to_owned(), "9-1".to_owned()),
             ..delivery("dlv_s", "evt_2", 1, "delivered")
         };
-        let case = Case {
+        let facts = ["bill.created", "bill.paid"].map(|fact| ("9-1".to_owned(), fact));
+        let mut case = Case {
+            asked: (2, 1),
             acknowledged: Acknowledged {
-                created: vec!["9-1".to_owned()],
-                paid: vec!["9-1".to_owned()],
+                facts: facts.to_vec(),
                 unanswered: 0,
             },
             stored: Stored {
@@ -270,20 +369,23 @@ mod tests {
                     delivery("dlv_2", "evt_2", 2, "delivered"),
                     shop,
                 ],
-                silent: HashMap::new(),
-                requests: vec!["9-1".to_owned()],
+                attempts: HashMap::new(),
             },
             receipts: vec![
-                receipt(start, "dlv_1", 10, Some(11)),
+                receipt(start, "dlv_1", 15, Some(16)),
                 receipt(start, "dlv_2", 20, Some(21)),
                 receipt(start, "9-1", 22, Some(23)),
             ],
-            kills: vec![start + MS * 5],
+            kills: vec![kill(start, 5)],
             hears: vec![Hears {
                 endpoint: "end_1".to_owned(),
+                dialect: None,
                 facts: Vec::new(),
             }],
         };
+        for id in ["dlv_1", "dlv_2", "dlv_s"] {
+            case.record(id, Ending::Answered(200));
+        }
         (start, case)
     }
 
@@ -304,23 +406,48 @@ mod tests {
     }
 
     #[test]
+    fn fewer_events_or_kills_than_were_asked_for_are_no_proof() {
+        let (_, mut case) = good();
+        case.asked = (3, 1);
+        assert_eq!(kinds(&case), only(FEWER, "2 events, not 3"));
+        case.asked = (2, 2);
+        assert_eq!(kinds(&case), only(FEWER, "1 kills, not 2"));
+        case.asked = (1, 1);
+        assert_eq!(kinds(&case), []);
+    }
+
+    #[test]
     fn what_was_acknowledged_must_be_stored() {
         let (_, mut case) = good();
-        case.acknowledged.created.push("9-2".to_owned());
-        assert_eq!(kinds(&case), only(LOST, "9-2"));
+        case.acknowledged
+            .facts
+            .push(("9-2".to_owned(), "bill.created"));
+        assert_eq!(kinds(&case), only(LOST, "bill.created of 9-2"));
         let (_, mut case) = good();
-        case.acknowledged.paid = vec!["9-1".to_owned(), "9-3".to_owned()];
-        assert_eq!(kinds(&case), only(LOST, "9-3"));
+        case.acknowledged
+            .facts
+            .push(("9-1".to_owned(), "payment.captured"));
+        assert_eq!(kinds(&case), only(LOST, "payment.captured of 9-1"));
     }
 
     #[test]
     fn an_event_is_told_to_everyone_who_hears() {
         let (_, mut case) = good();
-        case.hears.push(Hears {
+        let mut other = Hears {
             endpoint: "end_2".to_owned(),
+            dialect: None,
             facts: vec!["bill.created"],
-        });
+        };
+        case.hears.push(other.clone());
         assert_eq!(kinds(&case), only(UNTOLD, "evt_1 for end_2"));
+        other.dialect = Some("vipps");
+        case.hears[1] = other;
+        assert_eq!(kinds(&case), [], "it hears of Vipps alone");
+        case.stored.events[0].dialect = "vipps".to_owned();
+        assert_eq!(kinds(&case), only(UNTOLD, "evt_1 for end_2"));
+        let (_, mut case) = good();
+        case.stored.events[0].dialect = "numipay".to_owned();
+        assert_eq!(kinds(&case), only(UNTOLD, "evt_1 for the shop"));
         let (_, mut case) = good();
         case.stored.deliveries.pop();
         case.receipts.pop();
@@ -335,6 +462,8 @@ mod tests {
             ("failed", None),
         ] {
             let (start, mut case) = good();
+            case.forget("dlv_2");
+            case.record("dlv_2", Ending::Unclear);
             case.receipts[1] = receipt(start, "dlv_2", 20, None);
             case.stored.deliveries[1].state = state.to_owned();
             let expected = wrong.map_or_else(Vec::new, |kind| only(kind, "dlv_2"));
@@ -355,6 +484,26 @@ mod tests {
     }
 
     #[test]
+    fn every_webhook_is_genuine_and_has_the_body_that_is_stored() {
+        let (_, mut case) = good();
+        case.receipts[1].genuine = false;
+        assert_eq!(kinds(&case), only(FORGED, "dlv_2"));
+        let (_, mut case) = good();
+        case.receipts[1].body = 2;
+        assert_eq!(kinds(&case), only(CHANGED, "dlv_2"));
+        // At the second attempt only.
+        let (start, mut case) = good();
+        case.forget("dlv_2");
+        case.record("dlv_2", Ending::Unclear);
+        case.record("dlv_2", Ending::Answered(200));
+        case.receipts[1].answered = None;
+        case.receipts.push(receipt(start, "dlv_2", 90, Some(91)));
+        assert_eq!(kinds(&case), []);
+        case.receipts[3].body = 2;
+        assert_eq!(kinds(&case), only(CHANGED, "dlv_2"));
+    }
+
+    #[test]
     fn a_line_keeps_its_order() {
         let (_, mut case) = good();
         case.receipts.swap(0, 1);
@@ -363,17 +512,19 @@ mod tests {
         assert!(found[0].1.contains(&"dlv_2".to_owned()));
         // Sent while the earlier one had not been answered yet.
         let (start, mut case) = good();
-        case.receipts[0].taken = Some(start + MS * 25);
+        case.receipts[0].answered = Some((200, start + MS * 25));
         assert_eq!(kinds(&case), only(ORDER, "dlv_2"));
         // A slow receiver takes a copy that a kill broke off, after the one that came again.
         let (start, mut case) = good();
-        case.receipts[0].taken = Some(start + MS * 25);
+        case.kills = vec![kill(start, 6)];
+        case.receipts[0] = receipt(start, "dlv_1", 3, Some(25));
         case.receipts
             .insert(1, receipt(start, "dlv_1", 15, Some(16)));
         assert_eq!(kinds(&case), []);
         // An earlier one that failed holds nobody up.
         let (_, mut case) = good();
         case.receipts.remove(0);
+        case.forget("dlv_1");
         case.stored.deliveries[0].state = "failed".to_owned();
         assert_eq!(kinds(&case), []);
     }
@@ -381,39 +532,80 @@ mod tests {
     #[test]
     fn a_repetition_needs_a_reason() {
         let again = |start| receipt(start, "9-1", 40, Some(41));
+        // Both recorded as taken: no reason, wherever the kills were.
+        for at in [5, 30, 50] {
+            let (start, mut case) = good();
+            case.receipts.push(again(start));
+            case.record("dlv_s", Ending::Answered(200));
+            case.kills = vec![kill(start, at)];
+            assert_eq!(kinds(&case), only(TWICE, "dlv_s"), "{at}");
+        }
+        // The answer to the first one did not arrive.
         let (start, mut case) = good();
         case.receipts.push(again(start));
-        case.kills.clear();
-        assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
-        // Killed in between: the answer may not have been recorded.
-        case.kills.push(start + MS * 30);
+        case.forget("dlv_s");
+        case.record("dlv_s", Ending::Unclear);
+        case.record("dlv_s", Ending::Answered(200));
         assert_eq!(kinds(&case), []);
         assert_eq!(judge(&case).repeated, 1);
-        // Killed just before: it was sent, and read only then.
-        case.kills = vec![start + MS * 5];
-        assert_eq!(kinds(&case), []);
-        // Killed long before: it was sent after that.
-        for (came, at) in [(2_022, 2), (2_040, 3)] {
-            let late = receipt(start, "9-1", came, Some(came + 1));
-            case.receipts.truncate(at);
-            case.receipts.push(late);
-        }
-        assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
-        // Killed after both: no reason.
-        case.kills = vec![start + MS * 2_050];
-        assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
-        let (start, mut case) = good();
-        // Killed long after the answer: it was recorded.
-        case.kills = vec![start + MS * 9_000];
-        case.receipts.push(receipt(start, "9-1", 9_500, None));
-        assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
-        // An attempt that ended without an answer may have been taken; one excuses one.
+        // It was refused: that explains nothing.
         let (start, mut case) = good();
         case.receipts.push(again(start));
-        case.kills.clear();
-        case.stored.silent.insert("dlv_s".to_owned(), 1);
+        case.record("dlv_s", Ending::Unsent);
+        assert_eq!(kinds(&case), only(UNRECORDED, "dlv_s"));
+    }
+
+    #[test]
+    fn a_receipt_without_a_record_needs_a_kill_that_struck_it() {
+        let again = |start| receipt(start, "9-1", 40, Some(41));
+        let (start, mut case) = good();
+        case.receipts.push(again(start));
+        assert_eq!(kinds(&case), only(UNRECORDED, "dlv_s"));
+        // Killed in between: the answer had not been recorded.
+        case.kills = vec![kill(start, 30)];
         assert_eq!(kinds(&case), []);
-        case.receipts.push(receipt(start, "9-1", 50, Some(51)));
-        assert_eq!(kinds(&case), only(TWICE, "dlv_s"));
+        assert_eq!(judge(&case).repeated, 1);
+        // The dead one had sent it, and it was read only then.
+        case.kills = vec![kill(start, 20)];
+        assert_eq!(kinds(&case), []);
+        // Killed before it was sent.
+        case.kills = vec![kill(start, 10)];
+        assert_eq!(kinds(&case), only(UNRECORDED, "dlv_s"));
+        // Of two that came before the kill the first was over.
+        case.kills = vec![kill(start, 60)];
+        case.receipts.push(receipt(start, "9-1", 70, Some(71)));
+        case.forget("dlv_s");
+        case.record("dlv_s", Ending::Answered(200));
+        assert_eq!(kinds(&case), only(UNRECORDED, "dlv_s"));
+        // Killed so long after it came that it was recorded.
+        let (start, mut case) = good();
+        case.kills = vec![kill(start, 3_500)];
+        case.receipts
+            .push(receipt(start, "9-1", 9_500, Some(9_501)));
+        assert_eq!(kinds(&case), only(UNRECORDED, "dlv_s"));
+    }
+
+    #[test]
+    fn a_record_tells_what_happened() {
+        // Nobody answered so.
+        let (_, mut case) = good();
+        case.stored.attempts.insert(
+            "dlv_1".to_owned(),
+            vec![
+                attempt(Ending::Answered(500)),
+                attempt(Ending::Answered(200)),
+            ],
+        );
+        case.stored.deliveries[0].attempts = 2;
+        assert_eq!(kinds(&case), only(INVENTED, "dlv_1"));
+        // One is counted and not recorded.
+        let (_, mut case) = good();
+        case.stored.deliveries[0].attempts = 2;
+        assert_eq!(kinds(&case), only(INVENTED, "dlv_1"));
+        // It came with other headers than are recorded.
+        let (_, mut case) = good();
+        case.receipts[0].said = 2;
+        let found: Vec<&str> = kinds(&case).into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(found, [UNRECORDED, INVENTED]);
     }
 }

@@ -1,18 +1,22 @@
 //! `./torture`: webhooks under fire.
 //!
-//! A sandbox delivers to receivers of which about a third fail at any time, is killed again and
-//! again, its clock is moved so that retries fall due, and in the end everything that happened is
-//! held against what was promised ([`judge`]). What chance decides comes from the seed; what the
+//! A sandbox takes payments through HitPay, Numipay and Vipps and delivers to receivers of which
+//! about a third fail at any time. It is killed again and again, its clock is moved so that
+//! retries fall due, and in the end everything that happened is held against what was promised
+//! ([`judge`]). What chance decides comes from the seed; what the
 //! machine decides (where exactly a kill strikes) does not.
 
+mod account;
 mod gifts;
 mod guesses;
 mod judge;
 mod produce;
+pub mod proof;
 pub mod stands;
 mod stored;
+mod table;
+mod tills;
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, Args};
+use dialects::verify::Scheme;
 
 use crate::chance::Chance;
 use crate::clock;
@@ -28,12 +33,15 @@ use crate::door;
 use crate::failure::{Outcome, said};
 use crate::server::{Launch, Server, tail};
 use crate::shop::Shop;
-use judge::{Case, Hears, Verdict};
+use judge::{Case, Hears, Kill};
 use produce::Production;
+use proof::Trust;
 use stands::{FAILING, Mood, Record, Stand};
-use stored::Stored;
+use stored::Look;
+use tills::{Credentials, Till};
 
-/// Facts that one payment announces: it is created, captured, paid.
+/// Facts that one payment announces, through whichever API: it is created, authorised or captured,
+/// captured or paid.
 const EVENTS_OF_A_PAYMENT: u64 = 3;
 /// How long a receiver may take, so that a run sees many time-outs.
 const TIMEOUT: &str = "1s";
@@ -41,20 +49,18 @@ const TIMEOUT: &str = "1s";
 const TURN: (u64, u64) = (700, 2_000);
 /// Of a hundred receivers, how many fail in a turn.
 const FAILING_OF_100: u64 = 30;
-/// Receivers of shops that give an address with each payment.
-const SHOPS: usize = 3;
-/// Registered endpoints: what each one hears, everything if nothing is named. The last one is
-/// the one that answers 410.
-const ENDPOINTS: [&[&str]; 5] = [
-    &[],
-    &["bill.paid"],
-    &["payment.captured", "bill.paid"],
-    &["bill.created", "bill.paid"],
-    &["bill.paid"],
+/// Shops that give an address with each payment: the dialect of each.
+const SHOPS: [&str; 4] = ["hitpay", "numipay", "hitpay", "numipay"];
+/// Registered endpoints: the scheme of each, and what it hears, everything if nothing is named.
+/// The last one is the one that answers 410.
+const ENDPOINTS: [(&str, &[&str]); 6] = [
+    ("vipps", &[]),
+    ("standard", &[]),
+    ("standard", &["bill.paid"]),
+    ("standard", &["payment.captured", "bill.paid"]),
+    ("standard", &["bill.created", "bill.paid"]),
+    ("standard", &["bill.paid", "payment.authorized"]),
 ];
-/// Ids shown of each kind of what is wrong.
-const SHOWN: usize = 20;
-
 /// What `./torture` does.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true)
@@ -72,10 +78,10 @@ pub struct Options {
     /// Redemptions (usually 100,000) or guesses (usually a million).
     #[arg(long, value_parser = clap::value_parser!(u64).range(100..))]
     count: Option<u64>,
-    /// A PostgreSQL for gift cards and guesses in place of the embedded database.
+    /// A PostgreSQL in place of the embedded database: an empty one.
     #[arg(long, env = "FLORIN_TORTURE_DATABASE", hide_env_values = true)]
     database: Option<String>,
-    /// Events to produce.
+    /// Events to produce; fewer are a failure.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(3..))]
     events: u64,
     /// How often the gateway is killed.
@@ -130,7 +136,8 @@ struct Run<'a> {
     record: Record,
     stands: Arc<Vec<Stand>>,
     hears: Vec<Hears>,
-    kills: Vec<Instant>,
+    kills: Vec<Kill>,
+    known: Credentials,
     moved: u64,
     end: Instant,
 }
@@ -141,21 +148,32 @@ impl<'a> Run<'a> {
             binary: florin.to_owned(),
             data,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            database: None,
+            database: options.database.clone(),
             more: ["--webhook-timeout", TIMEOUT, "--log-level", "error"]
                 .map(str::to_owned)
                 .to_vec(),
         };
         let server = Server::florin(&launch).await?;
         launch.listen = server.address;
+        let known = Credentials::read(&launch.data)?;
         let record = Record::default();
-        let stands = (0..SHOPS + ENDPOINTS.len())
+        let stands = (0..SHOPS.len() + ENDPOINTS.len())
             .map(|_| Stand::start(options.seed, &record))
             .collect::<Outcome<Vec<_>>>()?;
+        for (dialect, stand) in SHOPS.iter().zip(&stands) {
+            stand.trusts(known.trust(dialect));
+        }
         let mut hears = Vec::new();
-        for (facts, stand) in ENDPOINTS.iter().zip(stands.iter().skip(SHOPS)) {
+        for ((scheme, facts), stand) in ENDPOINTS.iter().zip(stands.iter().skip(SHOPS.len())) {
+            let url = stand.url();
+            let made = door::register_for(&launch.data, scheme, &url, facts).await?;
+            stand.trusts(Trust {
+                scheme: Scheme::parse(scheme).unwrap_or(Scheme::Standard),
+                secret: made.secret,
+            });
             hears.push(Hears {
-                endpoint: door::register(&launch.data, &stand.url(), facts).await?,
+                endpoint: made.id,
+                dialect: (*scheme != "standard").then_some(*scheme),
                 facts: facts.to_vec(),
             });
         }
@@ -172,6 +190,7 @@ impl<'a> Run<'a> {
             stands: Arc::new(stands),
             hears,
             kills: Vec::new(),
+            known,
             moved: 0,
             end: clock::now() + Duration::from_secs(60 * options.minutes),
         })
@@ -181,10 +200,9 @@ impl<'a> Run<'a> {
         let began = clock::now();
         let production = Production::default();
         let payments = self.options.events.div_ceil(EVENTS_OF_A_PAYMENT);
-        let shops = self.stands.iter().take(SHOPS);
-        let (address, key) = (self.launch.listen, self.key.clone());
-        let shops = shops.map(|stand| Shop::at((address, &key), &stand.url()));
-        let making = production.clone().run(address, shops.collect(), payments);
+        let making = production
+            .clone()
+            .run(self.launch.listen, self.tills(), payments);
         let producing = tokio::spawn(making);
         let (stands, gentle) = (Arc::clone(&self.stands), Arc::clone(&self.gentle));
         let turns = tokio::spawn(turns(stands, gentle, self.options.seed));
@@ -196,22 +214,43 @@ impl<'a> Run<'a> {
         self.fire_on(later).await?;
         turns.abort();
         self.drain().await?;
-        let data = self.launch.data.clone();
         if let Some(server) = self.server.take() {
             server.stop().await?;
         }
         say("stopped; comparing");
+        let look = self.look().await?;
         let case = Case {
+            asked: (self.options.events, self.options.kills),
             acknowledged: production.acknowledged(),
-            stored: Stored::read(&data)?,
+            stored: look.all(&self.known.salt()).await?,
             receipts: self.record.all(),
             kills: self.kills,
             hears: self.hears,
         };
         let verdict = judge::judge(&case);
         let times = (produced, began.elapsed(), self.moved);
-        let text = table(self.options, &case, &verdict, times);
+        let text = table::table(self.options.seed, &case, &verdict, times);
         Ok((verdict.wrong.is_empty(), text))
+    }
+
+    /// One for each shop, and one for Vipps, whose webhooks go to a registered endpoint.
+    fn tills(&self) -> Vec<Till> {
+        let (address, key) = (self.launch.listen, self.key.as_str());
+        let stands = self.stands.iter();
+        let shops = SHOPS.iter().zip(stands).chain(
+            // Its address is not used.
+            self.stands.first().map(|first| (&"vipps", first)),
+        );
+        shops
+            .map(|(dialect, stand)| {
+                let shop = Shop::at((address, key), &stand.url());
+                Till::of(dialect, &self.known, shop, stand.url())
+            })
+            .collect()
+    }
+
+    async fn look(&self) -> Outcome<Look> {
+        Look::open(&self.launch.data, self.launch.database.as_deref()).await
     }
 
     /// Kills the gateway while it is being called, at payments that chance picks, and moves the
@@ -220,17 +259,17 @@ impl<'a> Run<'a> {
         let half = clock::now() + Duration::from_secs(30 * self.options.minutes);
         let mut chance = Chance::new(self.options.seed, "kills");
         let mut at: Vec<u64> = (later..self.options.kills)
-            .map(|_| chance.between(1, payments.max(1)))
+            .map(|_| chance.between(1, payments))
             .collect();
         at.sort_unstable();
         let mut left = at.into_iter().peekable();
         loop {
-            let begun = production.begun();
+            let done = production.done();
             if clock::now() > half {
                 production.end();
             }
             match left.peek() {
-                Some(next) if begun >= *next => {
+                Some(next) if done >= *next => {
                     left.next();
                     let wait = Duration::from_micros(chance.between(0, 50_000));
                     tokio::time::sleep(wait).await;
@@ -240,8 +279,8 @@ impl<'a> Run<'a> {
                         self.moving(chance.between(20, 400));
                     }
                 }
-                None if begun >= payments => break,
-                _ if clock::now() > half => break,
+                None if done >= payments => break,
+                _ if production.ended() => break,
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -267,7 +306,12 @@ impl<'a> Run<'a> {
         if let Some(server) = self.server.take() {
             server.kill().await?;
         }
-        self.kills.push(clock::now());
+        let at = clock::now();
+        for stand in self.stands.iter() {
+            stand.has_read().await?;
+        }
+        let read = clock::now();
+        self.kills.push(Kill { at, read });
         let server = Server::florin(&self.launch).await?;
         let (ready, receipts) = (server.started_in, self.record.len());
         self.server = Some(server);
@@ -305,9 +349,10 @@ impl<'a> Run<'a> {
         gone.turn(Mood::Gone);
         let gone = self.hears.last().map(|last| last.endpoint.clone());
         let gone = gone.unwrap_or_default();
+        let look = self.look().await?;
         loop {
             self.settled().await;
-            let left = stored::waiting(&self.launch.data, &gone)?;
+            let left = look.waiting(&gone).await?;
             say(format!(
                 "{left} deliveries wait, {} received",
                 self.record.len()
@@ -322,7 +367,7 @@ impl<'a> Run<'a> {
         let path = format!("/endpoints/{gone}/remove");
         door::operator(&self.launch.data, &path, &serde_json::Value::Null).await?;
         for _ in 0..600 {
-            if stored::waiting(&self.launch.data, "")? == 0 || clock::now() > self.end {
+            if look.waiting("").await? == 0 || clock::now() > self.end {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -362,69 +407,6 @@ async fn turns(stands: Arc<Vec<Stand>>, gentle: Arc<AtomicBool>, seed: u64) {
         }
         tokio::time::sleep(Duration::from_millis(chance.between(TURN.0, TURN.1))).await;
     }
-}
-
-/// The result as a table, and the ids of what is wrong.
-fn table(
-    options: &Options,
-    case: &Case,
-    verdict: &Verdict,
-    (produced, whole, moved): (Duration, Duration, u64),
-) -> String {
-    let rate = case.receipts.len() as f64 / whole.as_secs_f64();
-    let attempts: i64 = case.stored.deliveries.iter().map(|one| one.attempts).sum();
-    let rows: Vec<(&str, String)> = vec![
-        ("seed", options.seed.to_string()),
-        (
-            "payments acknowledged as created",
-            case.acknowledged.created.len().to_string(),
-        ),
-        (
-            "payments acknowledged as paid",
-            case.acknowledged.paid.len().to_string(),
-        ),
-        (
-            "calls without an answer",
-            case.acknowledged.unanswered.to_string(),
-        ),
-        ("events", case.stored.events.len().to_string()),
-        ("deliveries", case.stored.deliveries.len().to_string()),
-        ("attempts recorded", attempts.to_string()),
-        (
-            "requests that reached a receiver",
-            case.receipts.len().to_string(),
-        ),
-        ("deliveries received", verdict.taken.to_string()),
-        ("deliveries listed as failed", verdict.failed.to_string()),
-        (
-            "received again after an unclear answer",
-            verdict.repeated.to_string(),
-        ),
-        ("kills", case.kills.len().to_string()),
-        ("clock moved by", format!("{moved} s at least")),
-        ("production took", format!("{produced:.1?}")),
-        (
-            "all of it took",
-            format!("{whole:.1?} ({rate:.0} requests/s)"),
-        ),
-    ];
-    let mut text = String::new();
-    for (what, figure) in rows {
-        let _ = writeln!(text, "{what:<40} {figure}");
-    }
-    for (kind, ids) in &verdict.wrong {
-        let _ = writeln!(text, "WRONG: {kind}: {}", ids.len());
-        for id in ids.iter().take(SHOWN) {
-            let _ = writeln!(text, "    {id}");
-        }
-        if ids.len() > SHOWN {
-            let _ = writeln!(text, "    and {} more", ids.len() - SHOWN);
-        }
-    }
-    if verdict.wrong.is_empty() {
-        text.push_str("Every promise was kept.\n");
-    }
-    text
 }
 
 /// Progress, on stderr.

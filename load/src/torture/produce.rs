@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::tills::{Line, Till};
 use crate::drive::gather;
 use crate::failure::{Failure, Outcome};
-use crate::shop::{Shop, id_in};
 use crate::wire::Wire;
 
 /// Connections that create and pay.
@@ -18,13 +18,11 @@ const CONNECTIONS: usize = 16;
 /// How long a producer waits before it calls a gateway that is not there again.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// What the gateway acknowledged, by the id of the payment request.
+/// What the gateway acknowledged.
 #[derive(Debug, Default)]
 pub struct Acknowledged {
-    /// Created.
-    pub created: Vec<String>,
-    /// Paid.
-    pub paid: Vec<String>,
+    /// Of which payment, by the name that its caller knows, which fact.
+    pub facts: Vec<(String, &'static str)>,
     /// Calls without an answer, or answered that it cannot now.
     pub unanswered: u64,
 }
@@ -34,13 +32,14 @@ pub struct Acknowledged {
 pub struct Production {
     known: Arc<Mutex<Acknowledged>>,
     begun: Arc<AtomicU64>,
+    done: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
 }
 
 impl Production {
-    /// How many payments were begun, without those that a kill broke off.
-    pub fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
+    /// How many payments are whole, every step of them acknowledged.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// No more.
@@ -48,41 +47,55 @@ impl Production {
         self.ended.store(true, Ordering::Relaxed);
     }
 
+    /// Was it ended before it was done?
+    pub fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     /// What was acknowledged until now.
     pub fn acknowledged(&self) -> Acknowledged {
         std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes `payments` payments, unless ended before; `shops` take turns.
-    pub async fn run(self, to: SocketAddr, shops: Vec<Shop>, payments: u64) -> Outcome<()> {
+    /// Makes payments until at least `payments` of them are whole, unless ended before; the tills
+    /// take turns.
+    pub async fn run(self, to: SocketAddr, tills: Vec<Till>, payments: u64) -> Outcome<()> {
         let mut tasks = JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            let (own, shops) = (self.clone(), shops.clone());
-            tasks.spawn(async move { own.lane(to, &shops, payments).await });
+        for lane in 0..CONNECTIONS {
+            let (own, tills) = (self.clone(), tills.clone());
+            tasks.spawn(async move {
+                let tills = tills.iter().cycle().skip(lane);
+                own.lane(to, tills, payments).await
+            });
         }
-        gather(tasks).await?;
-        Ok(())
+        let ran = gather(tasks).await;
+        if ran.is_err() {
+            // Nobody waits for the rest.
+            self.end();
+        }
+        ran.map(|_| ())
     }
 
-    async fn lane(&self, to: SocketAddr, shops: &[Shop], payments: u64) -> Outcome<()> {
-        let mut wire = None;
-        for shop in shops.iter().cycle() {
-            let number = self.begun.fetch_add(1, Ordering::Relaxed);
-            if number >= payments || self.ended.load(Ordering::Relaxed) {
-                self.begun.fetch_sub(1, Ordering::Relaxed);
+    async fn lane<'a>(
+        &self,
+        to: SocketAddr,
+        tills: impl Iterator<Item = &'a Till>,
+        payments: u64,
+    ) -> Outcome<()> {
+        let mut open = None;
+        for till in tills {
+            if self.done() >= payments || self.ended() {
                 return Ok(());
             }
-            let open = match wire.take() {
-                Some(open) => open,
+            let line = match open.take() {
+                Some(line) => line,
                 None => match self.open(to).await {
-                    Some(open) => open,
+                    Some(wire) => Line::new(wire),
                     None => return Ok(()),
                 },
             };
-            wire = self.payment(open, shop).await?;
-            if wire.is_none() {
-                // It does not count: another one is made in its place.
-                self.begun.fetch_sub(1, Ordering::Relaxed);
+            open = self.payment(line, till).await?;
+            if open.is_none() {
                 tokio::time::sleep(AGAIN).await;
             }
         }
@@ -91,7 +104,7 @@ impl Production {
 
     /// A connection, as soon as somebody listens; `None` once there is nothing more to do.
     async fn open(&self, to: SocketAddr) -> Option<Wire> {
-        while !self.ended.load(Ordering::Relaxed) {
+        while !self.ended() {
             match Wire::open(to).await {
                 Ok(wire) => return Some(wire),
                 Err(_) => tokio::time::sleep(AGAIN).await,
@@ -100,24 +113,27 @@ impl Production {
         None
     }
 
-    /// One payment; the connection, if it can be used again.
-    async fn payment(&self, mut wire: Wire, shop: &Shop) -> Outcome<Option<Wire>> {
-        let id = match wire.call(&shop.create()).await {
-            Ok(body) => id_in(body)?.to_owned(),
-            Err(failure) => return self.unanswered(failure),
+    /// One payment; the connection, if it can be used again. One that is broken off does not
+    /// count: another is made in its place.
+    async fn payment(&self, mut line: Line, till: &Till) -> Outcome<Option<Line>> {
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let hear = |name: &str, fact| {
+            self.know(|known| known.facts.push((name.to_owned(), fact)));
         };
-        self.know(|known| known.created.push(id.clone()));
-        match wire.call(&shop.pay(&id)).await {
-            Ok(_) => self.know(|known| known.paid.push(id)),
-            Err(failure) => return self.unanswered(failure),
+        match till.take(&mut line, number, &hear).await {
+            Ok(()) => {
+                self.done.fetch_add(1, Ordering::Relaxed);
+                Ok(Some(line))
+            }
+            Err(failure) => self.unanswered(failure),
         }
-        Ok(Some(wire))
     }
 
     /// A gateway that is gone or overloaded may fail a call; any other answer is wrong.
-    fn unanswered(&self, failure: Failure) -> Outcome<Option<Wire>> {
+    fn unanswered(&self, failure: Failure) -> Outcome<Option<Line>> {
         match failure {
             Failure::Answer { status, .. } if status != 503 => Err(failure),
+            Failure::Json(_) => Err(failure),
             _ => {
                 self.know(|known| known.unanswered += 1);
                 Ok(None)

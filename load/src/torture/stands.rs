@@ -1,16 +1,19 @@
 //! Receivers that fail by turns, and the record of everything that reached them.
 //!
-//! What came is written down before it is answered, and that it is taken before the answer is
+//! What came is written down before it is answered, and how it is answered before the answer is
 //! sent: whatever the gateway may believe of a delivery, the record knows it first.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use dialects::verify::Delivery;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
+use super::proof::{self, Trust};
 use crate::chance::Chance;
 use crate::clock;
 use crate::failure::{Outcome, said};
@@ -18,6 +21,9 @@ use crate::wire::{Frame, Side, frame};
 
 /// How long a hanging receiver holds a connection before it drops it.
 const HANG: Duration = Duration::from_secs(60);
+
+/// How long it may take until all that a dead gateway sent is read.
+const READ_MAX: Duration = Duration::from_secs(10);
 
 /// Connections that wait to be accepted.
 const WAITING: u32 = 1_024;
@@ -45,12 +51,47 @@ pub const FAILING: [Mood; 4] = [Mood::Fails, Mood::Hangs, Mood::Refuses, Mood::S
 /// One delivery that reached a receiver.
 #[derive(Clone, Debug)]
 pub struct Receipt {
-    /// `webhook-id`, or for HitPay the payment request it is about.
+    /// What it is called: see [`proof::name`].
     pub name: String,
     /// When it was read.
     pub came: Instant,
-    /// When it was answered with 2xx, if it was.
-    pub taken: Option<Instant>,
+    /// With which status it was answered, and when, if it was.
+    pub answered: Option<(u16, Instant)>,
+    /// Was it signed as it should be?
+    pub genuine: bool,
+    /// A digest of its body.
+    pub body: u64,
+    /// See [`proof::said`].
+    pub said: u64,
+}
+
+impl Receipt {
+    /// What came, not yet answered.
+    fn read(message: &[u8], trust: Option<&Trust>) -> Receipt {
+        let came = clock::now();
+        let read = Delivery::read(message).unwrap_or_default();
+        // Where nothing is checked, it takes no time from what is measured.
+        let of = |digest: fn(&Delivery) -> u64| trust.map_or(0, |_| digest(&read));
+        Receipt {
+            name: proof::name(&read),
+            came,
+            answered: None,
+            genuine: trust.is_none_or(|trust| trust.holds(&read)),
+            body: of(|read| proof::digest(&read.body)),
+            said: of(proof::said),
+        }
+    }
+
+    /// The status it was answered with.
+    pub fn status(&self) -> Option<u16> {
+        self.answered.map(|(status, _)| status)
+    }
+
+    /// When it was taken, if it was.
+    pub fn taken(&self) -> Option<Instant> {
+        let taken = |(status, at)| (200..300).contains(&status).then_some(at);
+        self.answered.and_then(taken)
+    }
 }
 
 /// Everything that reached the receivers, in order.
@@ -64,10 +105,10 @@ impl Record {
         all.len() - 1
     }
 
-    fn taken(&self, index: usize, at: Instant) {
+    fn answered(&self, index: usize, status: u16) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(receipt) = all.get_mut(index) {
-            receipt.taken = Some(at);
+            receipt.answered = Some((status, clock::now()));
         }
     }
 
@@ -92,6 +133,8 @@ pub struct Stand {
     pub address: SocketAddr,
     mood: watch::Sender<Mood>,
     taken: watch::Receiver<u64>,
+    trust: Arc<OnceLock<Trust>>,
+    reading: Arc<AtomicUsize>,
 }
 
 impl Stand {
@@ -106,13 +149,44 @@ impl Stand {
             count,
             record: record.clone(),
             mood: changes,
+            trust: Arc::default(),
+            reading: Arc::default(),
         };
+        let (trust, reading) = (Arc::clone(&own.trust), Arc::clone(&own.reading));
         tokio::spawn(own.run(listener, address));
         Ok(Stand {
             address,
             mood,
             taken,
+            trust,
+            reading,
         })
+    }
+
+    /// Says how it is signed to, once; from then on it checks what comes.
+    pub fn trusts(&self, trust: Trust) {
+        // What is known already stays.
+        let _ = self.trust.set(trust);
+    }
+
+    /// Waits until everything is read that a gateway sent before it died. What comes after this
+    /// was sent by another one.
+    pub async fn has_read(&self) -> Outcome<()> {
+        // Connections are accepted in their order: once this one is, all earlier ones are. Where
+        // it is refused, none waits.
+        if let Ok(mut last) = TcpStream::connect(self.address).await {
+            // Closed or reset: either way nothing stands before it.
+            let _ = last.shutdown().await;
+            let _ = tokio::time::timeout(READ_MAX, last.read(&mut [0])).await;
+        }
+        let begun = clock::now();
+        while self.reading.load(Ordering::SeqCst) > 0 {
+            if begun.elapsed() > READ_MAX {
+                return Err(said("a receiver still reads from a gateway that is dead"));
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
     }
 
     /// Changes how it behaves.
@@ -163,6 +237,25 @@ struct Own {
     count: watch::Sender<u64>,
     record: Record,
     mood: watch::Receiver<Mood>,
+    trust: Arc<OnceLock<Trust>>,
+    /// Connections from which something may still be read.
+    reading: Arc<AtomicUsize>,
+}
+
+/// Counts a connection for as long as it is read.
+struct Reading(Arc<AtomicUsize>);
+
+impl Reading {
+    fn new(count: &Arc<AtomicUsize>) -> Reading {
+        count.fetch_add(1, Ordering::SeqCst);
+        Reading(Arc::clone(count))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Own {
@@ -175,7 +268,8 @@ impl Own {
                 tokio::select! {
                     accepted = listener.accept() => {
                         let (stream, _) = accepted?;
-                        tokio::spawn(self.clone().serve(stream));
+                        let reading = Reading::new(&self.reading);
+                        tokio::spawn(self.clone().serve(stream, reading));
                     }
                     gone = mood.wait_for(refusing) => {
                         gone.map_err(|_| said("nobody wants it"))?;
@@ -197,17 +291,22 @@ impl Own {
         }
     }
 
-    async fn serve(mut self, mut stream: TcpStream) -> Outcome<()> {
+    async fn serve(mut self, mut stream: TcpStream, reading: Reading) -> Outcome<()> {
         stream.set_nodelay(true)?;
         let mut buffer = Vec::with_capacity(4_096);
         let mut mood = self.mood.clone();
+        let mut reading = Some(reading);
         loop {
             while let Some(found) = frame(&buffer, Side::Request)?
                 && buffer.len() >= found.len()
             {
-                if !self.answer(&mut stream, &buffer, found).await? {
+                let index = self.note(&buffer, found);
+                // One that hangs has read all that it will read.
+                drop(reading.take());
+                if !self.answer(&mut stream, index).await? {
                     return Ok(());
                 }
+                drop(reading.replace(Reading::new(&self.reading)));
                 buffer.drain(..found.len());
             }
             tokio::select! {
@@ -222,32 +321,24 @@ impl Own {
         }
     }
 
-    /// Notes and answers one request; may the connection be used again?
-    async fn answer(
-        &mut self,
-        stream: &mut TcpStream,
-        buffer: &[u8],
-        found: Frame,
-    ) -> Outcome<bool> {
-        let (head, rest) = buffer.split_at(found.head);
-        let body = rest.get(..found.body).unwrap_or_default();
-        let name = name(head, body).ok_or_else(|| said("a webhook without a name"))?;
-        let index = self.record.note(Receipt {
-            name,
-            came: clock::now(),
-            taken: None,
-        });
+    fn note(&self, buffer: &[u8], found: Frame) -> usize {
+        let message = buffer.get(..found.len()).unwrap_or_default();
+        self.record.note(Receipt::read(message, self.trust.get()))
+    }
+
+    /// Answers what was noted; may the connection be used again?
+    async fn answer(&mut self, stream: &mut TcpStream, index: usize) -> Outcome<bool> {
         let mood = *self.mood.borrow();
-        let status = match mood {
-            Mood::Well => "200 OK",
+        let (status, words) = match mood {
+            Mood::Well => (200, "OK"),
             Mood::Slow => {
                 let mut chance = Chance::new(self.seed, &format!("slow {index}"));
                 let wait = Duration::from_millis(chance.between(200, 1_600));
                 tokio::time::sleep(wait).await;
-                "200 OK"
+                (200, "OK")
             }
-            Mood::Fails => "500 Broken",
-            Mood::Gone => "410 Gone",
+            Mood::Fails => (500, "Broken"),
+            Mood::Gone => (410, "Gone"),
             Mood::Hangs => {
                 let changed = self.mood.wait_for(|mood| *mood != Mood::Hangs);
                 // However it ends, there is no answer.
@@ -256,28 +347,14 @@ impl Own {
             }
             Mood::Refuses => return Ok(false),
         };
-        if status.starts_with('2') {
-            self.record.taken(index, clock::now());
+        self.record.answered(index, status);
+        if status == 200 {
             self.count.send_modify(|count| *count += 1);
         }
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        let answer = format!("HTTP/1.1 {status} {words}\r\nContent-Length: 0\r\n\r\n");
         stream.write_all(answer.as_bytes()).await?;
         Ok(true)
     }
-}
-
-/// What a webhook is called: Standard Webhooks say it in a header, HitPay's form in a field.
-pub fn name(head: &[u8], body: &[u8]) -> Option<String> {
-    let head = std::str::from_utf8(head).ok()?;
-    let id = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        let named = name.eq_ignore_ascii_case("webhook-id");
-        named.then(|| value.trim().to_owned())
-    });
-    id.or_else(|| {
-        let field = crate::receiver::subject(body)?;
-        std::str::from_utf8(field).ok().map(str::to_owned)
-    })
 }
 
 #[cfg(test)]
@@ -287,19 +364,6 @@ mod tests {
 
     fn webhook() -> Ask {
         Ask::post("webhook", "/webhook", "Webhook-Id: dlv_1\r\n", "{}")
-    }
-
-    #[test]
-    fn a_webhook_is_named_by_its_header_or_by_its_form() {
-        let head = b"POST / HTTP/1.1\r\nWebhook-Id: dlv_7\r\n\r\n";
-        assert_eq!(
-            name(head, b"payment_request_id=9").as_deref(),
-            Some("dlv_7")
-        );
-        let head = b"POST / HTTP/1.1\r\n\r\n";
-        let body = b"a=b&payment_request_id=9";
-        assert_eq!(name(head, body).as_deref(), Some("9"));
-        assert_eq!(name(head, b"{}"), None);
     }
 
     #[tokio::test]
@@ -320,7 +384,10 @@ mod tests {
         stand.turn(Mood::Well);
         while call(webhook()).await.is_err() {}
         let all = record.all();
-        let taken: Vec<bool> = all.iter().map(|receipt| receipt.taken.is_some()).collect();
+        let taken: Vec<bool> = all
+            .iter()
+            .map(|receipt| receipt.taken().is_some())
+            .collect();
         assert_eq!(taken[..3], [true, false, false]);
         assert_eq!(taken.last(), Some(&true));
         assert!(stand.taken() >= 2);
@@ -342,6 +409,43 @@ mod tests {
             stand.turn(Mood::Well);
         });
         assert!(answer.is_err());
-        assert_eq!(record.all()[0].taken, None);
+        assert_eq!(record.all()[0].answered, None);
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_gateway_sent_is_read_before_another_one_may_come() {
+        let record = Record::default();
+        let stand = Stand::start(1, &record).unwrap();
+        let hanging = Stand::start(1, &record).unwrap();
+        hanging.turn(Mood::Hangs);
+        for to in [stand.address, hanging.address] {
+            let mut stream = TcpStream::connect(to).await.unwrap();
+            stream.write_all(&webhook().bytes).await.unwrap();
+            drop(stream);
+        }
+        stand.has_read().await.unwrap();
+        hanging.has_read().await.unwrap();
+        assert_eq!(record.len(), 2);
+        stand.turn(Mood::Refuses);
+        stand.has_read().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_knows_how_it_is_signed_to_notes_what_is_not_genuine() {
+        let record = Record::default();
+        let stand = Stand::start(1, &record).unwrap();
+        stand.trusts(Trust {
+            scheme: dialects::verify::Scheme::Numipay,
+            secret: domain::Secret::new("password".to_owned()),
+        });
+        let mut wire = Wire::open(stand.address).await.unwrap();
+        wire.call(&webhook()).await.unwrap();
+        let secret = domain::Secret::new("password".to_owned());
+        let signature = dialects::sign::numipay_signature(b"{}", &secret);
+        let head = format!("x-signature: {signature}\r\n");
+        let good = Ask::post("webhook", "/webhook", &head, "{}");
+        wire.call(&good).await.unwrap();
+        let genuine: Vec<bool> = record.all().iter().map(|one| one.genuine).collect();
+        assert_eq!(genuine, [false, true]);
     }
 }

@@ -1,20 +1,27 @@
-//! What the gateway's database says in the end.
+//! What the gateway's database says in the end, read a part at a time: of bodies and headers only
+//! digests are kept.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use rusqlite::Connection;
+use domain::Secret;
+use store::sql::{Row, Value};
+use store::{Fault, Store};
 
-use crate::failure::Outcome;
-use crate::learn::{find_database, look_into};
-use crate::receiver::subject;
+use super::account::{Attempt, Ending};
+use super::proof;
+use crate::failure::{Outcome, said};
+use crate::learn::find_database;
+
+/// Rows that are read at a time.
+const ROWS: u32 = 5_000;
 
 /// One delivery.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// Its id.
     pub id: String,
-    /// What its receiver calls it: see [`super::stands::name`].
+    /// What its receiver calls it: see [`proof::name`].
     pub name: String,
     /// The event it announces.
     pub event: String,
@@ -22,12 +29,14 @@ pub struct Delivery {
     pub endpoint: Option<String>,
     /// Those of one line keep their order.
     pub line: (String, String),
-    /// Its place in the line: rows are numbered as they are written.
-    pub place: i64,
+    /// Its place in the line: when it was written, and behind how many others.
+    pub place: (i64, i64),
     /// `pending`, `delivered` or `failed`.
     pub state: String,
-    /// Attempts recorded.
+    /// Attempts counted.
     pub attempts: i64,
+    /// A digest of the body that goes out for it.
+    pub body: u64,
 }
 
 /// One event about a bill.
@@ -37,7 +46,9 @@ pub struct Event {
     pub id: String,
     /// What happened.
     pub fact: String,
-    /// The payment request's id on the wire.
+    /// The dialect it came through.
+    pub dialect: String,
+    /// What callers call the bill: its id on the wire, or Vipps' reference.
     pub request: String,
 }
 
@@ -48,78 +59,150 @@ pub struct Stored {
     pub events: Vec<Event>,
     /// All deliveries.
     pub deliveries: Vec<Delivery>,
-    /// Attempts that had no answer, by delivery; those without any are left out.
-    pub silent: HashMap<String, u64>,
-    /// Payment requests, by their id on the wire.
-    pub requests: Vec<String>,
+    /// Recorded attempts by delivery, in order.
+    pub attempts: HashMap<String, Vec<Attempt>>,
 }
 
-impl Stored {
-    /// Reads a data folder.
-    pub fn read(data: &Path) -> Outcome<Stored> {
-        let database = look_into(&find_database(data)?)?;
-        let mut stored = Stored {
-            deliveries: deliveries(&database)?,
-            ..Stored::default()
+const EVENTS: &str = "SELECT e.id, e.fact, b.dialect, b.wire_id, b.reference FROM events e \
+    JOIN bills b ON b.id = e.about WHERE e.id > ?1 ORDER BY e.id LIMIT ?2";
+const DELIVERIES: &str = "SELECT id, event, endpoint, queue, subject, created_at, place, state, \
+    attempts, scheme, body FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2";
+const ATTEMPTS: &str = "SELECT delivery, number, status, error, request_headers, request_body \
+    FROM delivery_attempts WHERE (delivery, number) > (?1, ?3) \
+    ORDER BY delivery, number LIMIT ?2";
+const WAITING: &str = "SELECT COUNT(*) FROM deliveries WHERE state = 'pending' AND queue <> ?1";
+
+/// Looks into a gateway's database, while it runs or after it.
+#[derive(Debug)]
+pub struct Look(Store);
+
+impl Look {
+    /// Into the PostgreSQL at a URL, or else the file in a data folder.
+    pub async fn open(data: &Path, database: Option<&str>) -> Outcome<Look> {
+        let opened = match database {
+            None => Store::open_read_only(&find_database(data)?),
+            Some(url) => {
+                let url = url.to_owned();
+                let options = store::Options {
+                    run_twice: false,
+                    environment: |name| std::env::var(name).ok(),
+                    ..store::Options::TEST
+                };
+                let open = move || Store::open_url_read_only(&url, options);
+                let opened = tokio::task::spawn_blocking(open).await;
+                opened.map_err(|error| said(error.to_string()))?
+            }
         };
-        let mut events = database.prepare(
-            "SELECT e.id, e.fact, b.wire_id FROM events e JOIN bills b ON b.id = e.about",
-        )?;
-        let rows = events.query_map([], |row| {
-            Ok(Event {
-                id: row.get(0)?,
-                fact: row.get(1)?,
-                request: row.get(2)?,
-            })
-        })?;
-        stored.events = rows.collect::<Result<_, _>>()?;
-        let mut silent = database.prepare(
-            "SELECT delivery, COUNT(*) FROM delivery_attempts WHERE status IS NULL \
-             GROUP BY delivery",
-        )?;
-        let rows = silent.query_map([], |row| {
-            Ok((
-                row.get(0)?,
-                u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
-            ))
-        })?;
-        stored.silent = rows.collect::<Result<_, _>>()?;
-        let mut requests = database.prepare("SELECT wire_id FROM bills")?;
-        let rows = requests.query_map([], |row| row.get(0))?;
-        stored.requests = rows.collect::<Result<_, _>>()?;
+        Ok(Look(opened.map_err(|error| said(error.to_string()))?))
+    }
+
+    /// How many deliveries are still on their way, those in the queue `except` left out.
+    pub async fn waiting(&self, except: &str) -> Outcome<u64> {
+        let rows = self.rows(WAITING, vec![except.into()]).await?;
+        let count = rows.first().map(|row| row.int(0)).transpose();
+        let count = count.map_err(damaged)?.unwrap_or(0);
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Everything; HitPay's bodies go out signed with `salt`.
+    pub async fn all(&self, salt: &Secret) -> Outcome<Stored> {
+        let mut stored = Stored::default();
+        let mut last = String::new();
+        loop {
+            let rows = self
+                .rows(EVENTS, vec![last.as_str().into(), ROWS.into()])
+                .await?;
+            for row in &rows {
+                stored.events.push(event(row).map_err(damaged)?);
+            }
+            match stored.events.last() {
+                Some(event) if rows.len() == ROWS as usize => last.clone_from(&event.id),
+                _ => break,
+            }
+        }
+        last.clear();
+        loop {
+            let rows = self
+                .rows(DELIVERIES, vec![last.as_str().into(), ROWS.into()])
+                .await?;
+            for row in &rows {
+                stored
+                    .deliveries
+                    .push(delivery(row, salt).map_err(damaged)?);
+            }
+            match stored.deliveries.last() {
+                Some(delivery) if rows.len() == ROWS as usize => last.clone_from(&delivery.id),
+                _ => break,
+            }
+        }
+        stored.attempts = self.attempts().await?;
         Ok(stored)
+    }
+
+    async fn attempts(&self) -> Outcome<HashMap<String, Vec<Attempt>>> {
+        let mut all: HashMap<String, Vec<Attempt>> = HashMap::new();
+        let mut last = (String::new(), 0);
+        loop {
+            let args = vec![last.0.as_str().into(), ROWS.into(), last.1.into()];
+            let rows = self.rows(ATTEMPTS, args).await?;
+            for row in &rows {
+                let (of, number, attempt) = attempt(row).map_err(damaged)?;
+                all.entry(of.clone()).or_default().push(attempt);
+                last = (of, number);
+            }
+            if rows.len() < ROWS as usize {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn rows(&self, sql: &'static str, args: Vec<Value>) -> Outcome<Vec<Row>> {
+        let found = self
+            .0
+            .read("torture", move |tx| Ok(tx.query(sql, &args)?))
+            .await;
+        found.map_err(|failure| said(format!("the database: {failure:?}")))
     }
 }
 
-fn deliveries(database: &Connection) -> Outcome<Vec<Delivery>> {
-    let mut found = database.prepare(
-        "SELECT id, event, endpoint, queue, subject, rowid, state, attempts, \
-         CASE WHEN endpoint IS NULL THEN body ELSE '' END FROM deliveries",
-    )?;
-    let rows = found.query_map([], |row| {
-        let (id, body): (String, String) = (row.get(0)?, row.get(8)?);
-        let form = subject(body.as_bytes()).and_then(|name| std::str::from_utf8(name).ok());
-        Ok(Delivery {
-            name: form.unwrap_or(&id).to_owned(),
-            id,
-            event: row.get(1)?,
-            endpoint: row.get(2)?,
-            line: (row.get(3)?, row.get(4)?),
-            place: row.get(5)?,
-            state: row.get(6)?,
-            attempts: row.get(7)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn damaged(fault: Fault) -> crate::failure::Failure {
+    said(format!("the database: {}", fault.0))
 }
 
-/// How many deliveries are still on their way, those for `except` left out.
-pub fn waiting(data: &Path, except: &str) -> Outcome<u64> {
-    let database = look_into(&find_database(data)?)?;
-    let count: i64 = database.query_row(
-        "SELECT COUNT(*) FROM deliveries WHERE state = 'pending' AND queue <> ?1",
-        [except],
-        |row| row.get(0),
-    )?;
-    Ok(u64::try_from(count).unwrap_or(0))
+fn event(row: &Row) -> Result<Event, Fault> {
+    let dialect = row.text(2)?.to_owned();
+    let reference = row.text_or_null(4)?.filter(|_| dialect == "vipps");
+    Ok(Event {
+        id: row.text(0)?.to_owned(),
+        fact: row.text(1)?.to_owned(),
+        request: reference.unwrap_or(row.text(3)?).to_owned(),
+        dialect,
+    })
+}
+
+fn delivery(row: &Row, salt: &Secret) -> Result<Delivery, Fault> {
+    let (id, endpoint) = (row.text(0)?.to_owned(), row.text_or_null(2)?);
+    let body = row.text(10)?;
+    let own = proof::named_in(body.as_bytes()).filter(|_| endpoint.is_none());
+    Ok(Delivery {
+        name: own.unwrap_or_else(|| id.clone()),
+        id,
+        event: row.text(1)?.to_owned(),
+        endpoint: endpoint.map(str::to_owned),
+        line: (row.text(3)?.to_owned(), row.text(4)?.to_owned()),
+        place: (row.int(5)?, row.int(6)?),
+        state: row.text(7)?.to_owned(),
+        attempts: row.int(8)?,
+        body: proof::outgoing(row.text(9)?, body, salt),
+    })
+}
+
+fn attempt(row: &Row) -> Result<(String, i64, Attempt), Fault> {
+    let error = row.text_or_null(3)?.unwrap_or_default();
+    let sent = proof::recorded(row.text(4)?, row.text(5)?.to_owned());
+    let attempt = Attempt {
+        ending: Ending::of(row.int_or_null(2)?, error),
+        said: proof::said(&sent),
+    };
+    Ok((row.text(0)?.to_owned(), row.int(1)?, attempt))
 }
