@@ -149,6 +149,9 @@ struct Draw {
     rank: u64,
 }
 
+/// A card that was found, and what is wanted of it.
+type Wanted = (CardId, Option<Money>);
+
 /// The cards of a call, each with what is wanted of it. Nothing is changed but what is counted.
 fn find_all(
     tx: &mut Tx<'_>,
@@ -156,7 +159,7 @@ fn find_all(
     bill: &Bill,
     cards: &[(Tried, Option<Money>)],
     watch: &Watch,
-) -> Result<Result<Vec<(CardId, Option<Money>)>, Refusal>, Failure> {
+) -> Result<Result<Vec<Wanted>, Refusal>, Failure> {
     let card_present = terms(tx, bill)?.card_present;
     let mut found = Vec::new();
     for (tried, amount) in cards {
@@ -178,7 +181,7 @@ fn draw_all(
     tx: &mut Tx<'_>,
     at: &Moment,
     bill: &Bill,
-    found: &[(CardId, Option<Money>)],
+    found: &[Wanted],
 ) -> Result<Vec<Draw>, Failure> {
     let mut needed = bill.ask.amount;
     let mut drawn: Vec<Draw> = Vec::new();
