@@ -328,6 +328,11 @@ fn providers_rules_and_addresses_are_settings_in_a_file() {
         shown,
         "nothing wrong was kept"
     );
+}
+
+#[test]
+fn calls_come_from_the_networks_that_the_settings_name() {
+    let desk = Desk::open();
     let list = "/gateway/v1/transactions";
     for (lists, status) in [
         ("blocked_addresses = [\"127.0.0.0/8\"]", 403),
