@@ -12,11 +12,11 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
-use domain::limits::REQUEST_TIMEOUT;
+use domain::limits::{BODY_TIMEOUT, REQUEST_TIMEOUT};
 use domain::secret::wipe_bytes;
 use domain::{Call, Refusal, Span, TransactionCall};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::auth::authenticate;
@@ -25,6 +25,7 @@ use super::stream;
 use super::visitor::Peer;
 use crate::app::App;
 use crate::operations::{self, Failure, providers};
+use crate::web::shell::retry_after;
 
 /// The header that carries the request id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,7 +47,8 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
         request.headers_mut().insert(REQUEST_ID, value);
     }
     let method = request.method().clone();
-    let path = loggable(request.uri().path());
+    let uri = request.uri().clone();
+    let path = loggable(uri.path());
     let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
     let work = caught(next.run(request));
     let mut response = match tokio::time::timeout(limit, work).await {
@@ -56,7 +58,11 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
             tracing::error!(request = id, %method, "a rule was broken (panic)");
             plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable")
         }
-        Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "The request took too long"),
+        Err(_) => {
+            metrics::counter!("florin_timeouts_total").increment(1);
+            tracing::error!(request = id, %method, path, "a request was not answered in time");
+            too_slow(&app, &method, uri, &id)
+        }
     };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -72,6 +78,31 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     // The query is left out: it may carry a token or a person's data.
     tracing::debug!(request = id, %method, path, status, micros = took.as_micros(), "request");
     response
+}
+
+/// The answer to a request that we did not answer in time. What it asked for may still be done:
+/// whoever only reads comes back, everybody else must look first.
+fn too_slow(app: &App, method: &Method, uri: Uri, id: &str) -> Response {
+    let refusal = match *method {
+        Method::GET | Method::HEAD => Refusal::Unavailable(FAULT_RETRY),
+        _ => Refusal::Unsure(FAULT_RETRY),
+    };
+    let head = Request::builder()
+        .method(method)
+        .uri(uri)
+        .header(REQUEST_ID, id);
+    let Ok(mut head) = head.body(()).map(|request| request.into_parts().0) else {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable");
+    };
+    if let Some(routed) = app.routes.route(&head.method, &head.uri) {
+        head.uri = routed.uri;
+        return routed
+            .dialect
+            .refuse(&app.site, &head, &refusal)
+            .map(Body::from);
+    }
+    let message = "The gateway did not answer in time: look before you try again";
+    retry_after(plain(StatusCode::SERVICE_UNAVAILABLE, message), FAULT_RETRY)
 }
 
 /// Digits in a row, whatever stands between them, that may be the number of a card.
@@ -147,6 +178,14 @@ async fn serve(app: &App, shared: Option<&Arc<App>>, request: Request) -> Respon
                 .refuse(&app.site, &head, &Refusal::Unavailable(FAULT_RETRY))
                 .map(Body::from)
         }
+        Err(Failure::Unknown(fault)) => {
+            metrics::counter!("florin_faults_total", "dialect" => name).increment(1);
+            let what = "the outcome of a transaction is not known";
+            tracing::error!(request = id, dialect = name, fault = fault.0, "{what}");
+            dialect
+                .refuse(&app.site, &head, &Refusal::Unsure(FAULT_RETRY))
+                .map(Body::from)
+        }
     }
 }
 
@@ -211,7 +250,7 @@ fn note(dialect: &dyn Dialect, head: &Parts, call: &Call) {
 
 /// Reads a body up to a limit, within the time a client may take to send it.
 pub async fn read(body: Body, max: usize) -> Result<axum::body::Bytes, Refusal> {
-    let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
+    let limit = Duration::from_millis(BODY_TIMEOUT.millis());
     match tokio::time::timeout(limit, Limited::new(body, max).collect()).await {
         Err(_) => Err(Refusal::TooSlow),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
