@@ -23,7 +23,11 @@ pub const HEAD_MAX: usize = 32 * 1024;
 /// How many request headers are read.
 pub const HEADERS_MAX: usize = 100;
 
-/// How long a client may take to send one request.
+/// How long a client may take to send one request. Shorter than the time for all of it, so that
+/// whoever is slow is told so.
+pub const BODY_TIMEOUT: Span = Span::from_seconds(25);
+
+/// How long a request may take, from its head to its answer.
 pub const REQUEST_TIMEOUT: Span = Span::from_seconds(30);
 
 /// Bytes of a bill's own fields of its dialect, as JSON.

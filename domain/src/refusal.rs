@@ -2,7 +2,7 @@
 //!
 //! Order of checks, the same for every dialect, so that all report the same first problem:
 //! route, size, credential, limits of rate, form of the body, fields, existence, state, amounts;
-//! [`Refusal::Unavailable`] can come at any point.
+//! [`Refusal::Unavailable`] and [`Refusal::Unsure`] can come at any point.
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,9 @@ pub enum Refusal {
     UnknownMediaType,
     /// We cannot answer now; nothing was changed. Try again after the time given.
     Unavailable(Span),
+    /// It is not known whether it was done. The client should look, or repeat the request with the
+    /// same key, after the time given.
+    Unsure(Span),
 }
 
 /// One field that is missing or wrong.
@@ -122,6 +125,7 @@ impl Refusal {
             Self::NotAllowed(_) => "not_allowed",
             Self::UnknownMediaType => "unknown_media_type",
             Self::Unavailable(_) => "unavailable",
+            Self::Unsure(_) => "unsure",
         }
     }
 
@@ -170,6 +174,7 @@ impl Refusal {
             Self::NotAllowed("Card data is not allowed".to_owned()),
             Self::UnknownMediaType,
             Self::Unavailable(Span::from_seconds(1)),
+            Self::Unsure(Span::from_seconds(1)),
         ];
         all.extend(CardRefusal::ALL.map(Self::Card));
         all

@@ -76,6 +76,8 @@ pub struct App {
     pub kept: Kept,
     /// How far the removal of what is kept no longer has come.
     pub pass: Pass,
+    /// Whether the database takes writes, as the last question about it found.
+    pub writing: crate::http::health::Writing,
     stopping: AtomicBool,
 }
 
@@ -138,6 +140,7 @@ impl App {
             proxies: Proxies::default(),
             kept: Kept::default(),
             pass: Pass::default(),
+            writing: crate::http::health::Writing::default(),
             stopping: AtomicBool::new(false),
         }
     }

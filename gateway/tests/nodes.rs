@@ -47,7 +47,8 @@ fn node(folder: &Path, name: &str, database: &str) -> Gateway {
         .args(["sandbox", "--log-level", "error", "--listen", "127.0.0.1:0"])
         .args(["--database", database, "--data"])
         .arg(&data)
-        .stdout(Stdio::null());
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(data.join("log")).unwrap());
     Gateway::wait(command, &data)
 }
 
@@ -64,27 +65,41 @@ struct Load {
     hook: SocketAddr,
     stop: AtomicBool,
     answers: AtomicUsize,
-    /// 503 with a time to come back, and connections that broke.
-    unavailable: AtomicUsize,
+    /// 503 with a time to come back.
+    refused: AtomicUsize,
+    /// Connections that broke, and answers that did not come in time.
+    broken: AtomicUsize,
+    patience: Duration,
 }
 
 impl Load {
-    fn new(nodes: &[&Gateway], hook: SocketAddr) -> Self {
+    fn new(nodes: &[&Gateway], hook: SocketAddr, patience: Duration) -> Self {
         Self {
             nodes: nodes.iter().map(|node| node.address).collect(),
             key: nodes[0].key.clone(),
             hook,
             stop: AtomicBool::new(false),
             answers: AtomicUsize::new(0),
-            unavailable: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
+            broken: AtomicUsize::new(0),
+            patience,
         }
     }
 
     /// Waits until so many more answers were given.
     fn more(&self, count: usize) {
-        let goal = self.answers.load(Ordering::SeqCst) + count;
+        Self::grown(&self.answers, count);
+    }
+
+    /// Waits until so many more clients were told to come back.
+    fn refused(&self, count: usize) {
+        Self::grown(&self.refused, count);
+    }
+
+    fn grown(counter: &AtomicUsize, count: usize) {
+        let goal = counter.load(Ordering::SeqCst) + count;
         let started = gateway::clock::stopwatch();
-        while self.answers.load(Ordering::SeqCst) < goal {
+        while counter.load(Ordering::SeqCst) < goal {
             let spent = gateway::clock::stopwatch().saturating_sub(started);
             assert!(
                 spent < Duration::from_secs(120),
@@ -100,7 +115,7 @@ impl Load {
         while !self.stop.load(Ordering::SeqCst) {
             turn += 1;
             let address = self.nodes[turn % self.nodes.len()];
-            let Ok(mut client) = Client::within(address, &self.key, Duration::from_secs(3)) else {
+            let Ok(mut client) = Client::within(address, &self.key, self.patience) else {
                 continue;
             };
             for _ in 0..10 {
@@ -138,11 +153,11 @@ impl Load {
             Ok(answer) => {
                 assert_eq!(answer.status, 503, "{}", answer.body);
                 assert!(answer.head.contains("\nretry-after:"), "{}", answer.head);
-                self.unavailable.fetch_add(1, Ordering::SeqCst);
+                self.refused.fetch_add(1, Ordering::SeqCst);
                 None
             }
             Err(_) => {
-                self.unavailable.fetch_add(1, Ordering::SeqCst);
+                self.broken.fetch_add(1, Ordering::SeqCst);
                 None
             }
         }
@@ -442,7 +457,7 @@ fn a_killed_and_a_frozen_node_lose_nothing() {
     let [killed, frozen, left] = &nodes[..] else {
         panic!()
     };
-    let load = Load::new(&[killed, frozen, left], hook);
+    let load = Load::new(&[killed, frozen, left], hook, Duration::from_secs(3));
     let all = load.run(|| {
         load.more(200);
         signal(killed, "-KILL");
@@ -467,7 +482,7 @@ fn a_killed_and_a_frozen_node_lose_nothing() {
         "nodes: {} creations and {paid} payments acknowledged by three nodes, one killed, one \
          frozen: none lost; {twice} webhooks came twice, {} requests were not answered",
         all.len(),
-        load.unavailable.load(Ordering::SeqCst)
+        load.refused.load(Ordering::SeqCst) + load.broken.load(Ordering::SeqCst)
     );
     // Twice only for what the killed or the frozen node had under way.
     assert!(twice <= 2 * CLIENTS, "{twice} webhooks came twice");
@@ -484,7 +499,9 @@ fn a_failover_of_the_database_loses_nothing() {
     let (heard, webhooks) = channel();
     let hook = client::receive(heard);
     let node = node(folder.path(), "node-0", &database);
-    let load = Load::new(&[&node], hook);
+    // The node lives: it answers everything, at the latest once it has given up asking what became
+    // of a commit.
+    let load = Load::new(&[&node], hook, Duration::from_secs(25));
     let mut gone = Duration::ZERO;
     let all = load.run(|| {
         load.more(200);
@@ -492,6 +509,8 @@ fn a_failover_of_the_database_loses_nothing() {
         verify_ledger(&cluster.standby());
         let killed = gateway::clock::stopwatch();
         cluster.order("kill");
+        // Told to come back, clearly and at once, before there is anybody to come back to.
+        load.refused(50);
         cluster.order("promote");
         let promoted = gateway::clock::stopwatch();
         load.more(1);
@@ -511,7 +530,132 @@ fn a_failover_of_the_database_loses_nothing() {
     println!(
         "failover: {} creations acknowledged, none lost; {} requests were told to come back",
         all.len(),
-        load.unavailable.load(Ordering::SeqCst)
+        load.refused.load(Ordering::SeqCst)
+    );
+    assert_eq!(
+        load.broken.load(Ordering::SeqCst),
+        0,
+        "every request is answered"
     );
     assert!(gone < Duration::from_secs(30), "{gone:?}");
+}
+
+#[test]
+fn a_commit_that_hangs_is_told_truly_and_the_node_is_not_ready() {
+    let Some(mut cluster) = Cluster::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(folder.path(), "node-0", &cluster.url());
+    let form = "amount=10.50&currency=SGD&payment_methods%5B%5D=card";
+    let create = || {
+        let patience = Duration::from_secs(60);
+        let client = Client::within(node.address, &node.key, patience);
+        client
+            .unwrap()
+            .post("/v1/payment-requests", FORM, form)
+            .unwrap()
+    };
+    let unsure = |answer: &client::Answer| {
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(answer.head.contains("\nretry-after:"), "{}", answer.head);
+        let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let message = json["message"].as_str().unwrap();
+        assert!(
+            message.contains("not known whether this was done"),
+            "{message}"
+        );
+    };
+    let ready = || node.client().get("/health/ready").unwrap();
+    assert_eq!(create().status, 201);
+    cluster.order("hang");
+    std::thread::scope(|scope| {
+        let hanging = scope.spawn(create);
+        let mut answer = ready();
+        while answer.status == 200 {
+            answer = ready();
+        }
+        assert_eq!(answer.status, 503);
+        assert!(answer.body.contains("takes no writes"), "{}", answer.body);
+        // Who only reads is served.
+        let list = node.client().get("/v1/payment-requests").unwrap();
+        assert_eq!(list.status, 200, "{}", list.body);
+        // Nobody can be asked what became of it.
+        cluster.order("kill");
+        unsure(&hanging.join().unwrap());
+    });
+    cluster.order("start");
+    let started = gateway::clock::stopwatch();
+    while node.client().get("/v1/payment-requests").unwrap().status != 200 {
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        assert!(spent < Duration::from_secs(30), "not found again");
+    }
+    // Why is said, and not again and again.
+    let log = std::fs::read_to_string(folder.path().join("node-0/log")).unwrap();
+    let said = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    assert!((1..5).contains(&said("cannot be reached")), "{log}");
+    // At most when each connection was found to be gone.
+    assert!(said("could not be looked for") < 5, "{log}");
+    // And when nothing is lost, and nothing answers either.
+    unsure(&create());
+    cluster.order("release");
+    let started = gateway::clock::stopwatch();
+    while ready().status != 200 {
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        assert!(spent < Duration::from_secs(30), "not ready again");
+    }
+    assert_eq!(create().status, 201);
+}
+
+#[test]
+fn a_node_with_another_master_key_is_refused() {
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let first = node(folder.path(), "node-0", &cluster.url());
+    let other = folder.path().join("other");
+    let other = other.to_str().unwrap();
+    let listen = ["sandbox", "--listen", "127.0.0.1:0", "--data", other];
+    let output = run(&[&listen[..], &["--database", &cluster.url()]].concat());
+    let line = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(line.contains("master key"), "{line}");
+    // Nothing of the first was changed: its webhooks are still signed with its salt.
+    let form = "amount=10.50&currency=SGD&payment_methods%5B%5D=card";
+    let made = first.client().post("/v1/payment-requests", FORM, form);
+    assert_eq!(made.unwrap().status, 201);
+}
+
+#[test]
+fn what_a_killed_node_had_under_way_is_taken_up_at_once_by_the_only_one() {
+    let Some(cluster) = Cluster::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    // Takes the webhook and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let form = format!(
+        "amount=10.50&currency=SGD&payment_methods%5B%5D=card&webhook=http%3A%2F%2F{}%2F",
+        silent.local_addr().unwrap()
+    );
+    let mut killed = node(folder.path(), "node-0", &cluster.url());
+    let mut client = killed.client();
+    let made = client.post("/v1/payment-requests", FORM, &form).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&made.body).unwrap();
+    let id = json["id"].as_str().unwrap();
+    let pay = format!("{{\"payment\":\"{id}\",\"outcome\":\"approve\"}}");
+    let paid = client.post("/sandbox/simulate", "application/json", &pay);
+    assert_eq!(paid.unwrap().status, 200);
+    let (_under_way, _) = silent.accept().unwrap();
+    killed.signal("-KILL");
+    let started = gateway::clock::stopwatch();
+    let _next = node(folder.path(), "node-0", &cluster.url());
+    let (_again, _) = silent.accept().unwrap();
+    let took = gateway::clock::stopwatch().saturating_sub(started);
+    assert!(
+        took < Duration::from_secs(20),
+        "{took:?}: a lease is longer"
+    );
 }

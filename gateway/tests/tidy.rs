@@ -56,12 +56,13 @@ const OF_ONE_FILE: [fn(&File) -> Vec<String>; 16] = [
 ];
 
 /// All of those.
-const OF_ALL_FILES: [RuleOfAll; 6] = [
+const OF_ALL_FILES: [RuleOfAll; 7] = [
     manifests::budget,
     rust::two_traits,
     rust::adapters_are_small,
     texts::golden_files_are_read,
     texts::migrations_are_fixed,
+    texts::migrations_only_add,
     texts::pages_are_light,
 ];
 
@@ -518,6 +519,34 @@ fn rules_about_golden_files_and_migrations_can_fail() {
         1,
         "missing"
     );
+}
+
+#[test]
+fn the_rule_about_new_migrations_can_fail() {
+    let found = |path: &str, sql: &str| {
+        let path = format!("store/migrations/{path}");
+        texts::migrations_only_add(&[File::sample(&path, sql)])
+    };
+    for bad in [
+        "DROP TABLE bills;",
+        "drop index bills_due;",
+        "ALTER TABLE bills RENAME COLUMN a TO b;",
+        "ALTER TABLE bills ALTER COLUMN a SET NOT NULL;",
+        "DELETE FROM bills;",
+        "ALTER TABLE bills ADD COLUMN a TEXT NOT NULL;",
+        "CREATE UNIQUE INDEX one ON bills (a);",
+    ] {
+        assert_eq!(found("0012_next.sql", bad).len(), 1, "{bad}");
+        none(found("0011_before.sql", bad));
+    }
+    for good in [
+        "-- Nothing is DROPped here.\nALTER TABLE bills ADD COLUMN a TEXT;",
+        "ALTER TABLE bills ADD COLUMN a BIGINT NOT NULL DEFAULT 0;",
+        "CREATE TABLE new (id TEXT NOT NULL PRIMARY KEY); CREATE UNIQUE INDEX one ON new (id);",
+        "CREATE INDEX bills_a ON bills (a);",
+    ] {
+        none(found("0012_next.sql", good));
+    }
 }
 
 #[test]

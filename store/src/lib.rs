@@ -5,8 +5,8 @@
 //!
 //! * **Serializable.** A transaction sees the data as if it ran alone.
 //! * **All or nothing, and durable.** When `write` answers `Ok`, the disk has it. When it answers
-//!   `Err`, nothing was changed. ([`Store::write_unsynced`] is for what may be done again after a
-//!   power cut.)
+//!   `Err`, nothing was changed, but for [`Failure::Unknown`], which says that it is not known.
+//!   ([`Store::write_unsynced`] is for what may be done again after a power cut.)
 //! * **Re-runnable.** A closure may be run twice (PostgreSQL retries conflicts; tests run every
 //!   SQLite closure twice), so it is an `Fn` that computes the same ids and times each time.
 //! * **Bounded.** Queues have a length; a full one is answered at once.
@@ -47,6 +47,8 @@ pub enum Failure {
     Refused(Refusal),
     /// Ours: the client is told that we are unavailable.
     Fault(Fault),
+    /// Ours, and the database was lost with the commit on its way: it may have happened.
+    Unknown(Fault),
 }
 
 impl From<Refusal> for Failure {
@@ -63,6 +65,9 @@ impl From<Fault> for Failure {
 
 /// When a client should come back after our queue was full.
 pub const BUSY_RETRY: Span = Span::from_seconds(1);
+
+/// How an adapter turns a job away that wants the database to itself.
+pub(crate) const NOT_ALONE: &str = "another process writes to the database";
 
 /// What a queue hands to a thread: first to run inside the transaction, then to answer after the
 /// commit.
@@ -81,6 +86,8 @@ pub(crate) struct Job {
     pub name: &'static str,
     /// Must the disk have it before it is answered?
     pub synced: bool,
+    /// Does it run only if no other process writes to the database?
+    pub alone: bool,
     /// See [`Step`].
     pub step: Box<dyn FnMut(Step<'_, '_>) -> bool + Send>,
 }
@@ -139,6 +146,14 @@ impl Store {
         matches!(self.adapter, Adapter::Postgres(_))
     }
 
+    /// Why the database cannot be reached, while it cannot: one line for the operator.
+    pub fn unreachable(&self) -> Option<String> {
+        match &self.adapter {
+            Adapter::Sqlite(_) => None,
+            Adapter::Postgres(postgres) => postgres.unreachable(),
+        }
+    }
+
     /// Queues of deliveries in which a commit of this process made something due.
     pub fn wake(&self) -> &Wake {
         &self.wake
@@ -171,6 +186,24 @@ impl Store {
         answer
             .await
             .unwrap_or_else(|_| Err(Fault(format!("{name}: the writer is gone")).into()))
+    }
+
+    /// The same, unless another process writes to the database too: then nothing is done, and
+    /// nothing is answered. Nobody who begins to write later can be seen by it.
+    pub async fn write_alone<T, F>(&self, name: &'static str, work: F) -> Result<Option<T>, Failure>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        let work = move |tx: &mut Tx<'_>| work(tx).map(Some);
+        let (mut job, answer) = job(name, work, Arc::clone(&self.wake));
+        job.alone = true;
+        self.submit_write(job)?;
+        match answer.await {
+            Ok(Err(Failure::Refused(Refusal::NotAllowed(why)))) if why == NOT_ALONE => Ok(None),
+            Ok(done) => done,
+            Err(_) => Err(Fault(format!("{name}: the writer is gone")).into()),
+        }
     }
 
     fn submit_write(&self, job: Job) -> Result<(), Failure> {
@@ -240,6 +273,11 @@ where
             true
         }
     });
-    let synced = true;
-    (Job { name, synced, step }, receiver)
+    let job = Job {
+        name,
+        synced: true,
+        alone: false,
+        step,
+    };
+    (job, receiver)
 }

@@ -183,6 +183,10 @@ pub fn run(
     options: Options,
     watch: Watch<'_>,
 ) -> Result<Moved, MoveError> {
+    if from == to {
+        let why = "--from and --to are the same database: name another one to move to";
+        return Err(MoveError::Refused(why.to_owned()));
+    }
     let mut source = Side::source(from, options)?;
     let mut target = Side::target(to, options)?;
     let sheets = source.sheets()?;
@@ -210,20 +214,37 @@ pub fn run(
             }
         }
     }
-    let tables = compare(&mut source, &mut target, &sheets, (total, &mut *watch))?;
+    let tables = compare(&mut source, &mut target, &sheets, (total, &mut *watch));
+    let tables = tables.map_err(|error| match error {
+        // What was brought by an earlier run is not brought again.
+        MoveError::Differs(mut wrong) if resumed > 0 => {
+            wrong.push(begin_again(&source.place(), &target.place()));
+            MoveError::Differs(wrong)
+        }
+        other => other,
+    })?;
     let transfers = tables.iter().find(|same| same.table == "transfers");
     let transfers = transfers.map_or(0, |same| same.rows);
     chains(&mut target, transfers, watch)?;
-    target.run(END_MARKS)?;
+    // Before the marks are gone: nobody starts on what may be wrong.
     let wrong = target.settle()?;
     if !wrong.is_empty() {
         return Err(MoveError::Differs(wrong));
     }
+    target.run(END_MARKS)?;
     Ok(Moved {
         tables,
         transfers,
         resumed,
     })
+}
+
+/// What to do when rows changed behind a move that was interrupted.
+fn begin_again(source: &str, target: &str) -> String {
+    format!(
+        "a part of it was there from an earlier run, and {source} may have been changed since: \
+         begin again with an empty database in place of {target}"
+    )
 }
 
 /// Sees that the target is empty, or that this very move had begun; how far each table has come.

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod errors;
+mod outcome;
 mod queue;
 mod schema;
 mod session;
@@ -71,6 +72,12 @@ impl Postgres {
 
     pub(crate) fn submit_read(&self, job: Job) -> Result<(), Failure> {
         self.readers.queue.put(job)
+    }
+
+    /// Why the server cannot be reached, while it cannot.
+    pub(crate) fn unreachable(&self) -> Option<String> {
+        let writers = self.writers.as_ref().and_then(|pool| pool.queue.why());
+        writers.or_else(|| self.readers.queue.why())
     }
 
     pub(crate) fn close(self) {

@@ -98,7 +98,7 @@ impl<'a> Tx<'a> {
                 self.exec("RELEASE SAVEPOINT attempt", &[])?;
                 Ok(Err(refusal))
             }
-            Err(Failure::Fault(fault)) => Err(fault),
+            Err(Failure::Fault(fault) | Failure::Unknown(fault)) => Err(fault),
         }
     }
 

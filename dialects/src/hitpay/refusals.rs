@@ -49,7 +49,7 @@ impl Errors {
 pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
     let mut response = answer(status(options, refusal), &problem(head, refusal));
     match refusal {
-        Refusal::TooManyCalls(wait) | Refusal::Unavailable(wait) => {
+        Refusal::TooManyCalls(wait) | Refusal::Unavailable(wait) | Refusal::Unsure(wait) => {
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(seconds(*wait)));
@@ -114,7 +114,7 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         Refusal::NotAllowed(_) => StatusCode::FORBIDDEN,
         Refusal::UnknownMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::TooManyCalls(_) => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Unavailable(_) | Refusal::Unsure(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -180,6 +180,11 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         Refusal::UnknownMediaType => "Send the request body as a form or as JSON.".to_owned(),
         Refusal::Unavailable(wait) => format!(
             "The service cannot answer now and nothing was changed. Try again in {}.",
+            wait_text(*wait)
+        ),
+        Refusal::Unsure(wait) => format!(
+            "It is not known whether this was done. Look before you send it again, or send it with \
+             the same Idempotency-Key, in {}.",
             wait_text(*wait)
         ),
     };

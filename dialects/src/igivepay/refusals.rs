@@ -44,7 +44,9 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         },
     );
     let headers = response.headers_mut();
-    if let Refusal::TooManyCalls(wait) | Refusal::Unavailable(wait) = refusal {
+    if let Refusal::TooManyCalls(wait) | Refusal::Unavailable(wait) | Refusal::Unsure(wait) =
+        refusal
+    {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds(*wait)));
     }
     if *refusal == Refusal::UnknownMethod {
@@ -117,7 +119,23 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, u16, String) {
             UNAVAILABLE,
             "Temporary fault in the card system: nothing was deducted".to_owned(),
         ),
+        Refusal::Unsure(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            unsure(head),
+            UNSURE.to_owned(),
+        ),
     }
+}
+
+const UNSURE: &str = "It is not known whether this was done: ask for the payment before you try \
+                      again";
+
+/// Where cards are charged or credited, 199 would promise that nothing was deducted: what may have
+/// been processed is called processed. Elsewhere nothing is ever deducted.
+fn unsure(head: &Parts) -> u16 {
+    let path = head.uri.path().trim_end_matches('/');
+    let deducts = path.ends_with("/perform") || path.ends_with("/cancel");
+    if deducts { PROCESSED } else { UNAVAILABLE }
 }
 
 fn of_card(why: CardRefusal) -> (StatusCode, u16, String) {

@@ -46,7 +46,7 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
     let (status, problem) = told(head, refusal);
     let mut response = answer(status, &problem);
     match refusal {
-        Refusal::TooManyCalls(wait) | Refusal::Unavailable(wait) => {
+        Refusal::TooManyCalls(wait) | Refusal::Unavailable(wait) | Refusal::Unsure(wait) => {
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(seconds(*wait)));
@@ -126,6 +126,11 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
         Refusal::Unavailable(_) => plain(
             StatusCode::SERVICE_UNAVAILABLE,
             "An error has occurred. Please try again later.",
+        ),
+        Refusal::Unsure(_) => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "It is not known whether this was done. Look the transaction up, or send the same \
+             request with the same tracking_id again.",
         ),
         Refusal::WrongState(state) => conflict(&format!("it is {}", state.replace('_', " "))),
         Refusal::KeyReused => {

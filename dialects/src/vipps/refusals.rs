@@ -40,7 +40,7 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         return later(answer, *wait);
     }
     let mut response = worded(head, refusal).answer(head);
-    if let Refusal::Unavailable(wait) = refusal {
+    if let Refusal::Unavailable(wait) | Refusal::Unsure(wait) = refusal {
         return later(response, *wait);
     }
     if *refusal == Refusal::UnknownMethod {
@@ -118,6 +118,14 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
             3010,
             format!(
                 "The service cannot answer now and nothing was changed. Try again in {} seconds.",
+                seconds(*wait)
+            ),
+        ),
+        Refusal::Unsure(wait) => codes::problem(
+            3010,
+            format!(
+                "It is not known whether this was done. Get the payment, or repeat the request \
+                 with the same Idempotency-Key, in {} seconds.",
                 seconds(*wait)
             ),
         ),

@@ -209,6 +209,8 @@ fn codes_are_those_of_the_contract() {
             Refusal::Unavailable(domain::Span::from_seconds(1)),
             (503, 199),
         ),
+        // It may have been deducted: 199 would promise that it was not.
+        (Refusal::Unsure(domain::Span::from_seconds(1)), (503, 103)),
     ] {
         assert_eq!(code(refusal.clone()), wanted, "{refusal:?}");
     }

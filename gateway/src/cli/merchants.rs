@@ -32,6 +32,7 @@ pub(super) fn add(args: &AddArgs) -> Result<(), Problem> {
     }
     let app = serve::app(&config)?;
     let (merchant, key, salt, numipay, vipps, igive) = start::runtime()?.block_on(async {
+        start::same_key(&app).await?;
         let merchant = merchants::add(&app, name, currency, mode)
             .await
             .map_err(failed)?;

@@ -238,6 +238,8 @@ fn failed(failure: ::store::Failure) -> Problem {
         ::store::Failure::Refused(refusal) => {
             Problem::Cannot(format!("refused: {}", refusal.name()))
         }
-        ::store::Failure::Fault(fault) => Problem::Cannot(fault.to_string()),
+        ::store::Failure::Fault(fault) | ::store::Failure::Unknown(fault) => {
+            Problem::Cannot(fault.to_string())
+        }
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             demo: None,
             delivery,
         });
+        start::same_key(&app).await?;
         let known = sandbox::read(&args.data).map_err(Problem::Cannot)?;
         let fresh = known.is_none();
         let mut credentials = known.unwrap_or_else(|| sandbox::new_credentials(&app));

@@ -18,6 +18,7 @@ pub(super) fn run(args: &ConfigArgs) -> Result<(), Problem> {
     start::runtime()?.block_on(async {
         let listener = start::listen(&config.listen).await?;
         let app = app(&config)?;
+        start::same_key(&app).await?;
         tracing::info!(
             listen = config.listen,
             public_url = app.site.public_url,

@@ -5,6 +5,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use domain::Secret;
+use store::tables::records;
 use store::{OpenError, Options, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,6 +50,33 @@ pub fn open_read_only(data: &Path, url: Option<&str>) -> Result<Store, Problem> 
         None => Store::open_read_only(&database(data)),
     };
     opened.map_err(unusable)
+}
+
+/// The record that says which master key the database is used with.
+const KEY_KIND: &str = "vault";
+const KEY_ID: &str = "check";
+
+/// Sees that the master key is the one that the database was first used with: under another one
+/// nothing sealed opens, and what would be sealed nobody else could open.
+pub async fn same_key(app: &App) -> Result<(), Problem> {
+    let check = Secret::new("the key is right".to_owned());
+    let sealed = app.vault.seal(&check, KEY_KIND, &app.entropy);
+    let (sealed, now) = (sealed.map_err(cannot)?, app.clock.now());
+    let known = app.store.write("same_key", move |tx| {
+        let known = records::get(tx, KEY_KIND, KEY_ID)?;
+        if known.is_none() {
+            records::put(tx, KEY_KIND, KEY_ID, &sealed, now)?;
+        }
+        Ok(known)
+    });
+    match known.await.map_err(super::failed)? {
+        Some(known) if app.vault.open(&known, KEY_KIND).is_err() => Err(Problem::Cannot(
+            "the master key is not the one that this database was first used with: every node \
+             needs the same"
+                .to_owned(),
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// How databases are opened in production.

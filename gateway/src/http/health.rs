@@ -1,10 +1,12 @@
 //! For operators: alive, ready, metrics.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::Timestamp;
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
@@ -16,7 +18,20 @@ pub async fn live() -> Response {
     Json(json!({"status": "live"})).into_response()
 }
 
-/// The process can take requests: it is not stopping, and the database answers.
+/// What is known of the writing side of the database, and since when. It is asked at most once in
+/// [`FRESH`], whoever asks here how often, and never again before the last question is answered.
+pub type Writing = Arc<tokio::sync::Mutex<Option<(Duration, bool)>>>;
+
+/// How long an answer of the writing side counts.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// A writing side that takes longer is not ready: a standby or a disk that it waits for is gone.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The kind of the record that is written to see whether writing works, one for each writer.
+const PROBE: &str = "ready";
+
+/// The process can take requests: it is not stopping, and the database answers and takes writes.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let not = |why: &str| {
         let body = Json(json!({"status": "not ready", "reason": why}));
@@ -30,13 +45,41 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
         .read("ready", |tx| Ok(store::tables::bills::due(tx, EARLY, 1)?))
         .await
     {
-        Ok(_) => Json(json!({"status": "ready"})).into_response(),
+        Ok(_) if writes(&app).await => Json(json!({"status": "ready"})).into_response(),
+        Ok(_) => not("the database takes no writes"),
         Err(_) => not("the database does not answer"),
     }
 }
 
+/// Does a small write go through, as far as it is on disk and wherever else it must be?
+async fn writes(app: &Arc<App>) -> bool {
+    let work = async {
+        let mut last = Arc::clone(&app.writing).lock_owned().await;
+        let now = crate::clock::stopwatch();
+        if let Some((since, well)) = *last
+            && now.saturating_sub(since) < FRESH
+        {
+            return well;
+        }
+        let app = Arc::clone(app);
+        // It keeps the lock until there is an answer, also when nobody waits for it any more.
+        let asked = tokio::spawn(async move {
+            let now = app.clock.now();
+            let probe = app.store.write("ready", move |tx| {
+                let lane = tx.lane().to_string();
+                Ok(store::tables::records::put(tx, PROBE, &lane, "{}", now)?)
+            });
+            let well = probe.await.is_ok();
+            *last = Some((crate::clock::stopwatch(), well));
+            well
+        });
+        asked.await.unwrap_or(false)
+    };
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or(false)
+}
+
 /// Before any bill: the question is whether the database answers, not what.
-const EARLY: domain::Timestamp = domain::Timestamp::from_millis(0);
+const EARLY: Timestamp = Timestamp::from_millis(0);
 
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 

@@ -12,11 +12,11 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
-use domain::limits::REQUEST_TIMEOUT;
+use domain::limits::{BODY_TIMEOUT, REQUEST_TIMEOUT};
 use domain::secret::wipe_bytes;
 use domain::{Call, Refusal, Span, TransactionCall};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::auth::authenticate;
@@ -25,6 +25,7 @@ use super::stream;
 use super::visitor::Peer;
 use crate::app::App;
 use crate::operations::{self, Failure, providers};
+use crate::web::shell::retry_after;
 
 /// The header that carries the request id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,7 +58,11 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
             let busy = Refusal::Unavailable(FAULT_RETRY);
             broken_off(&app, (&method, &uri), &id, &busy)
         }
-        Err(_) => broken_off(&app, (&method, &uri), &id, &Refusal::TooSlow),
+        Err(_) => {
+            metrics::counter!("florin_timeouts_total").increment(1);
+            tracing::error!(request = id, %method, path, "a request was not answered in time");
+            broken_off(&app, (&method, &uri), &id, &too_slow(&method))
+        }
     };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -76,17 +81,14 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
 }
 
 /// The answer to a request whose work came to no end, in the shape of the dialect that was asked.
-fn broken_off(
-    app: &App,
-    (method, uri): (&Method, &http::Uri),
-    id: &str,
-    refusal: &Refusal,
-) -> Response {
+fn broken_off(app: &App, (method, uri): (&Method, &Uri), id: &str, refusal: &Refusal) -> Response {
     let Some(routed) = app.routes.route(method, uri) else {
-        return match refusal {
-            Refusal::TooSlow => plain(StatusCode::REQUEST_TIMEOUT, "The request took too long"),
-            _ => plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable"),
+        let message = match refusal {
+            Refusal::Unsure(_) => "The gateway did not answer in time: look before you try again",
+            _ => "Service unavailable",
         };
+        let answer = plain(StatusCode::SERVICE_UNAVAILABLE, message);
+        return retry_after(answer, FAULT_RETRY);
     };
     let (mut head, ()) = http::Request::new(()).into_parts();
     head.method = method.clone();
@@ -96,6 +98,15 @@ fn broken_off(
     }
     let answer = routed.dialect.refuse(&app.site, &head, refusal);
     answer.map(Body::from)
+}
+
+/// What is said of a request that we did not answer in time. What it asked for may still be done:
+/// whoever only reads comes back, everybody else must look first.
+fn too_slow(method: &Method) -> Refusal {
+    match *method {
+        Method::GET | Method::HEAD => Refusal::Unavailable(FAULT_RETRY),
+        _ => Refusal::Unsure(FAULT_RETRY),
+    }
 }
 
 /// Digits in a row, whatever stands between them, that may be the number of a card.
@@ -171,6 +182,14 @@ async fn serve(app: &App, shared: Option<&Arc<App>>, request: Request) -> Respon
                 .refuse(&app.site, &head, &Refusal::Unavailable(FAULT_RETRY))
                 .map(Body::from)
         }
+        Err(Failure::Unknown(fault)) => {
+            metrics::counter!("florin_faults_total", "dialect" => name).increment(1);
+            let what = "the outcome of a transaction is not known";
+            tracing::error!(request = id, dialect = name, fault = fault.0, "{what}");
+            dialect
+                .refuse(&app.site, &head, &Refusal::Unsure(FAULT_RETRY))
+                .map(Body::from)
+        }
     }
 }
 
@@ -236,7 +255,7 @@ fn note(dialect: &dyn Dialect, head: &Parts, call: &Call) {
 
 /// Reads a body up to a limit, within the time a client may take to send it.
 pub async fn read(body: Body, max: usize) -> Result<axum::body::Bytes, Refusal> {
-    let limit = Duration::from_millis(REQUEST_TIMEOUT.millis());
+    let limit = Duration::from_millis(BODY_TIMEOUT.millis());
     match tokio::time::timeout(limit, Limited::new(body, max).collect()).await {
         Err(_) => Err(Refusal::TooSlow),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

@@ -202,7 +202,7 @@ async fn charge(
     let answer = simulator::ask(Some(card));
     let paid = payments::conclude(app, &attempt, answer).await;
     // A refusal here means that the deposit was closed meanwhile; it is told as it stands.
-    if let Err(fault @ Failure::Fault(_)) = paid {
+    if let Err(fault @ (Failure::Fault(_) | Failure::Unknown(_))) = paid {
         return Err(fault);
     }
     let now = app.clock.now();

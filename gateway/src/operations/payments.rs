@@ -393,8 +393,8 @@ pub async fn resolve_asked(app: &App) -> Result<usize, Failure> {
 }
 
 /// The same at start-up of the only process: whatever is still "asked" was interrupted.
-pub async fn resolve_interrupted(app: &App) -> Result<usize, Failure> {
-    resolve_asked_before(app, app.clock.now()).await
+pub async fn resolve_interrupted(app: &App, before: domain::Timestamp) -> Result<usize, Failure> {
+    resolve_asked_before(app, before).await
 }
 
 async fn resolve_asked_before(app: &App, before: domain::Timestamp) -> Result<usize, Failure> {

@@ -38,6 +38,11 @@ impl From<Failure> for Trouble {
                 let message = "The gateway cannot answer now; its log says why.".to_owned();
                 Self(StatusCode::SERVICE_UNAVAILABLE, message)
             }
+            Failure::Unknown(fault) => {
+                tracing::error!(fault = fault.0, "the outcome of a transaction is not known");
+                let message = "It is not known whether this was done: look before you try again.";
+                Self(StatusCode::SERVICE_UNAVAILABLE, message.to_owned())
+            }
         }
     }
 }

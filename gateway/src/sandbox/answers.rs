@@ -14,17 +14,26 @@ pub(super) fn failed(failure: &Failure) -> Response {
             tracing::error!(fault = fault.0, "fault");
             unavailable()
         }
+        Failure::Unknown(fault) => {
+            tracing::error!(fault = fault.0, "the outcome of a transaction is not known");
+            unsure()
+        }
     }
 }
 
 /// The same that the APIs say: come back in a moment.
 fn unavailable() -> Response {
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable");
-    let wait = http::HeaderValue::from_static("1");
-    response
-        .headers_mut()
-        .insert(http::header::RETRY_AFTER, wait);
-    response
+    later("Service unavailable")
+}
+
+/// It may have been done.
+fn unsure() -> Response {
+    later("It is not known whether this was done: look before you try again")
+}
+
+fn later(message: &str) -> Response {
+    let response = plain(StatusCode::SERVICE_UNAVAILABLE, message);
+    crate::web::shell::retry_after(response, domain::Span::from_seconds(1))
 }
 
 pub(super) fn refused(refusal: &Refusal) -> Response {
@@ -63,6 +72,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
             "The body is too large".to_owned(),
         ),
         Refusal::Unavailable(_) => return unavailable(),
+        Refusal::Unsure(_) => return unsure(),
         Refusal::Card(why) => (
             StatusCode::CONFLICT,
             format!("The gift card cannot be used ({})", why.name()),

@@ -82,7 +82,7 @@ pub fn unreadable(shell: &Shell) -> Response {
     )
 }
 
-/// The 503 page.
+/// The 503 page; it claims nothing about what became of the request.
 pub fn unavailable(shell: &Shell, wait: Span) -> Response {
     let page = MessagePage::new(shell.w, Trouble::Unavailable);
     retry_after(shell.page(StatusCode::SERVICE_UNAVAILABLE, &page), wait)
@@ -96,7 +96,9 @@ pub fn failed(shell: &Shell, failure: &Failure) -> Response {
             let page = MessagePage::new(shell.w, Trouble::Busy);
             retry_after(shell.page(StatusCode::TOO_MANY_REQUESTS, &page), *wait)
         }
-        Failure::Refused(Refusal::Unavailable(wait)) => unavailable(shell, *wait),
+        Failure::Refused(Refusal::Unavailable(wait) | Refusal::Unsure(wait)) => {
+            unavailable(shell, *wait)
+        }
         Failure::Refused(
             Refusal::UnknownRoute
             | Refusal::UnknownMethod
@@ -105,6 +107,6 @@ pub fn failed(shell: &Shell, failure: &Failure) -> Response {
             | Refusal::Unauthenticated,
         ) => missing(shell),
         Failure::Refused(_) => unreadable(shell),
-        Failure::Fault { .. } => unavailable(shell, Span::from_seconds(1)),
+        Failure::Fault(_) | Failure::Unknown(_) => unavailable(shell, Span::from_seconds(1)),
     }
 }

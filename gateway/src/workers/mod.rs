@@ -29,11 +29,13 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let webhooks = tokio::spawn(webhooks::run(Arc::clone(&app), stop.clone()));
     let mut every = tokio::time::interval(POLL);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut gone = None;
     loop {
         tokio::select! {
             _ = every.tick() => {
                 crate::http::health::fold();
-                if let Err(Failure::Fault(fault)) = tick(&app).await {
+                tell_reach(app.store.unreachable(), &mut gone);
+                if let Err(Failure::Fault(fault) | Failure::Unknown(fault)) = tick(&app).await {
                     tracing::error!(fault = fault.0, "a worker failed and will try again");
                 }
             }
@@ -42,6 +44,16 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     }
     // It ends by the same signal; a panic in it was counted and logged where it happened.
     let _ = webhooks.await;
+}
+
+/// Says why the database cannot be reached, once for each reason, and once that it is back.
+fn tell_reach(now: Option<String>, said: &mut Option<String>) {
+    match &now {
+        Some(why) if now != *said => tracing::error!(why, "the database cannot be reached"),
+        None if said.is_some() => tracing::info!("the database is reached again"),
+        Some(_) | None => {}
+    }
+    *said = now;
 }
 
 /// Everything that is due but webhooks: expired bills, reservations past their deadline, payouts,
@@ -94,17 +106,18 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
 /// Before the first request: if this process is the only one on its database, whatever a dead
 /// process left under way is taken up again at once.
 pub async fn take_over(app: &App) -> Result<(), Failure> {
-    if app.store.takes_many_nodes() {
-        // What is under way may be another node's. What a dead one held comes back by time alone:
-        // leases run out, and attempts without an answer are asked for after their deadline.
-        return Ok(());
-    }
     let now = app.clock.now();
-    app.store
-        .write("free_leases", move |tx| {
+    let freed = app
+        .store
+        .write_alone("free_leases", move |tx| {
             Ok(store::tables::deliveries::free_leases(tx, now)?)
         })
         .await?;
-    payments::resolve_interrupted(app).await?;
+    // Otherwise what is under way may be another node's. What a dead one held then comes back by
+    // time alone: leases run out, and attempts without an answer are asked for after their
+    // deadline.
+    if freed.is_some() {
+        payments::resolve_interrupted(app, now).await?;
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::source::{File, Source, has_word};
 
 const FILE_MAX: usize = 500;
 const COLUMNS_MAX: usize = 100;
-const ADAPTERS_MAX: usize = 3_500;
+const ADAPTERS_MAX: usize = 3_650;
 const ROW_LOCK_HINTS_MAX: usize = 3;
 
 /// The traits of our own; a third one needs a reason in ARCHITECTURE.md.

@@ -121,6 +121,48 @@ pub fn migrations_are_fixed(files: &[File]) -> Vec<String> {
     problems
 }
 
+/// The first migration that must leave nodes of the version before working: during an upgrade both
+/// work on one database.
+const ADDITIVE_FROM: u32 = 12;
+
+/// Migrations only add: nothing that a node of the version before reads or writes goes away, and
+/// nothing is asked of its rows that it does not know.
+pub fn migrations_only_add(files: &[File]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for file in files.iter().filter(|f| f.path.ends_with(".sql")) {
+        let name = file.path.strip_prefix("store/migrations/");
+        let number = name.and_then(|name| name.split('_').next()?.parse::<u32>().ok());
+        if number.is_none_or(|number| number < ADDITIVE_FROM) {
+            continue;
+        }
+        let lines = file.text.lines().map(|line| line.split("--").next());
+        let text: Vec<&str> = lines.map(Option::unwrap_or_default).collect();
+        let text = text.join(" ").to_ascii_uppercase();
+        let words = |statement: &str| -> Vec<String> {
+            statement.split_whitespace().map(str::to_owned).collect()
+        };
+        let statements: Vec<Vec<String>> = text.split(';').map(words).collect();
+        for statement in &statements {
+            let line = statement.join(" ");
+            let has = |part: &str| format!("{line} ").contains(&format!("{part} "));
+            let takes = ["DROP", "RENAME", "ALTER COLUMN", "DELETE FROM"];
+            let takes = takes.into_iter().any(has);
+            let asks = has("ADD COLUMN") && has("NOT NULL") && !has("DEFAULT");
+            // A table that is made here has no rows of theirs.
+            let table = statement.iter().skip_while(|word| *word != "ON").nth(1);
+            let new = table.is_some_and(|table| text.contains(&format!("CREATE TABLE {table} ")));
+            let forbids = has("CREATE UNIQUE INDEX") && !new;
+            if takes || asks || forbids {
+                let path = &file.path;
+                problems.push(format!(
+                    "{path}: a node of the version before breaks: {line}"
+                ));
+            }
+        }
+    }
+    problems
+}
+
 const CHANGES: [&str; 6] = [
     "Added",
     "Changed",

@@ -42,6 +42,11 @@ impl Bulk {
     pub(crate) fn source(url: &str, options: Options) -> Result<Self, OpenError> {
         let mut side = Self::open(url, options)?;
         let place = side.place.clone();
+        let failed = |why: String| OpenError::Database(place.clone(), why);
+        // A standby has advisory locks of its own: it would not know of a gateway at work.
+        if side.session.is_standby().map_err(failed)? {
+            return Err(failed(super::errors::STANDBY.to_owned()));
+        }
         schema::check(&mut side.session).map_err(|why| refused(&place, why))?;
         side.alone()?;
         let snapshot = side

@@ -40,6 +40,13 @@ pub(super) fn class(error: &Error) -> Class {
     }
 }
 
+/// Did the server itself answer so? Whoever stands between (a pool) only knows that it is gone.
+pub(super) fn is_the_servers(error: &Error) -> bool {
+    error
+        .code()
+        .is_some_and(|code| !code.code().starts_with("08"))
+}
+
 /// The message of an error in one line. Details are left out: they quote values.
 pub(super) fn plain(error: &Error) -> String {
     let Some(answer) = error.as_db_error() else {
@@ -98,6 +105,10 @@ pub(super) fn connecting(error: &Error, user: &str, database: &str) -> String {
 pub(super) const READ_ONLY: &str = "it takes no writes (a standby, or \
      default_transaction_read_only): name the primary, or all hosts with \
      target_session_attrs=read-write";
+
+/// Said of a standby that data is to be moved from.
+pub(super) const STANDBY: &str = "it is a standby, where it cannot be seen whether a gateway is \
+     working on it: name the primary";
 
 /// What the message of an error contains if a lock was not to be had in time.
 pub(super) const LOCK_TIMEOUT: &str = "code 55P03";

@@ -24,6 +24,8 @@ struct State {
     jobs: VecDeque<Job>,
     /// Threads that have a connection.
     live: usize,
+    /// Why there is none, as the last try said.
+    why: Option<String>,
     closed: bool,
 }
 
@@ -43,6 +45,7 @@ impl Queue {
         let state = State {
             jobs: VecDeque::new(),
             live: 0,
+            why: None,
             closed: false,
         };
         Self {
@@ -104,7 +107,20 @@ impl Queue {
 
     /// A thread has its connection.
     pub(super) fn up(&self) {
-        self.state().live += 1;
+        let mut state = self.state();
+        state.live += 1;
+        state.why = None;
+    }
+
+    /// A thread could not connect.
+    pub(super) fn note(&self, why: &str) {
+        self.state().why = Some(why.to_owned());
+    }
+
+    /// Why nobody has a connection; nothing while somebody has.
+    pub(super) fn why(&self) -> Option<String> {
+        let state = self.state();
+        state.why.clone().filter(|_| state.live == 0)
     }
 
     /// A thread lost its connection. If it was the last one, whoever waits is told to come back.

@@ -76,6 +76,10 @@ fn apply(session: &mut Session, lock: i64) -> Result<(), Refused> {
 
 /// Fails unless the schema is the one of this binary.
 pub(super) fn check(session: &mut Session) -> Result<(), Refused> {
+    if !truth(&session.rows("SELECT to_regclass('schema_versions') IS NOT NULL")?) {
+        let empty = "it has no tables of florin yet: start the gateway on it once first";
+        return Err(Refused::Failed(empty.to_owned()));
+    }
     let missing = migrate::missing(&applied(session)?).map_err(Refused::Schema)?;
     if missing.is_empty() {
         return refuse_unfinished(session);
@@ -142,6 +146,19 @@ pub(super) fn claim_lane(session: &mut Session) -> Result<i64, String> {
         }
     }
     Err(format!("all {LANES_MAX} ledger lanes are taken"))
+}
+
+/// Does another connection hold its part of that lock? Asked inside a transaction, the answer is
+/// younger than what the transaction sees: whoever comes later has changed nothing of that.
+pub(super) fn others_write(session: &mut Session) -> Result<bool, String> {
+    let schema = u32::from_ne_bytes(session.schema().to_ne_bytes());
+    let rows = session.rows(&format!(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND classid = {WORKING} AND objid = {schema} AND objsubid = 1 \
+         AND pid <> pg_backend_pid())"
+    ))?;
+    Ok(truth(&rows))
 }
 
 /// Keeps every writing connection away for as long as this one lives; `false` if there is one.

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::{self, Class, plain};
+use super::outcome::{self, History, Mark};
 use super::text;
 use super::url::Settings;
 use crate::Fault;
@@ -40,6 +41,13 @@ const ABOUT: &str = "SELECT current_setting('server_version_num'), \
     current_setting('server_encoding'), current_setting('transaction_read_only'), \
     COALESCE((SELECT oid::text FROM pg_namespace WHERE nspname = current_schema()), '')";
 
+/// Said of a role that finds nothing.
+const NO_SCHEMA: &str = "its search_path names no schema that exists and that this role may use \
+    (GRANT USAGE ON SCHEMA)";
+
+/// Ends a transaction. What goes wrong with it leaves open what became of it.
+pub(super) const COMMIT: &str = "COMMIT";
+
 /// A prepared statement, and what [`text::certain`] says of it.
 type Known = (Statement, Option<u64>);
 
@@ -50,6 +58,8 @@ type Answer = Pin<Box<dyn Future<Output = Result<u64, Error>> + Send>>;
 pub(super) struct Trouble {
     pub class: Class,
     pub fault: Fault,
+    /// The server itself said so of a statement before the commit: nothing was committed.
+    pub certain: bool,
 }
 
 pub(super) struct Session {
@@ -62,6 +72,9 @@ pub(super) struct Session {
     wrote: bool,
     /// The number of the schema: part of the names of advisory locks.
     schema: i32,
+    /// How to find out what became of a commit; see [`outcome`].
+    marking: Option<(Statement, History)>,
+    mark: Arc<Mutex<Option<Mark>>>,
 }
 
 impl Session {
@@ -85,9 +98,43 @@ impl Session {
             trouble: None,
             wrote: false,
             schema: 0,
+            marking: None,
+            mark: Arc::default(),
         };
         session.set_up()?;
         Ok(session)
+    }
+
+    /// From now on it can be found out what became of each commit, if the server knows how.
+    pub(super) fn mark_commits(&mut self) {
+        self.marking = outcome::history(self)
+            .and_then(|history| Some((self.make(outcome::MARK).ok()?, history)));
+    }
+
+    /// Asks for the mark of the present transaction, without waiting.
+    pub(super) fn mark(&mut self) {
+        let Some((statement, _)) = &self.marking else {
+            return;
+        };
+        let (client, statement) = (Arc::clone(&self.client), statement.clone());
+        let place = Arc::clone(&self.mark);
+        let answer = async move {
+            let row = client.query_one(&statement, &[]).await?;
+            let text = |column: usize| row.try_get::<_, Option<&str>>(column);
+            let number = text(0)?.map(str::parse).transpose();
+            if let (Ok(number), Some(Ok(at))) = (number, text(1)?.map(str::parse)) {
+                let mark = Mark { number, place: at };
+                *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+            }
+            Ok(0)
+        };
+        self.post(outcome::MARK, Box::pin(answer));
+    }
+
+    /// The mark of the last transaction and the history it belongs to, if they are known.
+    pub(super) fn marked(&self) -> Option<(Mark, History)> {
+        let mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((mark.clone()?, self.marking.as_ref()?.1))
     }
 
     fn set_up(&mut self) -> Result<(), String> {
@@ -107,7 +154,7 @@ impl Session {
             ));
         }
         let number = text(3).parse::<u32>();
-        let number = number.map_err(|_| "the schema in its search_path does not exist")?;
+        let number = number.map_err(|_| NO_SCHEMA)?;
         self.schema = i32::from_ne_bytes(number.to_ne_bytes());
         self.rows(SET_UP).map(|_| ())
     }
@@ -116,6 +163,12 @@ impl Session {
     pub(super) fn takes_writes(&mut self) -> Result<bool, String> {
         let rows = self.rows("SHOW transaction_read_only")?;
         Ok(rows.first().and_then(|row| row.first()).map(String::as_str) == Some("off"))
+    }
+
+    /// Does it only follow another server?
+    pub(super) fn is_standby(&mut self) -> Result<bool, String> {
+        let rows = self.rows("SELECT pg_is_in_recovery()")?;
+        Ok(rows.first().and_then(|row| row.first()).map(String::as_str) == Some("t"))
     }
 
     /// The number of the schema, as advisory locks name it.
@@ -169,11 +222,23 @@ impl Session {
         done.map_err(|error| plain(&error))
     }
 
+    /// Has the connection ended while nobody used it?
+    pub(super) fn has_ended(&mut self) -> bool {
+        // What came meanwhile is read first.
+        self.runtime.block_on(async {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        });
+        self.client.is_closed()
+    }
+
     /// Starts a transaction; the answer is read later.
     pub(super) fn begin(&mut self, how: &'static str) {
         self.sent.clear();
         self.trouble = None;
         self.wrote = false;
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.send(how);
     }
 
@@ -219,6 +284,7 @@ impl Session {
             self.trouble = Some(Trouble {
                 class: errors::class(&error),
                 fault: Fault(format!("{}: {sql}", plain(&error))),
+                certain: sql != COMMIT && errors::is_the_servers(&error),
             });
         }
     }

@@ -26,6 +26,9 @@ const DEAD_AFTER: Duration = Duration::from_secs(15);
 /// Where the server's socket is on Debian, if nobody says otherwise.
 const SOCKETS: &str = "/var/run/postgresql";
 
+/// What says which of several hosts is wanted.
+const TARGET: &str = "target_session_attrs=";
+
 /// Looks a variable up.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -63,7 +66,7 @@ pub(super) fn settings(url: &str, env: Environment<'_>) -> Result<Settings, Stri
     }
     let (url, ours) = split(url)?;
     let mut config = Config::from_str(&url).map_err(|error| super::errors::plain(&error))?;
-    complete(&mut config, env)?;
+    complete(&mut config, &url, env)?;
     let mode = ours.sslmode.or_else(|| env("PGSSLMODE"));
     let tls = if wants_tls(mode.as_deref(), &config)? {
         config.ssl_mode(SslMode::Require);
@@ -139,15 +142,20 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 /// Fills in what the URL leaves open, as PostgreSQL's own programs do.
-fn complete(config: &mut Config, env: Environment<'_>) -> Result<(), String> {
+fn complete(config: &mut Config, given: &str, env: Environment<'_>) -> Result<(), String> {
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-        config.host(env("PGHOST").unwrap_or_else(|| SOCKETS.to_owned()));
+        let hosts = env("PGHOST").unwrap_or_else(|| SOCKETS.to_owned());
+        hosts.split(',').for_each(|host| {
+            config.host(host);
+        });
     }
     if config.get_ports().is_empty()
-        && let Some(port) = env("PGPORT")
+        && let Some(ports) = env("PGPORT")
     {
-        let wrong = |_| format!("PGPORT {port:?} is no port");
-        config.port(port.parse().map_err(wrong)?);
+        for port in ports.split(',') {
+            let wrong = |_| format!("PGPORT {ports:?} is no port");
+            config.port(port.parse().map_err(wrong)?);
+        }
     }
     if config.get_user().is_none() {
         let user = ["PGUSER", "USER", "LOGNAME"].into_iter().find_map(env);
@@ -169,9 +177,17 @@ fn complete(config: &mut Config, env: Environment<'_>) -> Result<(), String> {
     config.keepalives_idle(DEAD_AFTER);
     config.keepalives_interval(Duration::from_secs(5));
     config.keepalives_retries(3);
-    // Of several hosts one takes writes: find it, now and after a failover.
-    if config.get_hosts().len() > 1 {
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    if !given.contains(TARGET) {
+        let several = config.get_hosts().len().max(config.get_hostaddrs().len()) > 1;
+        let target = match env("PGTARGETSESSIONATTRS").as_deref() {
+            // Of several hosts one takes writes: find it, now and after a failover.
+            None if several => TargetSessionAttrs::ReadWrite,
+            None | Some("any") => TargetSessionAttrs::Any,
+            Some("read-write") => TargetSessionAttrs::ReadWrite,
+            Some("read-only") => TargetSessionAttrs::ReadOnly,
+            Some(other) => return Err(format!("PGTARGETSESSIONATTRS {other:?} is not known")),
+        };
+        config.target_session_attrs(target);
     }
     Ok(())
 }
@@ -184,7 +200,15 @@ fn wants_tls(mode: Option<&str>, config: &Config) -> Result<bool, String> {
             "sslmode={mode} may go without TLS unnoticed: say disable or verify-full"
         )),
         Some(mode) => Err(format!("sslmode={mode} is not disable or verify-full")),
-        None => Ok(!config.get_hosts().iter().all(is_local)),
+        None => {
+            let named = config.get_hosts().iter().all(is_local);
+            // Where it goes is what counts, whatever it is called.
+            Ok(!named
+                || !config
+                    .get_hostaddrs()
+                    .iter()
+                    .all(std::net::IpAddr::is_loopback))
+        }
     }
 }
 
@@ -202,6 +226,12 @@ fn is_local(host: &Host) -> bool {
 fn hosts(config: &Config) -> Vec<(String, u16)> {
     let ports = config.get_ports();
     let port = |index: usize| *ports.get(index).or(ports.first()).unwrap_or(&5432);
+    if config.get_hosts().is_empty() {
+        let addresses = config.get_hostaddrs().iter().enumerate();
+        return addresses
+            .map(|(index, address)| (address.to_string(), port(index)))
+            .collect();
+    }
     let named = config.get_hosts().iter().enumerate();
     named
         .map(|(index, host)| match host {
@@ -236,11 +266,8 @@ fn stored_password(file: &Path, config: &Config) -> Result<Option<String>, Strin
     let user = config.get_user().unwrap_or_default();
     let database = config.get_dbname().unwrap_or_default();
     for (host, port) in hosts(config) {
-        let host = if host.starts_with('/') {
-            "localhost"
-        } else {
-            &host
-        };
+        // The usual folder of sockets is called localhost, another one by its name.
+        let host = if host == SOCKETS { "localhost" } else { &host };
         let port = port.to_string();
         let found = text
             .lines()
@@ -315,6 +342,10 @@ mod tests {
             ("postgres://u@localhost,db.example.com/d", true),
             ("postgresql://u@/d?host=/tmp", false),
             ("postgres://u@/d?host=/tmp,/run&port=1,2", false),
+            ("postgres://u@/d?hostaddr=192.0.2.7", true),
+            ("postgres://u@/d?hostaddr=127.0.0.1", false),
+            ("postgres://u@localhost/d?hostaddr=192.0.2.7", true),
+            ("postgres://u@/d?hostaddr=192.0.2.7&sslmode=disable", false),
         ] {
             assert_eq!(read(url).unwrap().tls.is_some(), tls, "{url}");
         }
@@ -335,6 +366,51 @@ mod tests {
         let found = settings("postgres://", &env).unwrap();
         assert_eq!(found.place, "PostgreSQL \"shop\" on /run/pg:5499");
         assert_eq!(found.config.get_password(), Some(b"from env".as_slice()));
+    }
+
+    #[test]
+    fn several_hosts_may_come_from_the_environment() {
+        use TargetSessionAttrs::{Any, ReadOnly, ReadWrite};
+        let with = |url: &str, attrs: Option<&str>| {
+            let env = |name: &str| match name {
+                "PGHOST" => Some("db1,db2".to_owned()),
+                "PGPORT" => Some("5432,5433".to_owned()),
+                "PGTARGETSESSIONATTRS" => attrs.map(str::to_owned),
+                _ => None,
+            };
+            settings(url, &env)
+        };
+        let found = with("postgres://u@/pay", None).unwrap();
+        assert_eq!(found.place, "PostgreSQL \"pay\" on db1:5432 or db2:5433");
+        let target = |url: &str, attrs: Option<&str>| {
+            let found = with(url, attrs).unwrap();
+            found.config.get_target_session_attrs()
+        };
+        assert_eq!(target("postgres://u@/pay", None), ReadWrite);
+        assert_eq!(target("postgres://u@/pay", Some("any")), Any);
+        assert_eq!(target("postgres://u@db1/pay", None), Any);
+        let given = "postgres://u@a,b/pay?target_session_attrs=read-only";
+        assert_eq!(target(given, Some("read-write")), ReadOnly);
+        let wrong = with("postgres://u@/pay", Some("best")).unwrap_err();
+        assert!(wrong.contains("best"), "{wrong}");
+    }
+
+    #[test]
+    fn a_password_file_names_a_folder_of_sockets() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pgpass");
+        let lines = "localhost:*:*:*:usual\n/run/shop:*:*:*:own\n";
+        std::fs::write(&path, lines).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let password = |host: &str| {
+            let file = path.display();
+            let found = read(&format!("postgres://u@/d?host={host}&passfile={file}"));
+            found.unwrap().config.get_password().map(<[u8]>::to_vec)
+        };
+        assert_eq!(password("/run/shop"), Some(b"own".to_vec()));
+        assert_eq!(password("/var/run/postgresql"), Some(b"usual".to_vec()));
+        assert_eq!(password("/run/other"), None);
     }
 
     #[test]

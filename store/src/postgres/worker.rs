@@ -18,7 +18,8 @@
 //! | if … | then … |
 //! |---|---|
 //! | the connection is lost before the commit was sent | the group is run again on a new one |
-//! | it is lost after that | nobody knows: every caller gets a fault, nothing is run again |
+//! | it is lost after that | a new one is asked what became of it: done, or run again |
+//! | that cannot be found out | the callers are told just that; nothing is run again |
 //! | there is no new connection | callers are told at once to come back; tries with pauses |
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,12 +30,13 @@ use std::time::Duration;
 use domain::Refusal;
 
 use super::errors::Class;
+use super::outcome::{self, Outcome};
 use super::queue::Queue;
-use super::session::{Session, Trouble};
+use super::session::{COMMIT, Session, Trouble};
 use super::url::Settings;
 use super::{errors, schema};
 use crate::tx::Tx;
-use crate::{BUSY_RETRY, Failure, Fault, Job, Options, Step};
+use crate::{BUSY_RETRY, Failure, Fault, Job, NOT_ALONE, Options, Step};
 
 /// Runs of a whole group again after conflicts: by then the other one has usually committed.
 const TOGETHER_MAX: u32 = 3;
@@ -44,6 +46,10 @@ const CONFLICTS_MAX: u32 = 12;
 
 /// Runs of one job whose row was there already: by then it is no race.
 const DUPLICATES_MAX: u32 = 3;
+
+/// Tries to connect before what became of a commit counts as unknown: some ten seconds, so that
+/// whoever waits for it has an answer before its own patience ends.
+const OUTCOME_TRIES: u32 = 7;
 
 /// The pause before another try to connect: doubles from the first to the last.
 const RECONNECT_FIRST: Duration = Duration::from_millis(100);
@@ -104,6 +110,8 @@ pub(super) struct Worker {
     options: Options,
     queue: Arc<Queue>,
     session: Option<Session>,
+    /// Does the queue count on this thread?
+    live: bool,
     lane: i64,
 }
 
@@ -121,6 +129,7 @@ impl Worker {
             options,
             queue,
             session: None,
+            live: false,
             lane: 0,
         };
         worker.open()?;
@@ -135,6 +144,7 @@ impl Worker {
                 return Err(errors::READ_ONLY.to_owned());
             }
             self.lane = schema::claim_lane(&mut session)?;
+            session.mark_commits();
         }
         self.session = Some(session);
         Ok(())
@@ -142,16 +152,12 @@ impl Worker {
 
     /// Says that it is ready, and works until the queue is closed.
     pub(super) fn run(mut self, ready: &Sender<Result<(), String>>) {
-        self.queue.up();
+        self.live(true);
         // Whoever started us may have given up meanwhile; then the queue is closed.
         let _ = ready.send(Ok(()));
         loop {
-            if self.session.is_none() {
-                self.queue.down();
-                if !self.reconnect() {
-                    return;
-                }
-                self.queue.up();
+            if self.session.is_none() && !self.reconnect(u32::MAX) {
+                return;
             }
             let Some(mut jobs) = self.queue.take(self.role.group_max()) else {
                 return;
@@ -168,19 +174,36 @@ impl Worker {
         }
     }
 
-    /// Tries to connect, with growing pauses, until it works; `false` once the queue is closed.
-    fn reconnect(&mut self) -> bool {
+    /// Tells the queue whether this thread has a connection, if it does not know.
+    fn live(&mut self, live: bool) {
+        match (self.live, live) {
+            (false, true) => self.queue.up(),
+            (true, false) => self.queue.down(),
+            (false, false) | (true, true) => {}
+        }
+        self.live = live;
+    }
+
+    /// Tries to connect so often, with growing pauses, while nobody else waits for it; `false` if
+    /// that did not help or the queue was closed.
+    fn reconnect(&mut self, tries: u32) -> bool {
+        self.live(false);
         let mut wait = RECONNECT_FIRST;
-        loop {
+        for _ in 0..tries {
             if !self.queue.pause(self.jittered(wait)) {
                 return false;
             }
-            if self.open().is_ok() {
-                metrics::counter!("florin_store_reconnects_total").increment(1);
-                return true;
+            match self.open() {
+                Ok(()) => {
+                    metrics::counter!("florin_store_reconnects_total").increment(1);
+                    self.live(true);
+                    return true;
+                }
+                Err(why) => self.queue.note(&format!("{}: {why}", self.settings.place)),
             }
             wait = (wait * 2).min(RECONNECT_LAST);
         }
+        false
     }
 
     /// Between half of a time and all of it.
@@ -215,7 +238,8 @@ impl Worker {
                     count_retry(Class::Lost);
                     lost += 1;
                 }
-                End::Lost(fault) | End::Unknown(fault) => return self.give_up(jobs, &fault),
+                End::Lost(fault) => return self.give_up(jobs, &fault),
+                End::Unknown(fault) => return spoil(jobs, &fault, Failure::Unknown),
             }
         }
         for at in 0..jobs.len() {
@@ -237,8 +261,13 @@ impl Worker {
                 End::Undone => Trouble {
                     class: Class::Other,
                     fault: Fault("undone by the database".to_owned()),
+                    certain: true,
                 },
-                End::Lost(fault) | End::Unknown(fault) => return Err(fault),
+                End::Lost(fault) => return Err(fault),
+                End::Unknown(fault) => {
+                    spoil(job, &fault, Failure::Unknown);
+                    return Ok(());
+                }
             };
             let failure = match trouble.class {
                 Class::Conflict if run < CONFLICTS_MAX => None,
@@ -267,10 +296,7 @@ impl Worker {
     /// The connection is gone: tells the callers, and lets go of it.
     fn give_up(&mut self, jobs: &mut [Job], fault: &Fault) {
         self.session = None;
-        for job in jobs {
-            let fault = Fault(format!("{}: {fault}", job.name));
-            (job.step)(Step::Spoil(fault.into()));
-        }
+        spoil(jobs, fault, Failure::Fault);
     }
 
     /// One transaction with all jobs.
@@ -279,8 +305,23 @@ impl Worker {
         let Some(session) = &mut self.session else {
             return End::Lost(Fault("there is no connection".to_owned()));
         };
+        // Nothing was sent yet, so nothing is in doubt.
+        if session.has_ended() {
+            return End::Lost(Fault("the connection has ended".to_owned()));
+        }
         session.begin(self.role.begin());
         for job in jobs.iter_mut() {
+            if job.alone {
+                match schema::others_write(session) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        let refusal = Refusal::NotAllowed(NOT_ALONE.to_owned());
+                        (job.step)(Step::Spoil(refusal.into()));
+                        continue;
+                    }
+                    Err(why) => return End::Lost(Fault(why)),
+                }
+            }
             let ran = if manner == Manner::Together {
                 run_together(session, self.lane, job)
             } else {
@@ -294,19 +335,52 @@ impl Worker {
         if self.role == Role::Write && !jobs.iter().any(|job| job.synced) {
             session.send("SET LOCAL synchronous_commit = off");
         }
-        session.send("COMMIT");
+        if self.role == Role::Write {
+            session.mark();
+        }
+        session.send(COMMIT);
         if session.settled() {
             return End::Done;
         }
         match session.trouble().cloned() {
             // A reader has nothing to lose.
-            Some(trouble) if trouble.class == Class::Lost && self.role == Role::Write => {
-                let what = "the connection was lost while committing, the outcome is unknown";
-                End::Unknown(Fault(format!("{what}: {}", trouble.fault)))
+            Some(trouble)
+                if trouble.class == Class::Lost && self.role == Role::Write && !trouble.certain =>
+            {
+                self.find_out(trouble.fault)
             }
             Some(trouble) => end_of(trouble),
             None => End::Undone,
         }
+    }
+
+    /// The connection was lost with the commit on its way: asks over a new one what became of it.
+    fn find_out(&mut self, fault: Fault) -> End {
+        let marked = self.session.take().and_then(|session| session.marked());
+        let outcome = match marked {
+            Some((mark, before)) if self.reconnect(OUTCOME_TRIES) => match &mut self.session {
+                Some(session) => outcome::of(session, &mark, before),
+                None => Outcome::Unknown,
+            },
+            _ => Outcome::Unknown,
+        };
+        metrics::counter!("florin_store_outcomes_total", "outcome" => outcome.name()).increment(1);
+        match outcome {
+            Outcome::Committed => End::Done,
+            Outcome::Undone => End::Undone,
+            Outcome::Unknown => {
+                let what = "the connection was lost while committing, the outcome is unknown";
+                End::Unknown(Fault(format!("{what}: {fault}")))
+            }
+        }
+    }
+}
+
+/// What became of jobs that are lost.
+fn spoil(jobs: &mut [Job], fault: &Fault, failure: fn(Fault) -> Failure) {
+    for job in jobs {
+        let fault = Fault(format!("{}: {fault}", job.name));
+        (job.step)(Step::Spoil(failure(fault)));
     }
 }
 

@@ -60,8 +60,13 @@ pub fn back_up(database: &Path, to: &Path, watch: Watch<'_>) -> Result<Copied, O
     let (schema, current) = known(database, &source)?;
     let part = with_ending(to, PART);
     let made = private(&part)?;
+    let copying = |error: rusqlite::Error| match error.sqlite_error_code() {
+        // Only what is written needs room.
+        Some(rusqlite::ErrorCode::DiskFull) => wrong(to, &plain(&error)),
+        _ => failed(error),
+    };
     let copied = pages(&source, &part, watch)
-        .map_err(failed)
+        .map_err(copying)
         .and_then(|()| sound(&part))
         .and_then(|()| finished(&made, &part));
     let (bytes, digest) = kept(copied, &part)?;

@@ -218,6 +218,7 @@ mod tests {
         Job {
             name: "test",
             synced,
+            alone: true,
             step: Box::new(move |step| {
                 if let Step::Run(tx) = step {
                     tx.exec("INSERT INTO t VALUES (1)", &[]).unwrap();

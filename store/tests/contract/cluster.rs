@@ -18,6 +18,8 @@ pub struct Schema {
 /// A private server; it ends when this is dropped, and with the process at the latest.
 pub struct Cluster {
     pub url: String,
+    /// The folder of its sockets.
+    pub folder: String,
     /// The server ends when our end of its standard input is gone.
     orders: Mutex<(Child, BufReader<ChildStdout>)>,
 }
@@ -37,9 +39,24 @@ impl Cluster {
             "" => Err("its programs are not installed or do not start".to_owned()),
             folder => Ok(Self {
                 url: format!("postgres://florin@/florin?host={folder}"),
+                folder: folder.to_owned(),
                 orders: Mutex::new((child, output)),
             }),
         }
+    }
+
+    /// The URL that names the server and its standby.
+    pub fn both(&self) -> String {
+        let folder = &self.folder;
+        format!(
+            "postgres://florin@/florin?host={folder}&host={folder}&port=5432,5433\
+             &target_session_attrs=read-write"
+        )
+    }
+
+    /// The URL of its standby.
+    pub fn standby(&self) -> String {
+        format!("{}&port=5433", self.url)
     }
 
     /// Gives an order and waits until it is carried out.
@@ -79,12 +96,29 @@ pub fn url() -> Option<&'static str> {
     match server() {
         Ok(url) => Some(url),
         Err(why) => {
-            let required = std::env::var_os("REQUIRE_POSTGRES").is_some();
-            assert!(!required, "no PostgreSQL: {why}");
-            let _ = writeln!(std::io::stderr(), "skipped, no PostgreSQL: {why}");
+            missing(why);
             None
         }
     }
+}
+
+/// A server of one case alone, that can be stopped and killed. Where its programs are missing the
+/// case is skipped like one without any server.
+pub fn private() -> Option<Cluster> {
+    match Cluster::start() {
+        Ok(cluster) => Some(cluster),
+        Err(why) => {
+            missing(&why);
+            None
+        }
+    }
+}
+
+/// Says that a case is skipped, which is a failure where `REQUIRE_POSTGRES` asks for a server.
+fn missing(why: &str) {
+    let required = std::env::var_os("REQUIRE_POSTGRES").is_some();
+    assert!(!required, "no PostgreSQL: {why}");
+    let _ = writeln!(std::io::stderr(), "skipped, no PostgreSQL: {why}");
 }
 
 impl Schema {

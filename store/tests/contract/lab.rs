@@ -44,6 +44,14 @@ impl Place {
         }
     }
 
+    /// The URL, where it has one.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(schema, _) => Some(&schema.url),
+        }
+    }
+
     /// Runs statements beside Florin; the first column of all rows, as text.
     pub fn run(&self, sql: &str) -> Vec<String> {
         match self {
@@ -156,6 +164,12 @@ impl Lab {
             .unwrap();
         payment
     }
+}
+
+/// Waits for something outside any lab.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.build().unwrap().block_on(work)
 }
 
 /// A moment that differs by time and by label.

@@ -22,6 +22,7 @@ mod merchants;
 mod migrations;
 mod moves;
 mod outbox;
+mod outcomes;
 mod payments;
 mod payouts;
 mod plans;
@@ -29,6 +30,7 @@ mod portable;
 mod records;
 mod reservations;
 mod servers;
+mod tls;
 
 macro_rules! suite {
     ($($area:ident: [$($case:ident),* $(,)?])*) => {
@@ -183,6 +185,8 @@ suite! {
         a_database_at_work_is_neither_moved_nor_moved_into,
         only_an_empty_database_is_moved_into,
         a_row_that_differs_is_found,
+        what_a_move_finds_wrong_in_the_end_keeps_everybody_away,
+        a_source_that_changed_behind_a_move_is_told_with_what_to_do,
     ]
     migrations: [
         a_newer_schema_is_refused,

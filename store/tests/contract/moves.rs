@@ -199,7 +199,8 @@ pub fn a_database_at_work_is_neither_moved_nor_moved_into(lab: &Lab) {
         let _ = open(&other).unwrap();
         working(go(&other, &ours).unwrap_err());
     }
-    working(go(&ours, &ours).unwrap_err());
+    let error = go(&ours, &ours).unwrap_err().to_string();
+    assert!(error.contains("the same database"), "{error}");
     // One that has ended is no obstacle; and while a move goes on no gateway starts.
     let filled = lab.another();
     fill(&filled, 10);
@@ -244,6 +245,55 @@ pub fn only_an_empty_database_is_moved_into(lab: &Lab) {
     let nowhere = Place::Sqlite(Path::new("/nowhere/florin.db").to_owned());
     let error = go(&nowhere, &place_of(&taken)).unwrap_err().to_string();
     assert!(error.contains("no such file"), "{error}");
+}
+
+pub fn what_a_move_finds_wrong_in_the_end_keeps_everybody_away(lab: &Lab) {
+    let filled = lab.another();
+    fill(&filled, 10);
+    let from = filled.close();
+    let lost = "PRAGMA foreign_keys = off; DELETE FROM merchants";
+    match &from {
+        lab::Place::Sqlite(folder) => {
+            let beside = rusqlite::Connection::open(folder.path().join("florin.db")).unwrap();
+            beside.execute_batch(lost).unwrap();
+        }
+        lab::Place::Postgres(..) => {
+            from.run("DELETE FROM merchants");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let to = Place::Sqlite(folder.path().join("new.db"));
+    let error = go(&place_of(&from), &to).unwrap_err();
+    assert!(matches!(&error, MoveError::Differs(_)), "{error}");
+    assert!(open(&to).is_err(), "nobody starts on it");
+}
+
+pub fn a_source_that_changed_behind_a_move_is_told_with_what_to_do(lab: &Lab) {
+    let filled = lab.another();
+    fill(&filled, 5_000);
+    let from = filled.close();
+    for (number, (to, _kept)) in targets().into_iter().enumerate() {
+        let mut watch = |progress: Progress<'_>| match progress.stage {
+            Stage::Comparing => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let stopped = moving::run(&place_of(&from), &to, Options::TEST, &mut watch);
+        assert!(matches!(stopped, Err(MoveError::Stopped)));
+        // The gateway was started on the old database once more, and wrote.
+        let store = from.open().unwrap();
+        let body = number.to_string();
+        let write = store.write("paid", move |tx| {
+            Ok(records::put(tx, "kind", "000001", &body, at(1, "").now)?)
+        });
+        lab.wait(write).unwrap();
+        store.close();
+        let error = go(&place_of(&from), &to).unwrap_err();
+        let MoveError::Differs(what) = error else {
+            panic!("{error}")
+        };
+        assert!(what[0].contains("table records"), "{what:?}");
+        assert!(what[1].contains("begin again"), "{what:?}");
+    }
 }
 
 pub fn a_row_that_differs_is_found(lab: &Lab) {

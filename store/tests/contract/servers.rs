@@ -3,6 +3,8 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::Refusal;
 use store::tables::{ledger, records};
@@ -11,11 +13,11 @@ use store::{Failure, OpenError, Options, Store, Tx};
 use crate::cluster::{self, Cluster, Schema};
 use crate::lab::{Lab, at};
 
-fn put(tx: &mut Tx<'_>, id: &str) -> Result<(), Failure> {
+pub fn put(tx: &mut Tx<'_>, id: &str) -> Result<(), Failure> {
     Ok(records::put(tx, "kind", id, "{}", at(0, "").now)?)
 }
 
-fn count(lab: &Lab, store: &Store) -> usize {
+pub fn count(lab: &Lab, store: &Store) -> usize {
     let all = store.read("all", |tx| {
         Ok(records::starting_with(tx, "kind", "", 100_000)?)
     });
@@ -27,9 +29,8 @@ const END_ALL: &str = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activ
     WHERE application_name = 'florin' AND pid <> pg_backend_pid()";
 
 /// A server and a database of one case alone: its connections can be ended without harm to others.
-fn alone() -> Option<(Cluster, Lab)> {
-    cluster::url()?;
-    let cluster = Cluster::start().unwrap();
+pub fn alone() -> Option<(Cluster, Lab)> {
+    let cluster = cluster::private()?;
     let lab = Lab::postgres_at(&cluster.url);
     Some((cluster, lab))
 }
@@ -165,6 +166,76 @@ fn many_nodes_may_start_on_an_empty_database_at_once() {
     assert_eq!(cluster::run(&schema.url, versions).unwrap(), [known]);
 }
 
+/// What a later version may do to the schema: only add.
+const LATER: &str = "ALTER TABLE bills ADD COLUMN later TEXT; \
+    ALTER TABLE records ADD COLUMN later BIGINT NOT NULL DEFAULT 0; \
+    CREATE INDEX records_later ON records (later); \
+    CREATE TABLE later (id TEXT NOT NULL PRIMARY KEY); \
+    INSERT INTO schema_versions (version, name, fingerprint) VALUES (9999, 'later', 'f')";
+
+#[test]
+fn a_node_works_on_beside_one_of_the_next_version() {
+    let Some((cluster, lab)) = alone() else {
+        return;
+    };
+    let shop = lab.caller("Shop");
+    let (mut bills, mut rows) = (0, 0);
+    let mut work = || {
+        bills += 1;
+        let bill = lab.bill(&shop, bills);
+        let id = bill.head.id.clone();
+        let found = lab.read(move |tx| Ok(store::tables::bills::by_id(tx, &id)?));
+        assert_eq!(found.unwrap(), Some(bill));
+        for _ in 0..20 {
+            rows += 1;
+            let row = rows.to_string();
+            lab.write(move |tx| put(tx, &row)).unwrap();
+        }
+        assert_eq!(count(&lab, &lab.store), rows);
+    };
+    work();
+    // Under load, and with plans that were made before.
+    std::thread::scope(|scope| {
+        let changed = scope.spawn(|| lab.place.run(LATER));
+        work();
+        changed.join().unwrap();
+    });
+    work();
+    // A new connection too.
+    cluster.order("end");
+    work();
+    // Only a node of this version that starts now is refused.
+    let error = lab.place.open().unwrap_err().to_string();
+    assert!(error.contains("newer"), "{error}");
+}
+
+#[test]
+fn a_conflict_that_does_not_pass_is_told_to_come_back() {
+    let Some(lab) = Lab::postgres_once() else {
+        return;
+    };
+    lab.write(|tx| put(tx, "fought over")).unwrap();
+    let url = lab.place.url().unwrap().to_owned();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let fought = lab.write(move |tx| {
+        records::get(tx, "kind", "fought over")?;
+        counted.fetch_add(1, Ordering::SeqCst);
+        // Somebody else is faster, each time.
+        let faster = "UPDATE records SET body = '[]' WHERE id = 'fought over'";
+        cluster::run(&url, faster).unwrap();
+        put(tx, "fought over")
+    });
+    let refused = Err(Failure::Refused(Refusal::Unavailable(store::BUSY_RETRY)));
+    assert_eq!(fought, refused);
+    let runs = runs.load(Ordering::SeqCst);
+    assert!((8..30).contains(&runs), "{runs}");
+    // It left nothing, and the next one has its turn.
+    let found = lab.read(|tx| Ok(records::get(tx, "kind", "fought over")?));
+    assert_eq!(found.unwrap().as_deref(), Some("[]"));
+    lab.write(|tx| put(tx, "next")).unwrap();
+}
+
 #[test]
 fn a_full_disk_is_a_fault_that_says_so_and_passes() {
     let Some(lab) = Lab::postgres() else { return };
@@ -186,7 +257,7 @@ fn a_full_disk_is_a_fault_that_says_so_and_passes() {
 
 #[test]
 fn a_wrong_password_is_one_clear_line() {
-    let Some(cluster) = cluster::url().map(|_| Cluster::start().unwrap()) else {
+    let Some(cluster) = cluster::private() else {
         return;
     };
     let sql = "CREATE ROLE locked LOGIN SUPERUSER PASSWORD 'right'";
@@ -209,6 +280,26 @@ fn a_wrong_password_is_one_clear_line() {
     let url = cluster.url.replace("//florin@", "//locked@");
     Store::open_url(&url, from_environment).unwrap().close();
     open("locked:right").unwrap().close();
+}
+
+#[test]
+fn what_is_not_there_or_not_permitted_is_one_clear_line() {
+    let Some(cluster) = cluster::private() else {
+        return;
+    };
+    let schema = Schema::at(&cluster.url);
+    let clear = |error: OpenError, said: &str| {
+        let text = error.to_string();
+        assert!(text.contains(said), "{text}");
+        assert!(!text.contains('\n') && !text.contains("SELECT"), "{text}");
+    };
+    // A database without tables has nothing to look at.
+    let empty = Store::open_url_read_only(&schema.url, Options::TEST);
+    clear(empty.unwrap_err(), "start the gateway on it");
+    cluster::run(&cluster.url, "CREATE ROLE guest LOGIN").unwrap();
+    let guest = schema.url.replace("//florin@", "//guest@");
+    let shut = Store::open_url(&guest, Options::TEST);
+    clear(shut.unwrap_err(), "GRANT USAGE");
 }
 
 /// Answers like a server of a version: lets everybody in and says only how old it is.

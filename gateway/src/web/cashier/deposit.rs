@@ -196,7 +196,9 @@ impl Visit<'_> {
             Err(failure) => match (self.unrelated(&failure), &failure) {
                 (Some(answer), _) => answer,
                 (None, Failure::Refused(refusal)) => self.deposit_refused(refusal).await,
-                (None, Failure::Fault(_)) => errors::failed(&self.shell, &failure),
+                (None, Failure::Fault(_) | Failure::Unknown(_)) => {
+                    errors::failed(&self.shell, &failure)
+                }
             },
         }
     }

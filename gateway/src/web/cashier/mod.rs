@@ -233,8 +233,12 @@ impl<'a> Visit<'a> {
     fn unrelated(&self, failure: &Failure) -> Option<Response> {
         match failure {
             Failure::Fault(_)
+            | Failure::Unknown(_)
             | Failure::Refused(
-                Refusal::Unavailable(_) | Refusal::TooManyCalls(_) | Refusal::NotFound(..),
+                Refusal::Unavailable(_)
+                | Refusal::Unsure(_)
+                | Refusal::TooManyCalls(_)
+                | Refusal::NotFound(..),
             ) => Some(errors::failed(&self.shell, failure)),
             Failure::Refused(_) => None,
         }

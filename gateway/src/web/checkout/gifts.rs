@@ -366,7 +366,7 @@ impl Visit<'_> {
         if matches!(refusal, Refusal::NotFound(..) | Refusal::Withdrawn) {
             return errors::missing(&self.shell);
         }
-        if let Refusal::Unavailable(wait) = refusal {
+        if let Refusal::Unavailable(wait) | Refusal::Unsure(wait) = refusal {
             return errors::unavailable(&self.shell, *wait);
         }
         let page = self.gifts().refused(refusal);

@@ -390,7 +390,7 @@ impl<'a> Visit<'a> {
         let ended = Ending::of(&self.view.state);
         match (refusal, ended) {
             (Refusal::NotFound(..) | Refusal::Withdrawn, _) => errors::missing(&self.shell),
-            (Refusal::Unavailable(_) | Refusal::TooManyCalls(_), _) => {
+            (Refusal::Unavailable(_) | Refusal::Unsure(_) | Refusal::TooManyCalls(_), _) => {
                 errors::failed(&self.shell, &Failure::Refused(refusal.clone()))
             }
             (_, Some(ending)) => self.ended(StatusCode::CONFLICT, ending),

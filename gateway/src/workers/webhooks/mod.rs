@@ -125,7 +125,11 @@ async fn look(app: &App, desk: &mut Desk) {
     let from = desk.place();
     match due_queues(app, now, from).await {
         Ok((found, behind)) => desk.looked(found, behind),
-        Err(failure) => tracing::error!(?failure, "due deliveries could not be looked for"),
+        // Busy, or out of reach, which is said elsewhere and once.
+        Err(Failure::Refused(_)) => {}
+        Err(Failure::Fault(fault) | Failure::Unknown(fault)) => {
+            tracing::error!(fault = fault.0, "due deliveries could not be looked for");
+        }
     }
 }
 

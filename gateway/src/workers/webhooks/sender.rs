@@ -166,7 +166,7 @@ async fn secrets(
 ) -> Result<(Vec<Secret>, Option<String>), Fault> {
     let new = &delivery.new;
     let fault = |failure| match failure {
-        Failure::Fault(fault) => fault,
+        Failure::Fault(fault) | Failure::Unknown(fault) => fault,
         Failure::Refused(refusal) => Fault(refusal.name().to_owned()),
     };
     let own = new
