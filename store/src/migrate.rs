@@ -55,6 +55,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0007_growth",
         sql: include_str!("../migrations/0007_growth.sql"),
     },
+    Migration {
+        version: 10,
+        name: "0010_vipps_keys",
+        sql: include_str!("../migrations/0010_vipps_keys.sql"),
+    },
 ];
 
 impl Migration {

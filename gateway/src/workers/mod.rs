@@ -49,6 +49,8 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 /// kept no longer.
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
+    // What a bank says late comes before the end of the time to pay.
+    while reservations::decide_due(app).await? == SWEEP_MAX as usize {}
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}
     while reservations::release_due(app).await? == SWEEP_MAX as usize {}
     while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
@@ -70,12 +72,14 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
             let asked = attempts::next_asked(tx, after.minus(ATTEMPT_DEADLINE))?;
             let asked = asked.map(|asked| asked.plus(ATTEMPT_DEADLINE));
             let release = reservations_table::next_due(tx, after)?;
+            let undecided = reservations_table::next_undecided(tx, after)?;
             let held = payments_table::next_hold(tx, after.minus(HOLD_MAX))?;
             Ok([
                 bills_table::next_due(tx, after)?,
                 payouts_table::next_due(tx, after)?,
                 asked,
                 release,
+                undecided,
                 held.map(|since| since.plus(HOLD_MAX)),
                 store::tables::gift_cards::next_due(tx, after)?,
             ])
