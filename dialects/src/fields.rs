@@ -45,6 +45,18 @@ impl Value {
         }
     }
 
+    /// Puts the members of every object in the order of their names.
+    pub fn sort(&mut self) {
+        match self {
+            Self::List(items) => items.iter_mut().for_each(Self::sort),
+            Self::Object(members) => {
+                members.0.sort_by(|(one, _), (two, _)| one.cmp(two));
+                members.0.iter_mut().for_each(|(_, value)| value.sort());
+            }
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => {}
+        }
+    }
+
     /// Wipes every text in place.
     fn wipe(&mut self) {
         match self {

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use domain::Refusal;
-use domain::limits::{DEPTH_MAX, FIELDS_MAX};
+use domain::limits::{DEPTH_MAX, FIELDS_MAX, VALUES_MAX};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -21,11 +21,46 @@ pub fn parse(body: &[u8]) -> Result<Members, Refusal> {
     if text.trim().is_empty() {
         return Ok(Members::default());
     }
-    let mut reader = Reader { left: FIELDS_MAX };
+    let mut reader = Reader { left: VALUES_MAX };
     match reader.value(text.trim(), DEPTH_MAX)? {
         Value::Object(members) => Ok(members),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
             unreadable("The request body must be a JSON object.")
+        }
+    }
+}
+
+/// A value as JSON again: members in their order, every number as the token that it was.
+pub fn write(value: &Value) -> String {
+    let mut text = String::new();
+    append(&mut text, value);
+    text
+}
+
+fn append(text: &mut String, value: &Value) {
+    // A text can always be written as JSON.
+    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    match value {
+        Value::Null => text.push_str("null"),
+        Value::Bool(true) => text.push_str("true"),
+        Value::Bool(false) => text.push_str("false"),
+        Value::Number(token) => text.push_str(token),
+        Value::Text(inner) => text.push_str(&quoted(inner)),
+        Value::List(items) => {
+            for (place, item) in items.iter().enumerate() {
+                text.push(if place == 0 { '[' } else { ',' });
+                append(text, item);
+            }
+            text.push_str(if items.is_empty() { "[]" } else { "]" });
+        }
+        Value::Object(members) => {
+            for (place, (name, inner)) in members.iter().enumerate() {
+                text.push(if place == 0 { '{' } else { ',' });
+                text.push_str(&quoted(name));
+                text.push(':');
+                append(text, inner);
+            }
+            text.push_str(if members.is_empty() { "{}" } else { "}" });
         }
     }
 }
@@ -45,6 +80,11 @@ impl Reader {
             Some(b'{') => {
                 let mut members = Members::default();
                 let Raw(pairs) = read(text)?;
+                if pairs.len() > FIELDS_MAX {
+                    return unreadable(&format!(
+                        "An object of the request body has more than {FIELDS_MAX} fields."
+                    ));
+                }
                 let depth = self.enter(pairs.len(), depth)?;
                 for (name, raw) in pairs {
                     without_nul(&name)?;
@@ -73,7 +113,7 @@ impl Reader {
     fn enter(&mut self, values: usize, depth: usize) -> Result<usize, Refusal> {
         let Some(left) = self.left.checked_sub(values) else {
             return unreadable(&format!(
-                "The request body has more than {FIELDS_MAX} values."
+                "The request body has more than {VALUES_MAX} values."
             ));
         };
         self.left = left;
@@ -172,6 +212,12 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_can_be_written_again() {
+        let text = r#"{"b":[1.50,-0,1E+400,[],{}],"a":{"\"é":null,"t":true,"f":false}}"#;
+        assert_eq!(write(&Value::Object(read(text))), text);
+    }
+
+    #[test]
     fn the_last_of_two_equal_keys_wins() {
         let body = read(r#"{"a":1,"b":2,"\u0061":3}"#);
         assert_eq!(body.get("a"), Some(&Value::Number("3".to_owned())));
@@ -229,9 +275,19 @@ mod tests {
     #[test]
     fn values_and_depth_are_bounded() {
         let list = |n: usize| format!(r#"{{"a":[{}]}}"#, vec!["1"; n].join(","));
-        read(&list(FIELDS_MAX - 1));
-        let text = refused(list(10_000).as_bytes());
-        assert_eq!(text, "The request body has more than 1000 values.");
+        read(&list(VALUES_MAX - 1));
+        let text = refused(list(VALUES_MAX).as_bytes());
+        assert_eq!(text, "The request body has more than 20000 values.");
+        let wide = |n: usize| {
+            let fields: Vec<String> = (0..n).map(|one| format!("\"f{one}\":1")).collect();
+            format!("{{{}}}", fields.join(","))
+        };
+        read(&wide(FIELDS_MAX));
+        let text = refused(wide(FIELDS_MAX + 1).as_bytes());
+        assert_eq!(
+            text,
+            "An object of the request body has more than 1000 fields."
+        );
         let deep = |n: usize| format!("{{\"a\":{}{}}}", "[".repeat(n), "]".repeat(n));
         read(&deep(DEPTH_MAX - 1));
         let text = refused(deep(DEPTH_MAX).as_bytes());

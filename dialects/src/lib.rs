@@ -20,6 +20,7 @@ pub mod igivepay;
 pub mod json;
 pub mod nearest;
 pub mod numipay;
+pub mod repeat;
 pub mod sign;
 pub mod standard;
 pub mod verify;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use domain::call::Incoming;
 use domain::delivery::DeliveryRules;
 use domain::{
-    Bill, Call, Credential, Event, Money, Refusal, Reply, Secret, Seed, Timestamp, WireId,
+    Ask, Bill, Call, Credential, Event, Money, Refusal, Reply, Secret, Seed, Timestamp, WireId,
 };
 use http::Response;
 use http::request::Parts;
@@ -182,6 +183,15 @@ pub struct Notes {
     pub ignored: Vec<String>,
 }
 
+/// What a registered endpoint has beside what its owner asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registration {
+    /// How many there may be.
+    pub topic_max: Option<domain::TopicMax>,
+    /// What only the dialect cares about.
+    pub extras: serde_json::Map<String, serde_json::Value>,
+}
+
 /// What one kind of id names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -220,7 +230,8 @@ pub enum Target {
 /// What a scheme may use to sign one attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Signing<'a> {
-    /// The valid secrets, newest first; never empty. All but the newest are being replaced.
+    /// The valid secrets, newest first; never empty. All but the newest are being replaced, and end
+    /// at a time that was said when that began.
     pub secrets: &'a [Secret],
     /// Where it goes.
     pub url: &'a str,
@@ -239,9 +250,16 @@ pub struct Signing<'a> {
 }
 
 impl Signing<'_> {
-    /// The secret of a scheme that knows one at a time.
+    /// The secret of a scheme that knows one at a time: while one is replaced the old one, which
+    /// the receiver is sure to have.
     pub fn secret(&self) -> Result<&Secret, Unsignable> {
-        self.secrets.first().ok_or(Unsignable)
+        self.secrets.last().ok_or(Unsignable)
+    }
+
+    /// The secret that will sign alone once those before it have ended, if there are such.
+    pub fn next_secret(&self) -> Option<&Secret> {
+        let (newest, others) = self.secrets.split_first()?;
+        (!others.is_empty()).then_some(newest)
     }
 }
 
@@ -317,6 +335,12 @@ pub trait Dialect: Sync {
         Secret::new(domain::secret::hex(chance.get(..32).unwrap_or_default()))
     }
 
+    /// What a registered endpoint has beside what its owner asks for; `number` is the public number
+    /// of the owner's account, if there is one.
+    fn registration(&self, _site: &Site, _number: Option<&str>) -> Registration {
+        Registration::default()
+    }
+
     /// Does the account's own secret sign what goes to registered endpoints as well?
     fn signs_with_account(&self) -> bool {
         false
@@ -358,6 +382,11 @@ pub trait Dialect: Sync {
     /// most bills.
     fn choices(&self, _bill: &Bill) -> Vec<Choice> {
         Vec::new()
+    }
+
+    /// May the payer whom the simulator plays pay this, as far as the merchant says who may?
+    fn admits_payer(&self, _ask: &Ask, _now: Timestamp) -> bool {
+        true
     }
 
     /// When deliveries are retried, before configuration changes it.

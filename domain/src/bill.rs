@@ -261,6 +261,20 @@ impl Bill {
         Ok(self.touched(now))
     }
 
+    /// The payer says which telephone to ask; whoever that is pays.
+    pub fn paid_by(mut self, now: Timestamp, phone: String) -> Result<Self, Refusal> {
+        self.admit(now)?;
+        self.ask.payer.phone = Some(phone);
+        Ok(self.touched(now))
+    }
+
+    /// It can be paid at least until then.
+    pub fn held_open(mut self, now: Timestamp, until: Timestamp) -> Result<Self, Refusal> {
+        self.admit(now)?;
+        self.ask.expires = self.ask.expires.map(|expires| expires.max(until));
+        Ok(self.touched(now))
+    }
+
     /// One payment of it succeeded: a repeated bill stays open, any other is paid.
     pub fn paid(mut self, now: Timestamp) -> Result<Self, Refusal> {
         self.admit(now)?;

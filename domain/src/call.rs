@@ -13,7 +13,7 @@ use crate::payment::{Payment, PaymentState};
 use crate::programme::CardUse;
 use crate::reservation::{ReservationCall, ReservationReply};
 use crate::secret::Secret;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, Proof};
 use crate::transaction::{TransactionCall, TransactionReply};
 
 /// What a request asks for, in the core's own terms. An amount, a date or a list has been read by
@@ -32,8 +32,8 @@ pub enum Call {
     WithdrawBill(WireId),
     /// Do something with a reservation.
     Reservation(ReservationCall),
-    /// Issue an access token to the caller.
-    IssueToken,
+    /// Issue an access token to the caller, who proved so to be one: the token ends with that.
+    IssueToken(Proof),
     /// Deposits and withdrawals.
     Transaction(TransactionCall),
     /// About gift cards.
@@ -83,7 +83,7 @@ impl Call {
             Self::ChangeBill(..) => "change_bill",
             Self::WithdrawBill(_) => "withdraw_bill",
             Self::Reservation(call) => call.name(),
-            Self::IssueToken => "issue_token",
+            Self::IssueToken(_) => "issue_token",
             Self::Transaction(call) => call.name(),
             Self::Cards(call) => call.name(),
             Self::RegisterEndpoint(_) => "register_endpoint",
@@ -100,8 +100,18 @@ impl Call {
 pub struct Incoming {
     /// What is asked for.
     pub call: Call,
-    /// The client's key. The pipeline scopes it by merchant, mode, dialect and operation.
-    pub idempotency_key: Option<String>,
+    /// The client's key. It is scoped by merchant, mode, dialect and operation.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// What a client calls a request by which must not have its effect twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The key itself.
+    pub text: String,
+    /// What tells the same request again from another one under this key: made of the request's
+    /// bytes alone, because it outlives versions of this program.
+    pub fingerprint: String,
 }
 
 /// States by which bills can be listed.

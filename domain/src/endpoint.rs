@@ -74,6 +74,8 @@ pub struct TopicMax {
     pub usual: u32,
     /// Topics with a number of their own.
     pub own: Vec<(&'static str, u32)>,
+    /// Whatever they want.
+    pub in_all: u32,
 }
 
 impl TopicMax {
@@ -81,6 +83,11 @@ impl TopicMax {
     pub fn of(&self, topic: &str) -> u32 {
         let own = self.own.iter().find(|(name, _)| *name == topic);
         own.map_or(self.usual, |(_, most)| *most)
+    }
+
+    /// Has a topic a number of its own?
+    pub fn has_own(&self, topic: &str) -> bool {
+        self.own.iter().any(|(name, _)| *name == topic)
     }
 }
 
@@ -315,6 +322,17 @@ impl Endpoint {
             (Some(warn), None) => Some(since.plus(warn)),
             _ => self.dies_at(since, rules),
         }
+    }
+
+    /// When it will be removed if nothing reaches it before.
+    pub fn removed_at(&self, rules: &DeliveryRules) -> Option<Timestamp> {
+        let since = self.health.failing_since?;
+        if self.state != EndpointState::Active || rules.when_dead != WhenDead::Remove {
+            return None;
+        }
+        // Before its notice that is when it is planned.
+        let planned = rules.dead_after.map(|dead| since.plus(dead));
+        self.dies_at(since, rules).or(planned)
     }
 
     /// When it is dead. One that is removed is given notice as long before as the rules say, also

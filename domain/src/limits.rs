@@ -11,8 +11,12 @@ pub const WIRE_ID_MAX: usize = 255;
 /// Bytes of a request body (413 above it), as the contracts settle it.
 pub const BODY_MAX: usize = 256 * 1024;
 
-/// Fields in one form or one JSON object: far above any client, far below what costs memory.
+/// Fields in one form or one JSON object: far above any client, and few enough to be looked through.
 pub const FIELDS_MAX: usize = 1_000;
+
+/// Values in one JSON body, whatever they are in: a receipt of a thousand lines, each with all that
+/// it can say, has fewer.
+pub const VALUES_MAX: usize = 20_000;
 
 /// Depth of nested JSON and of form keys such as `a[b][c]`.
 pub const DEPTH_MAX: usize = 16;
@@ -30,7 +34,8 @@ pub const BODY_TIMEOUT: Span = Span::from_seconds(25);
 /// How long a request may take, from its head to its answer.
 pub const REQUEST_TIMEOUT: Span = Span::from_seconds(30);
 
-/// Bytes of a bill's own fields of its dialect, as JSON.
+/// Bytes of the metadata of a bill, as JSON. What a dialect's own limit of a body bounds needs no
+/// other one.
 pub const EXTRAS_MAX: usize = 64 * 1024;
 
 /// Writes that may wait for the writer thread; one more is answered 503 at once.
@@ -107,7 +112,7 @@ pub const RETRY_AFTER_MAX: Span = Span::from_minutes(24 * 60);
 /// Characters of an endpoint's label: a name for a person, not a text.
 pub const LABEL_MAX: usize = 100;
 
-/// Endpoints of one merchant, mode and scheme.
+/// Endpoints of one merchant, mode and scheme, unless the scheme has a limit of its own.
 pub const ENDPOINTS_MAX: u32 = 100;
 
 /// Queues of endpoints with something due that one look takes, fairest first.

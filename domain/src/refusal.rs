@@ -35,7 +35,7 @@ pub enum Refusal {
     /// No such object, or it belongs to someone else, or to the other mode: one answer for all.
     NotFound(Object, String),
     /// As many endpoints as may be are registered for one topic already; the number is the limit.
-    TooManyEndpoints(u32),
+    TooManyEndpoints(u32, Option<String>),
     /// The bill is paid already.
     AlreadyPaid,
     /// The bill's time is over.
@@ -109,7 +109,7 @@ impl Refusal {
             Self::Unreadable(_) => "unreadable",
             Self::Invalid(_) => "invalid",
             Self::NotFound(..) => "not_found",
-            Self::TooManyEndpoints(_) => "too_many_endpoints",
+            Self::TooManyEndpoints(..) => "too_many_endpoints",
             Self::AlreadyPaid => "already_paid",
             Self::Expired => "expired",
             Self::Failed => "failed",
@@ -159,7 +159,7 @@ impl Refusal {
                 "9ef68e2e-3569-4f69-9f68-04c7e4bb007c".to_owned(),
             ),
             Self::NotFound(Object::Delivery, "dlv_1".to_owned()),
-            Self::TooManyEndpoints(25),
+            Self::TooManyEndpoints(25, Some("bill.paid".to_owned())),
             Self::AlreadyPaid,
             Self::Expired,
             Self::Failed,

@@ -2,6 +2,7 @@
 
 pub mod gift_cards;
 pub mod retention;
+pub mod sandbox;
 pub mod vipps;
 
 use std::collections::BTreeMap;
@@ -242,7 +243,7 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         public_url(&self.public_url)?;
         if self
             .hitpay

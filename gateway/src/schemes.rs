@@ -4,7 +4,9 @@
 //! The engine asks here and nowhere else, so it knows no scheme by name.
 
 use dialects::nearest::nearest;
-use dialects::{Dialect, Kind, Outgoing, Signing, Unsignable, WebhookBody, standard};
+use dialects::{
+    Dialect, Kind, Outgoing, Registration, Signing, Site, Unsignable, WebhookBody, standard,
+};
 use domain::delivery::DeliveryRules;
 use domain::limits::TOPICS_MAX;
 use domain::{About, Endpoint, Event, Fact, FieldProblem, Moment, Refusal, Secret, Topics, WireId};
@@ -130,6 +132,22 @@ impl Scheme {
         match self {
             Self::Dialect(dialect) => dialect.delivery(),
             Self::Standard => standard::delivery(),
+        }
+    }
+
+    /// What an endpoint of this scheme has beside what its owner asks for.
+    pub fn registration(self, site: &Site, number: Option<&str>) -> Registration {
+        match self {
+            Self::Dialect(dialect) => dialect.registration(site, number),
+            Self::Standard => Registration::default(),
+        }
+    }
+
+    /// Do all valid secrets of an endpoint sign beside each other while one is replaced?
+    pub fn signs_with_all(self) -> bool {
+        match self {
+            Self::Dialect(_) => false,
+            Self::Standard => true,
         }
     }
 

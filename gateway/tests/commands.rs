@@ -202,6 +202,92 @@ fn credentials_stay_until_their_file_is_deleted() {
     );
 }
 
+#[test]
+fn a_sandbox_takes_the_settings_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, data) = (
+        folder.path().join("florin.toml"),
+        folder.path().join("data"),
+    );
+    let start = |settings: &str| {
+        std::fs::write(&file, settings).unwrap();
+        let mut command = florin();
+        let args = ["sandbox", "--listen", "127.0.0.1:0", "--log-level", "error"];
+        command.args(args).arg("--data").arg(&data);
+        command.arg("--config").arg(&file).stdout(Stdio::null());
+        command
+    };
+    let running = Gateway::wait(
+        start(
+            "listen = \"127.0.0.1:1\"\ndata = \"/nowhere\"\n[vipps]\nexpiry = \"2m\"\n\
+             reads_per_minute = 1\n[webhooks.vipps]\nretries = [\"5s\"]\n[routes]\n\
+             numipay_hosted = [\"/pay\"]\n[hitpay]\nbad_key_status = 404\n",
+        ),
+        &data,
+    );
+    let mut client = running.client();
+    let payment = "/v1/payment-requests/01a1fd4c-6e75-7648-8a2f-f717612fdbaa";
+    let mut stranger = Client::connect(running.address, "wrong").unwrap();
+    assert_eq!(stranger.get(payment).unwrap().status, 404, "a wrong key");
+    let aliased = client.post("/pay", FORM, "{}").unwrap();
+    assert_ne!(aliased.status, 404, "it is numipay's: {}", aliased.body);
+    drop(running);
+    for (settings, named) in [
+        (
+            "master_key_file = \"/x\"",
+            "master_key_file means nothing here",
+        ),
+        ("[vipps]\nregistration = 1", "registration"),
+        ("[webhooks.nobody]", "webhooks.nobody"),
+    ] {
+        let output = start(settings).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(named), "{}", said(&output));
+        assert_eq!(said(&output).lines().count(), 1, "{}", said(&output));
+    }
+}
+
+#[test]
+fn keys_of_the_sandbox_that_were_ended_are_valid_again_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = text(folder.path());
+    let mut first = Gateway::start(folder.path(), "127.0.0.1:0");
+    let listed = |what: &str| {
+        let output = run(&["keys", "list", "--json", "--data", data]);
+        let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let keys = listed["keys"].as_array().unwrap().clone().into_iter();
+        let names = keys.filter(|key| key["state"] == what);
+        let names = names.map(|key| key["key"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let all = listed("active");
+    assert_eq!(all.len(), 6, "three of vipps, one of each other API");
+    let made = run(&["keys", "new", "hitpay", "--label", "mine", "--data", data]);
+    assert!(made.status.success(), "{}", said(&made));
+    for key in &all {
+        let ended = run(&["keys", "end", key, "--data", data]);
+        assert!(ended.status.success(), "{}", said(&ended));
+    }
+    assert_eq!(listed("active").len(), 1);
+    assert_eq!(first.signal("-TERM"), Some(0));
+    let second = Gateway::start(folder.path(), "127.0.0.1:0");
+    create(&mut second.client());
+    let again = listed("active");
+    assert!(all.iter().all(|key| again.contains(key)), "{again:?}");
+    assert_eq!(again.len(), 7, "and what was made beside them");
+    let known = std::fs::read_to_string(folder.path().join("sandbox.json")).unwrap();
+    let known: serde_json::Value = serde_json::from_str(&known).unwrap();
+    let headers = ["client_id", "client_secret", "subscription_key_2"];
+    let headers = headers.map(|name| known["vipps"][name].as_str().unwrap());
+    let mut client = Client::connect(second.address, "").unwrap().with_headers(&[
+        ("client_id", headers[0]),
+        ("client_secret", headers[1]),
+        ("ocp-apim-subscription-key", headers[2]),
+    ]);
+    let token = client.post("/accesstoken/get", FORM, "").unwrap();
+    assert_eq!(token.status, 200, "{}", token.body);
+}
+
 /// A gateway in production with one merchant.
 struct Production {
     gateway: Gateway,

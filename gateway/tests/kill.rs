@@ -1,4 +1,5 @@
-//! Kill -9 under load: whatever was acknowledged is there after the restart, exactly once.
+//! Kill -9 under load of all four APIs: whatever was acknowledged is there after the restart, exactly
+//! once.
 //!
 //! `FLORIN_KILL_ROUNDS=10 cargo test -p gateway --test kill -- --nocapture`; with `FLORIN=<path>`
 //! another binary than the one built with it, such as the one that is shipped.
@@ -9,6 +10,8 @@
     reason = "a test fails by panicking and may print"
 )]
 
+#[path = "kill/others.rs"]
+mod others;
 mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +20,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use others::{Api, Caller, Name, Steps};
 use process::client::{self, Client};
 use process::{Gateway, run};
 
@@ -28,6 +32,7 @@ const CLIENTS: usize = 16;
 enum Told {
     Created(String),
     Paid(String),
+    Other(Name, usize),
 }
 
 #[test]
@@ -41,30 +46,36 @@ fn nothing_acknowledged_is_lost() {
     let hook = client::receive(heard);
     let mut listen = "127.0.0.1:0".to_owned();
     let mut all: BTreeMap<String, bool> = BTreeMap::new();
+    let mut others = Steps::new();
     let mut slowest = Duration::ZERO;
     for round in 0..rounds {
         let mut gateway = Gateway::start(folder.path(), &listen);
         slowest = slowest.max(gateway.ready);
         listen = gateway.address.to_string();
         check(&gateway, &all);
-        let told = load_until_killed(&mut gateway, hook, 150 + (round * 389) % 700);
-        for told in told {
+        others::check(&gateway, folder.path(), &mut others);
+        let answers = 250 + (round * 389) % 700;
+        for told in load_until_killed(&mut gateway, folder.path(), hook, answers) {
             match told {
-                Told::Created(id) => all.entry(id).or_insert(false),
-                Told::Paid(id) => all.entry(id).insert_entry(true).into_mut(),
-            };
+                Told::Created(id) => drop(all.entry(id).or_insert(false)),
+                Told::Paid(id) => drop(all.insert(id, true)),
+                Told::Other(name, step) => drop(others.insert(name, step)),
+            }
         }
         verify_ledger(folder.path());
     }
     let gateway = Gateway::start(folder.path(), &listen);
     slowest = slowest.max(gateway.ready);
     check(&gateway, &all);
+    others::check(&gateway, folder.path(), &mut others);
+    others::repeat(&gateway, folder.path(), &others);
     hear_all(&webhooks, &all);
     let paid = all.values().filter(|paid| **paid).count();
     println!(
-        "kill: {rounds} rounds, {} creations and {paid} payments acknowledged, none lost; \
-         ready again within {} ms",
+        "kill: {rounds} rounds, {} creations and {paid} payments acknowledged, and steps of {} \
+         payments of other APIs, none lost; ready again within {} ms",
         all.len(),
+        others.len(),
         slowest.as_millis()
     );
     assert!(
@@ -72,13 +83,35 @@ fn nothing_acknowledged_is_lost() {
         "hardly any load: {} and {paid}",
         all.len()
     );
+    for api in [Api::Vipps, Api::Numipay, Api::IGivePay] {
+        let count = others.keys().filter(|(known, _)| *known == api).count();
+        assert!(count > 5, "hardly any load of {api:?}: {count}");
+    }
 }
 
 /// Loads the gateway, kills it after so many answers, and gives what clients were told.
-fn load_until_killed(gateway: &mut Gateway, hook: SocketAddr, answers: u32) -> Vec<Told> {
+fn load_until_killed(
+    gateway: &mut Gateway,
+    data: &Path,
+    hook: SocketAddr,
+    answers: u32,
+) -> Vec<Told> {
     let (tell, told) = channel();
     let (address, key) = (gateway.address, gateway.key.clone());
+    let others = [
+        Api::Vipps,
+        Api::Vipps,
+        Api::Vipps,
+        Api::Numipay,
+        Api::IGivePay,
+    ];
+    let others = others.map(|api| Caller::connect(api, gateway, data).unwrap());
     std::thread::scope(|scope| {
+        for (number, caller) in others.into_iter().enumerate() {
+            let tell = tell.clone();
+            let name = format!("kill-{}-{number}", gateway.child.id());
+            scope.spawn(move || others::load(caller, &name, &tell));
+        }
         for number in 0..CLIENTS {
             let (tell, key) = (tell.clone(), key.as_str());
             scope.spawn(move || load(address, key, hook, number, &tell));

@@ -265,6 +265,37 @@ fn endpoints_from_the_first_to_the_last_command() {
 }
 
 #[test]
+fn an_endpoint_of_vipps_is_registered_like_by_its_own_api() {
+    let lab = Lab::new();
+    let add = |event: &str| {
+        let url = lab.hook.url("vipps");
+        let args = ["--scheme", "vipps", "--events", event];
+        lab.command(&[&["webhooks", "endpoints", "add", &url], &args[..]].concat())
+    };
+    assert!(add("user.checked-in.v1").status.success());
+    let full = add("user.checked-in.v1");
+    assert_eq!(full.status.code(), Some(1));
+    assert!(
+        said(&full).contains("No more than 1 endpoints"),
+        "{}",
+        said(&full)
+    );
+    let made = add("epayments.payment.created.v1");
+    let id = word(&String::from_utf8(made.stdout).unwrap(), "end_");
+    lab.does(&["webhooks", "endpoints", "test", &id]);
+    let (_, body) = lab.hook.wait("florin-test-delivery", 1).remove(0);
+    let known = std::fs::read_to_string(lab.folder.path().join("sandbox.json")).unwrap();
+    let known: Value = serde_json::from_str(&known).unwrap();
+    let number = known["vipps"]["merchant_serial_number"].as_str().unwrap();
+    assert!(body.contains(&format!("\"msn\":\"{number}\"")), "{body}");
+    let rotated = lab.does(&["webhooks", "endpoints", "rotate", &id]);
+    assert!(rotated.contains("the old one signs"), "{rotated}");
+    assert!(rotated.contains("Florin-Next-Authorization"), "{rotated}");
+    let rotated = lab.does(&["webhooks", "endpoints", "rotate", "--now", &id]);
+    assert!(rotated.contains("The old one has ended"), "{rotated}");
+}
+
+#[test]
 fn a_removal_can_be_taken_back() {
     let lab = Lab::new();
     let (id, secret) = lab.add(&lab.hook.url("standard"), &[]);

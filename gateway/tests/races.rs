@@ -96,7 +96,7 @@ async fn copies_of_a_request_have_one_effect_and_one_answer() {
             let call = Call::CreateBill(Box::new(lab.ask(false, None)));
             let incoming = Incoming {
                 call,
-                idempotency_key: Some("key".to_owned()),
+                idempotency_key: Some(dialects::repeat::key("key".to_owned(), b"")),
             };
             tokio::spawn(async move { operations::execute(&app, HITPAY, &caller, incoming).await })
         })

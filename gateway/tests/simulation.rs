@@ -14,6 +14,8 @@
 
 #[path = "simulation/auditor.rs"]
 mod auditor;
+#[path = "simulation/reserved.rs"]
+mod reserved;
 #[path = "simulation/workload.rs"]
 mod workload;
 

@@ -216,9 +216,14 @@ async fn a_repeated_attempt_has_its_id_and_a_new_time() {
 async fn while_a_secret_is_replaced_both_verify_and_then_only_the_new_one() {
     let (lab, receiver) = lab().await;
     let (endpoint, old) = register(&lab, Topics::All).await;
-    let new = endpoints::rotate(&lab.app, &who(&lab), &endpoint.head.id)
-        .await
-        .unwrap();
+    let new = endpoints::rotate(
+        &lab.app,
+        &who(&lab),
+        &endpoint.head.id,
+        domain::limits::ROTATION,
+    )
+    .await
+    .unwrap();
     let judged = async |lab: &Lab| {
         endpoints::test(&lab.app, &who(lab), &endpoint.head.id)
             .await

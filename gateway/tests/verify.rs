@@ -343,3 +343,34 @@ fn any_bytes_at_all_are_judged_and_never_a_crash() {
         }
     }
 }
+
+#[test]
+fn the_new_one_of_two_secrets_is_told_where_its_signature_is() {
+    let secrets = [secret("the new one"), secret("the old one")];
+    let sent = dialects::vipps::webhooks::signed(&Signing {
+        secrets: &secrets,
+        url: "https://shop.example/hook?shop=1",
+        endpoint: None,
+        delivery: "dlv_1",
+        topic: "epayments.payment.created.v1",
+        attempt: 1,
+        body: BODY,
+        now: Timestamp::from_millis(1_795_000_000_000),
+    })
+    .unwrap();
+    let headers: Vec<(&str, &str)> = sent
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let text = request(&headers, BODY);
+    let old = verify(&["--secret", "the old one"], text.as_bytes());
+    assert_eq!(old.status.code(), Some(0), "{}", out(&old));
+    let new = verify(&["--secret", "the new one"], text.as_bytes());
+    assert_eq!(new.status.code(), Some(1), "{}", out(&new));
+    assert!(
+        out(&new).contains("Florin-Next-Authorization"),
+        "{}",
+        out(&new)
+    );
+}

@@ -40,6 +40,22 @@ pub use wake::Wake;
 #[error("{0}")]
 pub struct Fault(pub String);
 
+/// What stands between the message of a database and the statement that it is about.
+const OF_STATEMENT: &str = "; in: ";
+
+impl Fault {
+    /// A statement failed.
+    fn of_statement(message: &str, sql: &str) -> Self {
+        Self(format!("{message}{OF_STATEMENT}{sql}"))
+    }
+
+    /// The same for a person at a terminal, who has no use for the statement; logs have it.
+    pub fn for_people(&self) -> &str {
+        let parts = self.0.split_once(OF_STATEMENT);
+        parts.map_or(self.0.as_str(), |(message, _)| message)
+    }
+}
+
 /// Why a transaction did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {

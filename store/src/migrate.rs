@@ -60,6 +60,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0008_successors",
         sql: include_str!("../migrations/0008_successors.sql"),
     },
+    Migration {
+        version: 9,
+        name: "0009_vipps_keys",
+        sql: include_str!("../migrations/0009_vipps_keys.sql"),
+    },
 ];
 
 impl Migration {

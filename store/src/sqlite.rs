@@ -309,16 +309,16 @@ fn read_row(row: &rusqlite::Row<'_>, width: usize, of: &str) -> Result<Row, Faul
     for column in 0..width {
         let value = row
             .get_ref(column)
-            .map_err(|error| Fault(format!("{}: {of}", plain(&error))))?;
+            .map_err(|error| Fault::of_statement(&plain(&error), of))?;
         columns.push(match value {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(value) => Value::Int(value),
             ValueRef::Text(text) => Value::Text(
                 String::from_utf8(text.to_vec())
-                    .map_err(|_| Fault(format!("text that is not UTF-8: {of}")))?,
+                    .map_err(|_| Fault::of_statement("text that is not UTF-8", of))?,
             ),
             ValueRef::Real(_) | ValueRef::Blob(_) => {
-                return Err(Fault(format!("a column of a kind we do not use: {of}")));
+                return Err(Fault::of_statement("a column of a kind we do not use", of));
             }
         });
     }
@@ -326,5 +326,5 @@ fn read_row(row: &rusqlite::Row<'_>, width: usize, of: &str) -> Result<Row, Faul
 }
 
 fn fault(sql: &'static str, error: &rusqlite::Error) -> Fault {
-    Fault(format!("{}: {sql}", plain(error)))
+    Fault::of_statement(&plain(error), sql)
 }

@@ -66,7 +66,7 @@ pub fn refuse(options: &Options, head: &Parts, refusal: &Refusal) -> Response<Ve
         | Refusal::Unreadable(_)
         | Refusal::Invalid(_)
         | Refusal::NotFound(..)
-        | Refusal::TooManyEndpoints(_)
+        | Refusal::TooManyEndpoints(..)
         | Refusal::AlreadyPaid
         | Refusal::Expired
         | Refusal::Failed
@@ -100,7 +100,7 @@ fn status(options: &Options, refusal: &Refusal) -> StatusCode {
         Refusal::KeyReused => StatusCode::CONFLICT,
         Refusal::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::Invalid(_)
-        | Refusal::TooManyEndpoints(_)
+        | Refusal::TooManyEndpoints(..)
         | Refusal::AlreadyPaid
         | Refusal::Expired
         | Refusal::Failed
@@ -145,7 +145,7 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
             format!("Too many requests. Try again in {}.", wait_text(*wait))
         }
         Refusal::Unreadable(text) => text.clone(),
-        Refusal::TooManyEndpoints(most) => {
+        Refusal::TooManyEndpoints(most, _) => {
             format!("No more than {most} webhooks can be registered. Delete one first.")
         }
         Refusal::AlreadyPaid => match head.method {

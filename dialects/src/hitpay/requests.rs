@@ -9,7 +9,7 @@ use http::request::Parts;
 
 use super::terms;
 use crate::fields::{self, Fault, Fields, Members, Value};
-use crate::{Site, form, json};
+use crate::{Site, form, json, repeat};
 
 const TEXT_MAX: usize = 255;
 const IDEMPOTENCY_KEY_MAX: usize = 255;
@@ -31,7 +31,7 @@ pub fn decode(site: &Site, now: Timestamp, head: &Parts, body: &[u8]) -> Result<
     let mut idempotency_key = None;
     let call = match route(head)? {
         Route::Create => {
-            idempotency_key = key_of(head)?;
+            idempotency_key = key_of(head)?.map(|text| repeat::key(text, body));
             Call::CreateBill(Box::new(terms::ask(site, now, &members(head, body)?)?))
         }
         Route::List => Call::ListBills(query(head)?),

@@ -107,7 +107,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, u16, String) {
             &format!("{wanted} is more than the {left} that are left to pay"),
         ),
         Refusal::TooManyTries => bad(MALFORMED, "The payment has had too many cards"),
-        Refusal::TooManyEndpoints(most) => bad(MALFORMED, &format!("No more than {most}")),
+        Refusal::TooManyEndpoints(most, _) => bad(MALFORMED, &format!("No more than {most}")),
         Refusal::KeyReused => bad(MALFORMED, "Another request was sent with the same key"),
         Refusal::TooManyCalls(wait) => (
             StatusCode::TOO_MANY_REQUESTS,

@@ -80,7 +80,7 @@ pub fn refuse(head: &Parts, refusal: &Refusal) -> Response<Vec<u8>> {
         | Refusal::NotAllowed(_)
         | Refusal::UnknownMediaType
         | Refusal::Card(_)
-        | Refusal::TooManyEndpoints(_) => {}
+        | Refusal::TooManyEndpoints(..) => {}
     }
     response
 }
@@ -146,7 +146,7 @@ fn told(head: &Parts, refusal: &Refusal) -> (StatusCode, Problem) {
         Refusal::TooMuch(asked, left) => {
             conflict(&format!("{asked} was asked for and {left} is left"))
         }
-        Refusal::TooManyEndpoints(most) => conflict(&format!("there are {most} endpoints")),
+        Refusal::TooManyEndpoints(most, _) => conflict(&format!("there are {most} endpoints")),
     }
 }
 

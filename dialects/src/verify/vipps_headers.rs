@@ -5,6 +5,7 @@ use domain::{Secret, Timestamp};
 use super::hints::Other;
 use super::{Delivery, Verdict, date, hints};
 use crate::sign::{self, VippsRequest};
+use crate::vipps::webhooks::NEXT_AUTHORIZATION;
 
 const DATE: &str = "x-ms-date";
 const CONTENT: &str = "x-ms-content-sha256";
@@ -75,6 +76,13 @@ pub(super) fn check(
         return verdict.close(true);
     }
     verdict.wrong_signature();
+    let next = delivery.header(NEXT_AUTHORIZATION).unwrap_or_default();
+    if sign::same(&verdict.expected, next) {
+        let hint = "The secret is the new one of two: until the old one ends, it signs the header \
+                    Florin-Next-Authorization, which is right.";
+        verdict.hints.push(hint.to_owned());
+        return verdict.close(false);
+    }
     let found = find(delivery, &request, secret, (&verdict.expected, &received));
     hints::conclude(&mut verdict.hints, found);
     verdict.close(false)

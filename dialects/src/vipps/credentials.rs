@@ -23,7 +23,7 @@ pub fn credential(head: &Parts) -> Result<Credential, Refusal> {
     let key = text(headers, KEY).ok_or(Refusal::Credential(Flaw::KeyMissing))?;
     let proof = match api {
         // An old or empty bearer token on the token call is resent by several clients.
-        Api::Token => client(headers).ok_or(Refusal::Credential(Flaw::Client))?,
+        Api::Token => of_client(headers)?,
         Api::Payments => bearer(headers).ok_or(Refusal::Credential(Flaw::TokenMissing))?,
         Api::Webhooks => bearer(headers)
             .or_else(|| client(headers))
@@ -40,6 +40,11 @@ pub fn credential(head: &Parts) -> Result<Credential, Refusal> {
         key: Secret::new(key),
         number,
     })))
+}
+
+/// The id and secret that a token is issued for.
+pub fn of_client(headers: &HeaderMap) -> Result<Proof, Refusal> {
+    client(headers).ok_or(Refusal::Credential(Flaw::Client))
 }
 
 /// A header that is there and not blank.

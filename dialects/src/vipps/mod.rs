@@ -26,15 +26,15 @@ use domain::delivery::{DeliveryRules, WhenDead};
 use domain::limits::BODY_MAX;
 use domain::secret::hex;
 use domain::{
-    Bill, BillView, Call, Credential, Event, Moment, Refusal, Reply, ReservationCall, Secret, Seed,
-    Span, Timestamp, WireId,
+    Ask, Bill, BillView, Call, Credential, Event, Moment, Refusal, Reply, ReservationCall, Secret,
+    Seed, Span, Timestamp, WireId,
 };
 use http::Response;
 use http::request::Parts;
 
 use crate::{
-    Choice, Dialect, Kind, Notes, Outgoing, PageOutcome, Profile, Signing, Site, Unsignable,
-    WebhookBody, base64,
+    Choice, Dialect, Kind, Notes, Outgoing, PageOutcome, Profile, Registration, Signing, Site,
+    Unsignable, WebhookBody, base64,
 };
 
 /// The dialect's name.
@@ -184,8 +184,6 @@ impl Dialect for Vipps {
         webhooks::signed(signing)
     }
 
-    /// 88 characters. The documentation's samples are shorter; clients with short columns should
-    /// fail in their tests, not in production.
     fn signs_address(&self) -> bool {
         true
     }
@@ -194,6 +192,12 @@ impl Dialect for Vipps {
         topics::ALL
     }
 
+    fn registration(&self, site: &Site, number: Option<&str>) -> Registration {
+        requests::registered(site, number)
+    }
+
+    /// 88 characters. The documentation's samples are shorter; clients with short columns should
+    /// fail in their tests, not in production.
     fn endpoint_secret(&self, chance: &[u8; 64]) -> Secret {
         Secret::new(base64::encode(chance))
     }
@@ -202,7 +206,7 @@ impl Dialect for Vipps {
     fn calls_per_minute(&self, site: &Site, call: &Call) -> u32 {
         let limits = &site.reservations.limits;
         match call {
-            Call::IssueToken => limits.tokens,
+            Call::IssueToken(_) => limits.tokens,
             Call::RegisterEndpoint(_)
             | Call::ListEndpoints
             | Call::ShowEndpoint(_)
@@ -228,6 +232,10 @@ impl Dialect for Vipps {
 
     fn choices(&self, bill: &Bill) -> Vec<Choice> {
         delivery::choices(bill)
+    }
+
+    fn admits_payer(&self, ask: &Ask, now: Timestamp) -> bool {
+        person::is_old_enough(ask, now)
     }
 
     fn notes(&self, head: &Parts, call: &Call) -> Notes {

@@ -1,7 +1,7 @@
 //! The person behind a telephone number in test mode: made up, the same for the same number.
 
 use domain::secret::hex;
-use domain::{Bill, Mode, PaymentState};
+use domain::{Ask, Bill, Mode, PaymentState, Timestamp};
 use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -33,6 +33,27 @@ struct Address {
 
 /// The number of whoever pays when nobody was named.
 const NOBODY: &str = "4712345678";
+
+/// When everybody was born.
+const BORN: &str = "1990-12-10";
+
+/// Is everybody as old as the merchant wants payers to be?
+pub fn is_old_enough(ask: &Ask, now: Timestamp) -> bool {
+    let Some(least) = ask.extras.get("minimumUserAge").and_then(Json::as_i64) else {
+        return true;
+    };
+    age(now).is_some_and(|age| age >= least)
+}
+
+/// Whole years since [`BORN`].
+fn age(now: Timestamp) -> Option<i64> {
+    let born: jiff::civil::Date = BORN.parse().ok()?;
+    let now = jiff::Timestamp::from_millisecond(now.millis()).ok()?;
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let years = i64::from(today.year()).checked_sub(i64::from(born.year()))?;
+    let birthday_is_over = (today.month(), today.day()) >= (born.month(), born.day());
+    years.checked_sub(i64::from(!birthday_is_over))
+}
 
 /// The telephone of a payer who is named by a code or a token: the digits in it if they can be a
 /// number, or else one and the same.
@@ -72,7 +93,7 @@ pub fn details(bill: &Bill, state: &PaymentState) -> Option<UserDetails> {
         first_name: "Ada",
         last_name: "Testbruker",
         mobile_number: phone,
-        date_of_birth: asked("birthDate").then_some("1990-12-10"),
+        date_of_birth: asked("birthDate").then_some(BORN),
         addresses: asked("address").then_some([Address {
             address_line1: "Testgata 1",
             city: "Oslo",

@@ -106,9 +106,17 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
         }
         Refusal::KeyReused => key_reused(head),
         Refusal::Step(step) => codes::of_step(step),
-        Refusal::TooManyEndpoints(most) => {
+        Refusal::TooManyEndpoints(most, of) => {
             let mut problem = bad_request();
-            let reason = format!("An event has at most {most} registrations. Delete one first.");
+            let reason = match of {
+                Some(event) => {
+                    format!("The event {event} has at most {most} registrations. Delete one first.")
+                }
+                None => format!(
+                    "There are at most {most} registrations, whatever their events. Delete one \
+                     first."
+                ),
+            };
             problem.extra.push(Detail::new("events", reason));
             problem
         }
@@ -187,18 +195,24 @@ fn invalid(head: &Parts, problems: &[domain::FieldProblem]) -> Problem {
         let code = code.parse().ok()?;
         Some(codes::problem(code, first.message.clone()))
     });
-    if let Some(coded) = coded {
+    if let Some(mut coded) = coded {
+        // The code stands first; a field may be named beside it.
+        coded
+            .extra
+            .extend(details(problems.get(1..).unwrap_or_default()));
         return coded;
     }
     let mut problem = bad_request();
     if paths::api(head.uri.path()) == Some(Api::Webhooks) {
         problem.detail = "One or more validation errors occurred.".to_owned();
     }
-    problem.extra = problems
-        .iter()
-        .map(|one| Detail::new(&one.field, one.message.clone()))
-        .collect();
+    problem.extra = details(problems).collect();
     problem
+}
+
+fn details(problems: &[domain::FieldProblem]) -> impl Iterator<Item = Detail> {
+    let all = problems.iter();
+    all.map(|one| Detail::new(&one.field, one.message.clone()))
 }
 
 fn not_found(object: Object, id: &str) -> Problem {

@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::person::{self, UserDetails};
 use super::problem::json;
@@ -114,13 +115,30 @@ struct Payment<'a> {
     redirect_url: Option<String>,
     reference: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<&'a Json>,
+    metadata: Option<Metadata<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_details: Option<UserDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shipping_details: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     capture_guaranteed_until: Option<String>,
+}
+
+/// The merchant's own pairs, as they were written.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Metadata<'a> {
+    Written(Box<RawValue>),
+    /// Payments of older versions have it so.
+    Read(&'a Json),
+}
+
+impl<'a> Metadata<'a> {
+    fn of(kept: &'a Json) -> Self {
+        let text = kept.as_str().map(str::to_owned);
+        let written = text.and_then(|text| RawValue::from_string(text).ok());
+        written.map_or(Self::Read(kept), Self::Written)
+    }
 }
 
 #[derive(Serialize)]
@@ -286,7 +304,7 @@ fn payment<'a>(site: &Site, view: &'a ReservationView) -> Payment<'a> {
         psp_reference: head.wire.as_str(),
         redirect_url: redirect_url(site, view),
         reference: reference(view),
-        metadata: extras.get("metadata"),
+        metadata: extras.get("metadata").map(Metadata::of),
         user_details: person::details(&view.bill, &view.state),
         shipping_details: shipping(view),
         capture_guaranteed_until: view.until.map(times::print_with_offset),

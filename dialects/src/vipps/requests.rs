@@ -1,7 +1,7 @@
 //! From the wire to a call. Bodies are JSON whatever their content type says: the published
 //! commands send them as forms.
 
-use domain::call::Incoming;
+use domain::call::{IdempotencyKey, Incoming};
 use domain::reservation::Reach;
 use domain::{
     Call, Currency, EndpointAsk, FieldProblem, Flaw, Money, Refusal, ReservationCall, TopicMax,
@@ -15,7 +15,7 @@ use super::paths::{self, Api, Route};
 use super::terms::{self, is_reference};
 use super::topics;
 use crate::fields::{self, Fault, Fields, Value};
-use crate::{Site, json};
+use crate::{Registration, Site, json, repeat};
 
 /// Characters of an idempotency key.
 const KEY_MAX: usize = 50;
@@ -34,7 +34,10 @@ pub fn decode(site: &Site, head: &Parts, body: &[u8]) -> Result<Incoming, Refusa
         return Err(Refusal::Credential(Flaw::TokenMissing));
     }
     let (idempotency_key, call) = match route {
-        Route::Token => (None, Call::IssueToken),
+        Route::Token => (
+            None,
+            Call::IssueToken(credentials::of_client(&head.headers)?),
+        ),
         // A key beside a registration means nothing: twice the same body makes two of them.
         Route::Register => (None, register(site, head, body)?),
         Route::ListRegistrations => (None, Call::ListEndpoints),
@@ -44,21 +47,21 @@ pub fn decode(site: &Site, head: &Parts, body: &[u8]) -> Result<Incoming, Refusa
         Route::Show(reference) => (None, reading(reference, ReservationCall::Show)?),
         Route::Log(reference) => (None, reading(reference, ReservationCall::Log)?),
         Route::Capture(reference) => {
-            let key = required_key(&head.headers)?;
+            let key = required_key(&head.headers, body)?;
             changing(key, reference, "capture_reservation", |reference| {
-                let amount = modification(site, body)?;
+                let amount = modification(body)?;
                 Ok(ReservationCall::Capture(reference, amount))
             })?
         }
         Route::Refund(reference) => {
-            let key = required_key(&head.headers)?;
+            let key = required_key(&head.headers, body)?;
             changing(key, reference, "refund_reservation", |reference| {
-                let amount = modification(site, body)?;
+                let amount = modification(body)?;
                 Ok(ReservationCall::Refund(reference, amount))
             })?
         }
         Route::Cancel(reference) => {
-            let key = key(&head.headers)?;
+            let key = key(&head.headers, body)?;
             changing(key, reference, "cancel_reservation", |reference| {
                 let only_pending = only_pending(site, body)?;
                 Ok(ReservationCall::Cancel {
@@ -75,8 +78,12 @@ pub fn decode(site: &Site, head: &Parts, body: &[u8]) -> Result<Incoming, Refusa
     })
 }
 
-fn create(site: &Site, head: &Parts, body: &[u8]) -> Result<(Option<String>, Call), Refusal> {
-    let key = required_key(&head.headers)?;
+fn create(
+    site: &Site,
+    head: &Parts,
+    body: &[u8],
+) -> Result<(Option<IdempotencyKey>, Call), Refusal> {
+    let key = required_key(&head.headers, body)?;
     let members = json::parse(body)?;
     let named = members.get("reference").and_then(Value::as_text);
     let named = named.filter(|text| is_reference(text)).map(str::to_owned);
@@ -118,21 +125,33 @@ fn register(site: &Site, head: &Parts, body: &[u8]) -> Result<Call, Refusal> {
     fields.finish()?;
     let mut seen = std::collections::BTreeSet::new();
     events.retain(|event| seen.insert(event.clone()));
-    let most = TopicMax {
-        usual: site.vipps.registrations_max,
-        own: vec![(topics::CHECK_IN, site.vipps.check_in_registrations_max)],
-    };
-    let mut extras = serde_json::Map::new();
-    if let Some(serial) = credentials::text(&head.headers, credentials::SERIAL) {
-        extras.insert("msn".to_owned(), serial.into());
-    }
+    let serial = credentials::text(&head.headers, credentials::SERIAL);
+    let more = registered(site, serial.as_deref());
     Ok(Call::RegisterEndpoint(Box::new(EndpointAsk {
         url: url.unwrap_or_default(),
         topics: Topics::Some(events),
         label,
-        per_topic_max: Some(most),
-        extras,
+        per_topic_max: more.topic_max,
+        extras: more.extras,
     })))
+}
+
+/// The limits of a registration, and the sales unit that its test deliveries name.
+pub fn registered(site: &Site, serial: Option<&str>) -> Registration {
+    let usual = site.vipps.registrations_max;
+    let topics = u32::try_from(topics::ALL.len()).unwrap_or(u32::MAX);
+    let mut extras = serde_json::Map::new();
+    if let Some(serial) = serial {
+        extras.insert("msn".to_owned(), serial.into());
+    }
+    Registration {
+        topic_max: Some(TopicMax {
+            usual,
+            own: vec![(topics::CHECK_IN, site.vipps.check_in_registrations_max)],
+            in_all: usual.saturating_mul(topics),
+        }),
+        extras,
+    }
 }
 
 /// The sentences of the webhooks API where they differ.
@@ -156,11 +175,11 @@ fn reading(reference: String, of: impl FnOnce(String) -> ReservationCall) -> Res
 
 /// A call that changes something. With a key, also a refusal of its body is remembered.
 fn changing(
-    key: Option<String>,
+    key: Option<IdempotencyKey>,
     reference: String,
     operation: &'static str,
     read: impl FnOnce(String) -> Result<ReservationCall, Refusal>,
-) -> Result<(Option<String>, Call), Refusal> {
+) -> Result<(Option<IdempotencyKey>, Call), Refusal> {
     let reference = checked(reference)?;
     let call = match read(reference.clone()) {
         Err(refusal) if key.is_some() => ReservationCall::Unsound {
@@ -189,7 +208,7 @@ fn invalid(field: &str, message: &str) -> Refusal {
 }
 
 /// The key, if there is one. An empty header is no key.
-fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+fn key(headers: &HeaderMap, body: &[u8]) -> Result<Option<IdempotencyKey>, Refusal> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
     };
@@ -204,11 +223,12 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
             "The field Idempotency-Key must be 1 to 50 printable ASCII characters.",
         ));
     }
-    Ok(value.to_str().ok().map(str::to_owned))
+    let text = value.to_str().ok().map(str::to_owned);
+    Ok(text.map(|text| repeat::key(text, body)))
 }
 
-fn required_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-    match key(headers)? {
+fn required_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<IdempotencyKey>, Refusal> {
+    match key(headers, body)? {
         Some(key) => Ok(Some(key)),
         None => Err(invalid(
             "Idempotency-Key",
@@ -217,8 +237,9 @@ fn required_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// `modificationAmount` of a capture or refund.
-fn modification(site: &Site, body: &[u8]) -> Result<Money, Refusal> {
+/// `modificationAmount` of a capture or refund. How much is possible is decided by the payment, which
+/// may have grown by the price of a delivery.
+fn modification(body: &[u8]) -> Result<Money, Refusal> {
     let members = json::parse(body)?;
     let mut fields = Fields::new(&members, terms::wording);
     let amount = terms::money(&mut fields, "modificationAmount");
@@ -226,7 +247,7 @@ fn modification(site: &Site, body: &[u8]) -> Result<Money, Refusal> {
     let (value, code) = amount.ok_or_else(|| Refusal::Invalid(Vec::new()))?;
     let currency = Currency::parse_exact(&code)
         .map_err(|_| terms::coded(5040, "Use the currency of the payment."))?;
-    if value == 0 || value > site.vipps.most_amount {
+    if value == 0 {
         return Err(terms::coded(
             4040,
             "modificationAmount.value is a whole number of minor units above 0.",

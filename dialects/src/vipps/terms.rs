@@ -5,9 +5,9 @@
 //! and not allowed gives one numbered error, the first that applies.
 
 mod allowed;
+mod receipt;
 
 use domain::bill::Payer;
-use domain::limits::EXTRAS_MAX;
 use domain::{Ask, FieldProblem, Refusal, Timestamp};
 use serde_json::{Map, Value as Json};
 
@@ -189,8 +189,12 @@ pub fn ask(site: &Site, members: &Members, serial: Option<String>) -> Result<Ask
     let scope = scope(&mut fields);
     let expires_at = expires_at(&mut fields);
     details(&mut fields, &mut extras);
-    needed_by_flow(&mut fields, flow.as_deref(), phone.is_some(), &extras);
+    let needed = needed_by_flow(&fields, flow.as_deref(), phone.is_some(), &extras);
     fields.finish()?;
+    needed?;
+    if let Some(phone) = &phone {
+        allowed::phone(phone)?;
+    }
     let missing = || Refusal::Invalid(Vec::new());
     let (value, code) = amount.ok_or_else(missing)?;
     let amount = allowed::amount(site, value, &code)?;
@@ -206,16 +210,13 @@ pub fn ask(site: &Site, members: &Members, serial: Option<String>) -> Result<Ask
         allowed::scope("", &extras)?;
     }
     delivery::check(&extras, amount.currency())?;
-    allowed::metadata(members, &extras)?;
+    allowed::metadata(members)?;
     allowed::customer(&extras)?;
     allowed::expiry(expires_at, &extras)?;
     extras.insert("userFlow".to_owned(), Json::from(flow.unwrap_or_default()));
     allowed::features(site, &extras, expires_at)?;
     let phone = phone.or(person::phone_behind(&extras));
     ignore(members, &mut extras);
-    if serde_json::to_vec(&extras).map_or(0, |bytes| bytes.len()) > EXTRAS_MAX {
-        return Err(Refusal::BodyTooLarge(EXTRAS_MAX));
-    }
     Ok(Ask {
         amount,
         expires: expires_at,
@@ -349,12 +350,17 @@ fn details(fields: &mut Fields<'_>, extras: &mut Map<String, Json>) {
     {
         extras.insert("minimumUserAge".to_owned(), Json::from(age));
     }
-    receipt(fields);
+    receipt::read(fields);
     shipping(fields);
-    for name in ["receipt", "shipping", "metadata", "industryData"] {
+    for name in ["receipt", "shipping", "industryData"] {
         if let Some(members) = fields.object(name) {
             extras.insert(name.to_owned(), plain(&Value::Object(members.clone())));
         }
+    }
+    // It comes back as it was, so it is kept as it was written.
+    if let Some(members) = fields.object("metadata") {
+        let text = crate::json::write(&Value::Object(members.clone()));
+        extras.insert("metadata".to_owned(), Json::from(text));
     }
 }
 
@@ -374,88 +380,52 @@ fn qr_format(fields: &mut Fields<'_>, extras: &mut Map<String, Json>) {
     });
 }
 
-fn receipt(fields: &mut Fields<'_>) {
-    let Some(members) = fields.object("receipt") else {
-        return;
-    };
-    fields.inside("receipt", members, |inner| {
-        match inner.get("orderLines").and_then(Value::items) {
-            Some(lines) if !lines.is_empty() => {
-                for (number, line) in lines.iter().enumerate() {
-                    order_line(inner, number, line);
-                }
-            }
-            Some(_) | None => inner.fault("orderLines", Fault::Missing),
-        }
-        match inner.object("bottomLine") {
-            Some(members) => inner.inside("bottomLine", members, |line| {
-                line.required_text("currency", 3);
-            }),
-            None => super::requests::missing(inner, "bottomLine"),
-        }
-    });
-}
-
-fn order_line(fields: &mut Fields<'_>, number: usize, line: &Value) {
-    let name = format!("orderLines[{number}]");
-    let Value::Object(members) = line else {
-        fields.fault(&name, Fault::NotObject);
-        return;
-    };
-    fields.inside(&name, members, |inner| {
-        inner.required_text("name", 2_048);
-        inner.required_text("id", 255);
-        for amount in ["totalAmount", "totalAmountExcludingTax", "totalTaxAmount"] {
-            match inner.get(amount) {
-                None => inner.fault(amount, Fault::Missing),
-                // A line that takes something off is negative.
-                Some(Value::Number(token)) if token.parse::<i64>().is_ok() => {}
-                Some(_) => {
-                    let sentence = format!("The field {} must be a whole number.", pascal(amount));
-                    inner.problem(amount, sentence);
-                }
-            }
-        }
-    });
-}
-
 fn shipping(fields: &mut Fields<'_>) {
     let Some(members) = fields.object("shipping") else {
         return;
     };
     fields.inside("shipping", members, |inner| {
+        if inner.get("dynamicOptions").is_some() {
+            let sentence = "DynamicOptions are not available here: nobody would be asked for the \
+                            options. Give FixedOptions."
+                .to_owned();
+            inner.problem("dynamicOptions", sentence);
+            return;
+        }
         let fixed = inner.get("fixedOptions").and_then(Value::items);
-        let dynamic = inner.object("dynamicOptions");
-        match (fixed, dynamic) {
-            (Some(options), None) if !options.is_empty() => {}
-            (None, Some(members)) => inner.inside("dynamicOptions", members, |options| {
-                options.required_text("callbackUrl", URL_MAX);
-            }),
-            _ => {
-                let sentence = "Give either FixedOptions or DynamicOptions.".to_owned();
-                inner.problem("fixedOptions", sentence);
-            }
+        if fixed.is_none_or(|options| options.is_empty()) {
+            inner.fault("fixedOptions", Fault::Missing);
         }
     });
 }
 
+/// What one way to the payer needs and the others do not.
 fn needed_by_flow(
-    fields: &mut Fields<'_>,
+    fields: &Fields<'_>,
     flow: Option<&str>,
     phone: bool,
     extras: &Map<String, Json>,
-) {
+) -> Result<(), Refusal> {
+    let missing = |field: &str, sentence: &str| {
+        let entry = |field: String| FieldProblem {
+            field,
+            message: sentence.to_owned(),
+        };
+        let code = format!("{}:4140", codes::NAME);
+        Err(Refusal::Invalid(vec![entry(code), entry(field.to_owned())]))
+    };
     if flow == Some("WEB_REDIRECT") && fields.get("returnUrl").is_none() {
-        let sentence = "The ReturnUrl field is required when userFlow is WEB_REDIRECT.".to_owned();
-        fields.problem("returnUrl", sentence);
+        let sentence = "The ReturnUrl field is required when userFlow is WEB_REDIRECT.";
+        return missing("returnUrl", sentence);
     }
     let named = ["personalQr", "customerToken"]
         .iter()
         .any(|name| extras.contains_key(*name));
-    if flow == Some("PUSH_MESSAGE") && !phone && !named && fields.is_sound() {
-        let sentence = "The Customer field is required when userFlow is PUSH_MESSAGE.".to_owned();
-        fields.problem("customer", sentence);
+    if flow == Some("PUSH_MESSAGE") && !phone && !named {
+        let sentence = "The Customer field is required when userFlow is PUSH_MESSAGE.";
+        return missing("customer", sentence);
     }
+    Ok(())
 }
 
 /// A value as JSON that is kept. Whole numbers stay numbers; any other number stays the text of

@@ -142,8 +142,12 @@ fn test_body(event: &Event, endpoint: &Endpoint) -> String {
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// The headers of one attempt and the body as it is. The last three are our own addition: what
-/// the original does not say, receivers may use to tell two equal captures apart.
+/// While a secret is replaced the old one signs as ever, and this header has the same made with the
+/// new one: a receiver can change over at any time in between, and try the new one before.
+pub const NEXT_AUTHORIZATION: &str = "florin-next-authorization";
+
+/// The headers of one attempt and the body as it is. Those that begin with `florin-` are our own
+/// addition: what the original does not say, receivers may use to tell two equal captures apart.
 pub fn signed(signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
     let date = sign::http_date(signing.now);
     let (host, path_and_query) = authority(signing.url);
@@ -155,6 +159,8 @@ pub fn signed(signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
         body: signing.body.as_bytes(),
     };
     let signed = sign::vipps_signature(&request, signing.secret()?);
+    let next = signing.next_secret();
+    let next = next.map(|secret| sign::vipps_signature(&request, secret).authorization);
     let header = |name: &str, value: String| (name.to_owned(), value);
     let mut headers = vec![
         header("x-ms-date", signed.date),
@@ -166,6 +172,9 @@ pub fn signed(signing: &Signing<'_>) -> Result<Outgoing, Unsignable> {
         header("florin-event-type", signing.topic.to_owned()),
         header("florin-attempt", signing.attempt.to_string()),
     ];
+    if let Some(next) = next {
+        headers.push(header(NEXT_AUTHORIZATION, next));
+    }
     if let Some(endpoint) = signing.endpoint {
         headers.push(header("webhook-id", endpoint.to_owned()));
     }

@@ -133,7 +133,11 @@ fn made(golden: &Golden) -> String {
         Ok(Incoming {
             call: Call::Reservation(ReservationCall::Unsound { refusal, .. }),
             idempotency_key: Some(key),
-        }) => format!("# Remembered under the key {key}.\n{}", refused(&refusal)),
+        }) => format!(
+            "# Remembered under the key {}.\n{}",
+            key.text,
+            refused(&refusal)
+        ),
         Ok(incoming) => format!("{incoming:#?}\n"),
         Err(refusal) => refused(&refusal),
     }

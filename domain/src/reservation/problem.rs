@@ -61,6 +61,18 @@ pub enum StepProblem {
     Declined(Cause),
     /// Live payments cannot be approved by a call.
     LiveMode,
+    /// Nobody who may pay is behind what names the payer.
+    NoSuchPayer,
+    /// The payer has no card.
+    NoCards,
+    /// What the payer's bank will say is not known yet.
+    Processing,
+    /// Cancel while that is not known yet.
+    CancelOfProcessing,
+    /// The bank does not give what it reserved.
+    FundsGone,
+    /// The bank could not be asked for what it reserved.
+    CaptureFailed,
 }
 
 impl StepProblem {
@@ -96,6 +108,12 @@ impl StepProblem {
             Self::ApproveByHand,
             Self::Declined(Cause::new("insufficient_funds", "Insufficient funds")),
             Self::LiveMode,
+            Self::NoSuchPayer,
+            Self::NoCards,
+            Self::Processing,
+            Self::CancelOfProcessing,
+            Self::FundsGone,
+            Self::CaptureFailed,
         ]
     }
 }

@@ -15,7 +15,7 @@ pub(super) enum KeysCommand {
     List(ListArgs),
     /// Makes another key beside those there are: for a second person, or to replace one.
     New(NewArgs),
-    /// Ends a key at once.
+    /// Ends a key at once; with a client secret of vipps end its access tokens.
     End(EndArgs),
     /// Shows what an API's webhooks are signed with, or makes a new one.
     Password(PasswordArgs),
@@ -34,8 +34,11 @@ pub(super) struct ListArgs {
 /// Options of `new`.
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
-    /// Which API it opens: `hitpay` or `numipay`.
+    /// Which API it opens: `hitpay`, `numipay` or `vipps`.
     api: String,
+    /// What it is for, with `vipps`: `client` (an id with its secret) or `subscription`.
+    #[arg(long)]
+    what: Option<String>,
     /// Your own name for it.
     #[arg(long)]
     label: Option<String>,
@@ -102,8 +105,8 @@ async fn list(args: &ListArgs) -> Result<(), Problem> {
         return Ok(());
     }
     say(&format!(
-        "{:<16}  {:<9}  {:<8}  {:<24}  {:<24}  {}",
-        "key", "api", "state", "since", "until", "label"
+        "{:<16}  {:<9}  {:<12}  {:<8}  {:<24}  {:<24}  {}",
+        "key", "api", "for", "state", "since", "until", "label"
     ));
     for key in rows(&answer, "keys") {
         let until = match text(key, "ended_at") {
@@ -111,9 +114,10 @@ async fn list(args: &ListArgs) -> Result<(), Problem> {
             ended => ended,
         };
         say(&format!(
-            "{:<16}  {:<9}  {:<8}  {:<24}  {:<24}  {}",
+            "{:<16}  {:<9}  {:<12}  {:<8}  {:<24}  {:<24}  {}",
             text(key, "key"),
             text(key, "api"),
+            text(key, "what"),
             text(key, "state"),
             text(key, "created_at"),
             until,
@@ -131,14 +135,18 @@ async fn new(args: &NewArgs) -> Result<(), Problem> {
             Some(life.millis())
         }
     };
-    let body = json!({"api": args.api, "label": args.label, "life": life});
+    let body = json!({"api": args.api, "what": args.what, "label": args.label, "life": life});
     let answer = Door::new(&args.door).post("/keys", Some(body)).await?;
     let until = match text(&answer, "expires_at") {
         "-" => String::new(),
         end => format!("\n  until  {end}"),
     };
+    let id = match text(&answer, "id") {
+        "-" => String::new(),
+        id => format!("  id     {id}\n"),
+    };
     say(&format!(
-        "  key    {}\n  name   {}{until}\nThe key is not shown again.",
+        "{id}  key    {}\n  name   {}{until}\nThe key is not shown again.",
         text(&answer, "secret"),
         text(&answer, "key"),
     ));

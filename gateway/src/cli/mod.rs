@@ -99,12 +99,17 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct SandboxArgs {
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, env = "FLORIN_LISTEN", default_value = "127.0.0.1:8080")]
-    listen: String,
-    /// Folder for the database and the credentials; made if it is missing.
-    #[arg(long, env = "FLORIN_DATA", default_value = "./florin-data")]
-    data: PathBuf,
+    /// A file (TOML) with settings of the APIs and of webhooks, the same as for `serve`. What is
+    /// given here as an option too counts as the option says.
+    #[arg(long, env = "FLORIN_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
+    #[arg(long, env = "FLORIN_LISTEN")]
+    listen: Option<String>,
+    /// Folder for the database and the credentials; made if it is missing [default:
+    /// ./florin-data].
+    #[arg(long, env = "FLORIN_DATA")]
+    data: Option<PathBuf>,
     /// A PostgreSQL to use in place of the folder's database: `postgres://user@host/database`. The
     /// password is better given as PGPASSWORD or in ~/.pgpass.
     #[arg(
@@ -121,12 +126,12 @@ struct SandboxArgs {
     /// is given.
     #[arg(long)]
     webhook_timeout: Option<String>,
-    /// How log lines look.
-    #[arg(long, env = "FLORIN_LOG_FORMAT", default_value = "text")]
-    log_format: Format,
-    /// What is logged.
-    #[arg(long, env = "FLORIN_LOG_LEVEL", default_value = "info")]
-    log_level: Verbosity,
+    /// How log lines look [default: text].
+    #[arg(long, env = "FLORIN_LOG_FORMAT")]
+    log_format: Option<Format>,
+    /// What is logged [default: info].
+    #[arg(long, env = "FLORIN_LOG_LEVEL")]
+    log_level: Option<Verbosity>,
 }
 
 #[derive(Debug, Args)]
@@ -239,7 +244,7 @@ fn failed(failure: ::store::Failure) -> Problem {
             Problem::Cannot(format!("refused: {}", refusal.name()))
         }
         ::store::Failure::Fault(fault) | ::store::Failure::Unknown(fault) => {
-            Problem::Cannot(fault.to_string())
+            Problem::Cannot(fault.for_people().to_owned())
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::Secret;
@@ -13,7 +13,10 @@ use domain::delivery::DeliveryRules;
 use super::greeting::greeting;
 use super::{Problem, SandboxArgs, cannot, failed, say, start};
 use crate::app::{App, Parts};
+use crate::config::Config;
+use crate::config::sandbox::ForSandbox;
 use crate::entropy::Entropy;
+use crate::logs::{Format, Verbosity};
 use crate::outbound::{Outbound, Policy};
 use crate::sandbox;
 use crate::schemes::Scheme;
@@ -23,27 +26,62 @@ use crate::{config, logs};
 /// The sandbox's own master key, inside the data folder.
 const KEY: &str = "master.key";
 
+/// Where it listens unless somebody says otherwise.
+const LISTEN: &str = "127.0.0.1:8080";
+
+/// The data folder unless somebody says otherwise.
+const DATA: &str = "./florin-data";
+
+/// What the options and the file come to; an option counts before the file.
+struct Settled {
+    listen: String,
+    data: PathBuf,
+    database: Option<String>,
+    public_url: Option<String>,
+    config: Config,
+    delivery: BTreeMap<&'static str, DeliveryRules>,
+}
+
+fn settle(args: &SandboxArgs) -> Result<Settled, String> {
+    let file = ForSandbox::read(args.config.as_deref())?;
+    let format = args.log_format.or(file.log_format).unwrap_or(Format::Text);
+    logs::start(
+        format,
+        args.log_level.or(file.log_level).unwrap_or(Verbosity::Info),
+    );
+    let public_url = args.public_url.clone().or(file.public_url);
+    let listen = args.listen.clone().or(file.listen);
+    let data = args.data.clone().or(file.data);
+    Ok(Settled {
+        listen: listen.unwrap_or_else(|| LISTEN.to_owned()),
+        data: data.unwrap_or_else(|| PathBuf::from(DATA)),
+        database: args.database.clone().or(file.database),
+        public_url: public_url.as_deref().map(config::public_url).transpose()?,
+        delivery: delivery(&file.config, args.webhook_timeout.as_deref())?,
+        config: file.config,
+    })
+}
+
 pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
-    logs::start(args.log_format, args.log_level);
+    let args = settle(args).map_err(Problem::Usage)?;
     crate::http::health::count();
-    let public_url = args
-        .public_url
-        .as_deref()
-        .map(config::public_url)
-        .transpose()
-        .map_err(Problem::Usage)?;
-    let delivery = delivery(args.webhook_timeout.as_deref()).map_err(Problem::Usage)?;
     start::runtime()?.block_on(async {
         let listener = start::listen(&args.listen).await?;
         let address = listener.local_addr().map_err(cannot)?;
-        let base_url = public_url.unwrap_or_else(|| format!("http://{address}"));
+        let base_url = args
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
         start::folder(&args.data)?;
         let store = start::open(&args.data, args.database.as_deref())?;
         let clock = sandbox::clock::load(&store).await.map_err(failed)?;
         let entropy = Entropy::System;
         let vault = Vault::new(&master_key(&args.data, &entropy)?).map_err(Problem::Cannot)?;
         let mut site = dialects::Site::sandbox(&base_url);
-        site.igivepay.token_key = vault.token_key("igivepay pages");
+        let token_key = vault.token_key("igivepay pages");
+        args.config
+            .settle(&mut site, token_key)
+            .map_err(Problem::Usage)?;
         let mut app = App::new(Parts {
             store,
             clock,
@@ -52,12 +90,16 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             vault,
             site,
             demo: None,
-            delivery,
+            delivery: args.delivery,
         });
         start::same_key(&app).await?;
+        app.routes = args.config.routes().map_err(Problem::Usage)?;
+        app.proxies = args.config.proxies().map_err(Problem::Usage)?;
+        app.kept = args.config.retention.kept().map_err(Problem::Usage)?;
         let known = sandbox::read(&args.data).map_err(Problem::Cannot)?;
         let fresh = known.is_none();
         let mut credentials = known.unwrap_or_else(|| sandbox::new_credentials(&app));
+        sandbox::complete(&app, &mut credentials);
         credentials.base_url.clone_from(&base_url);
         credentials.portal.url = format!("{base_url}/portal");
         let demo = sandbox::prepare(&app, credentials).await.map_err(failed)?;
@@ -72,21 +114,24 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
     })
 }
 
-/// The delivery rules of every scheme, if they all get another time-out.
-fn delivery(timeout: Option<&str>) -> Result<BTreeMap<&'static str, DeliveryRules>, String> {
+/// The delivery rules that the file changes; with `--webhook-timeout` those of every scheme.
+fn delivery(
+    config: &Config,
+    timeout: Option<&str>,
+) -> Result<BTreeMap<&'static str, DeliveryRules>, String> {
+    let mut changed = config.delivery()?;
     let Some(text) = timeout else {
-        return Ok(BTreeMap::new());
+        return Ok(changed);
     };
     let timeout = config::span(text).map_err(|error| format!("--webhook-timeout: {error}"))?;
     if timeout.millis() == 0 {
         return Err("--webhook-timeout: a receiver needs more time than none".to_owned());
     }
-    let rules = |scheme: Scheme| DeliveryRules {
-        timeout,
-        ..scheme.delivery()
-    };
-    let all = Scheme::all();
-    Ok(all.map(|scheme| (scheme.name(), rules(scheme))).collect())
+    for scheme in Scheme::all() {
+        let rules = changed.entry(scheme.name());
+        rules.or_insert_with(|| scheme.delivery()).timeout = timeout;
+    }
+    Ok(changed)
 }
 
 /// The sandbox's master key: read, or made the first time.

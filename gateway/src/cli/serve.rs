@@ -36,24 +36,21 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let policy = config.policy().map_err(Problem::Usage)?;
     let listed = policy.clone();
     let token_key = vault.token_key("igivepay pages");
+    let public_url = config::public_url(&config.public_url).map_err(Problem::Usage)?;
     start::folder(&config.data)?;
+    let mut site = dialects::Site::sandbox(&public_url);
+    site.insecure_targets = config.allow_insecure_targets;
+    site.listed_targets = dialects::Listed::new(move |url| check_url(url, &listed).is_ok());
+    config
+        .settle(&mut site, token_key)
+        .map_err(Problem::Usage)?;
     let mut app = App::new(Parts {
         store: start::open(&config.data, config.database.as_deref())?,
         clock: Clock::System,
         entropy: Entropy::System,
         outbound: Outbound::new(policy),
         vault,
-        site: dialects::Site {
-            public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
-            insecure_targets: config.allow_insecure_targets,
-            listed_targets: dialects::Listed::new(move |url| check_url(url, &listed).is_ok()),
-            hitpay: config.hitpay_options(),
-            vipps: config.vipps.options().map_err(Problem::Usage)?,
-            reservations: config.vipps.rules().map_err(Problem::Usage)?,
-            numipay: config.numipay_options().map_err(Problem::Usage)?,
-            igivepay: config.igivepay_options(token_key).map_err(Problem::Usage)?,
-            guesses: config.gift_cards.rules().map_err(Problem::Usage)?,
-        },
+        site,
         demo: None,
         delivery: config.delivery().map_err(Problem::Usage)?,
     });

@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use dialects::Dialect;
 use domain::limits::{KEY_CACHE, KEY_CACHE_MAX};
 use domain::merchant::pair_digest;
-use domain::{AccountProof, Caller, Credential, Flaw, Proof, Refusal, Timestamp};
+use domain::{
+    AccountProof, Caller, Credential, Flaw, MerchantId, Mode, Proof, Refusal, Secret, Timestamp,
+};
 
 use crate::app::App;
 use crate::operations::{Failure, accounts, keys, tokens};
@@ -111,7 +113,7 @@ async fn by_account(
         .ok_or_else(|| wrong(Flaw::KeyWrong))?;
     match &account.proof {
         Proof::Client { id, secret } => {
-            let client = by_digest(app, name, accounts::client_digest(id, secret)).await?;
+            let client = still_valid(app, name, accounts::client_digest(id, secret)).await?;
             match client {
                 None => return Err(wrong(Flaw::Client)),
                 Some(client) if client != caller => return Err(wrong(Flaw::KeyWrong)),
@@ -119,7 +121,7 @@ async fn by_account(
             }
         }
         Proof::Token(token) => {
-            let (merchant, mode) = tokens::check(app, dialect, token).await?;
+            let (merchant, mode) = by_token(app, dialect, token).await?;
             if merchant != caller.merchant.id || mode != caller.mode {
                 return Err(wrong(Flaw::KeyWrong));
             }
@@ -132,6 +134,34 @@ async fn by_account(
         }
     }
     Ok(caller)
+}
+
+/// To whom a token was issued, if what it was issued for still holds.
+pub async fn by_token(
+    app: &App,
+    dialect: &'static dyn Dialect,
+    token: &Secret,
+) -> Result<(MerchantId, Mode), Failure> {
+    let issued = tokens::check(app, dialect, token).await?;
+    if let Some(digest) = issued.key {
+        let holder = still_valid(app, dialect.profile().name, digest).await?;
+        if holder.is_none() {
+            return Err(Refusal::Credential(Flaw::TokenWrong).into());
+        }
+    }
+    Ok((issued.merchant, issued.mode))
+}
+
+/// Like [`by_digest`], for parts of a credential: one whose time is over is none.
+async fn still_valid(
+    app: &App,
+    name: &'static str,
+    digest: String,
+) -> Result<Option<Caller>, Failure> {
+    match by_digest(app, name, digest).await {
+        Err(Failure::Refused(Refusal::Credential(Flaw::KeyExpired))) => Ok(None),
+        found => found,
+    }
 }
 
 /// Is this the number of the caller's account?

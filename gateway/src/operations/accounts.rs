@@ -3,6 +3,7 @@
 
 use dialects::Dialect;
 use domain::{Caller, Secret};
+use store::tables::keys::{self as key_table, NewKey};
 use store::tables::{accounts, merchants};
 use store::{Failure, Fault};
 
@@ -20,6 +21,32 @@ pub struct Account {
     pub keys: Vec<Secret>,
     /// The public number.
     pub number: String,
+}
+
+/// What a key of an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An id with its secret: who calls, and whose tokens.
+    Client,
+    /// A key of the subscription.
+    Subscription,
+}
+
+impl Kind {
+    /// The word in the database and in commands.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Subscription => "subscription",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Client, Self::Subscription]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
 }
 
 /// The digest under which an id with its secret is stored.
@@ -62,28 +89,65 @@ pub async fn create(
 
 /// New credentials: an id, a secret, two keys of 32 digits, a number of six.
 fn new_account(app: &App) -> Account {
-    let short = || app.entropy.token().chars().take(32).collect::<String>();
     let token = app.entropy.token();
     let digits = token.bytes().map(|b| char::from(b'0' + b % 10));
     let number: String = digits.take(5).collect();
     Account {
         id: app.moment().uuid("account").hyphenated().to_string(),
-        secret: Secret::new(short()),
-        keys: vec![Secret::new(short()), Secret::new(short())],
+        secret: new_secret(app),
+        keys: vec![new_secret(app), new_secret(app)],
         number: format!("4{number}"),
     }
 }
 
-/// Lets the credentials of an account in, in place of whatever the merchant had in this mode; the
-/// tokens of before end. Nothing changes if they are in already.
+/// A secret or a subscription key: 32 digits of chance.
+fn new_secret(app: &App) -> Secret {
+    Secret::new(app.entropy.token().chars().take(32).collect())
+}
+
+/// A key made beside those that an account has. It is only here: show it once.
+#[derive(Debug)]
+pub struct Made {
+    /// The id, if it is a client's secret.
+    pub id: Option<String>,
+    /// The secret or the subscription key.
+    pub secret: Secret,
+    /// The digest under which it is stored.
+    pub digest: String,
+}
+
+/// A new client secret with an id of its own, or a new subscription key.
+pub fn another(app: &App, kind: Kind) -> Made {
+    let secret = new_secret(app);
+    match kind {
+        Kind::Client => {
+            let id = app.moment().uuid("account").hyphenated().to_string();
+            Made {
+                digest: client_digest(&id, &secret),
+                id: Some(id),
+                secret,
+            }
+        }
+        Kind::Subscription => Made {
+            digest: key_digest(&secret),
+            id: None,
+            secret,
+        },
+    }
+}
+
+/// Lets the credentials of an account in. Beside other keys of the same account they are valid,
+/// also after somebody ended them; those of an account of another number end, with its tokens.
 pub async fn admit(
     app: &App,
     dialect: &'static dyn Dialect,
     caller: &Caller,
     account: &Account,
 ) -> Result<(), Failure> {
-    let mut digests = vec![client_digest(&account.id, &account.secret)];
-    digests.extend(account.keys.iter().map(key_digest));
+    let client = client_digest(&account.id, &account.secret);
+    let mut digests = vec![(client, Kind::Client)];
+    let keys = account.keys.iter();
+    digests.extend(keys.map(|key| (key_digest(key), Kind::Subscription)));
     let (at, owner, number) = (app.moment(), caller.clone(), account.number.clone());
     let token_key = tokens::key_name(dialect);
     let forgotten = token_key.clone();
@@ -91,21 +155,27 @@ pub async fn admit(
     app.store
         .write("admit_account", move |tx| {
             let known = accounts::number_of(tx, dialect, &owner)?;
-            let mut all_in = known.as_deref() == Some(number.as_str());
-            for digest in &digests {
-                let is_in = merchants::by_key(tx, digest, dialect)?;
-                all_in &= is_in.is_some_and(|caller| caller == owner);
+            let same = known.as_deref() == Some(number.as_str());
+            if !same {
+                merchants::revoke_keys(tx, &owner, dialect, at.now)?;
+                merchants::remove_secret(tx, &owner, &token_key)?;
+                accounts::remove(tx, dialect, &owner)?;
             }
-            if all_in {
-                return Ok(());
+            for (digest, kind) in &digests {
+                let kind = Some(kind.as_str());
+                if key_table::revive(tx, &owner, (digest.as_str(), dialect), kind)? {
+                    continue;
+                }
+                let key = NewKey {
+                    digest: digest.clone(),
+                    dialect: dialect.to_owned(),
+                    label: None,
+                    expires: None,
+                    kind,
+                };
+                key_table::insert(tx, &owner, &key, at.now)?;
             }
-            merchants::revoke_keys(tx, &owner, dialect, at.now)?;
-            merchants::remove_secret(tx, &owner, &token_key)?;
-            accounts::remove(tx, dialect, &owner)?;
-            for digest in &digests {
-                merchants::insert_key(tx, digest, &owner, dialect, at.now)?;
-            }
-            if !accounts::insert(tx, dialect, &number, &owner, at.now)? {
+            if !same && !accounts::insert(tx, dialect, &number, &owner, at.now)? {
                 return Err(Fault(format!("the account number {number} is taken")).into());
             }
             Ok(())

@@ -3,25 +3,26 @@
 //! Every change is an event and, if a person made it, an audit entry, in the same transaction.
 
 mod failing;
-
-use std::sync::PoisonError;
+mod secrets;
 
 use domain::call::EndpointView;
 use domain::endpoint::Pause;
-use domain::limits::{ENDPOINTS_MAX, KEY_CACHE, LABEL_MAX, ROTATION, SWEEP_MAX};
+use domain::limits::{ENDPOINTS_MAX, LABEL_MAX, SWEEP_MAX};
 use domain::{
     Call, Caller, Endpoint, EndpointAsk, EndpointId, Event, Fact, FieldProblem, MerchantId, Mode,
-    Moment, Object, Refusal, Reply, Secret, Topics, WireId,
+    Moment, Object, Refusal, Reply, TopicMax, Topics, WireId,
 };
 use store::tables::{audit, deliveries as outbox, endpoints as table};
 use store::{Failure, Fault, Tx};
 
 use super::outbox::announce;
 use super::refused;
-use crate::app::{App, KnownSecrets};
+use crate::app::App;
 use crate::schemes::Scheme;
 
 pub use failing::{judge_failing, next_judgement, removed, restore};
+pub use secrets::{Rotated, rotate, secrets};
+use secrets::{chance, seal};
 
 /// Does what a dialect's client asks for.
 pub async fn execute(
@@ -69,7 +70,7 @@ pub async fn execute(
         | Call::ChangeBill(..)
         | Call::WithdrawBill(_)
         | Call::Reservation(_)
-        | Call::IssueToken
+        | Call::IssueToken(_)
         | Call::Transaction(_)
         | Call::Cards(_) => Err(Fault("no call about endpoints".to_owned()).into()),
     }
@@ -101,7 +102,7 @@ pub async fn register(
     let doubles = app
         .store
         .write("register_endpoint", move |tx| {
-            let doubles = room(tx, &made, &ask)?;
+            let doubles = room(tx, &made, ask.per_topic_max.as_ref())?;
             table::insert(tx, &made)?;
             table::put_secret(tx, &made.head.id, &sealed, at.now, at.now)?;
             let details = made.url.clone();
@@ -143,31 +144,64 @@ fn check(app: &App, ask: &EndpointAsk) -> Result<(), Refusal> {
 }
 
 /// Is there room for one more endpoint, of its topics too? How many would get the same as it.
-fn room(tx: &mut Tx<'_>, new: &Endpoint, ask: &EndpointAsk) -> Result<u32, Failure> {
+fn room(tx: &mut Tx<'_>, new: &Endpoint, most: Option<&TopicMax>) -> Result<u32, Failure> {
     let head = &new.head;
     let known = table::of_merchant(tx, &head.merchant, head.mode)?;
     let doubles = doubles(new, &known);
     let same: Vec<_> = known
         .iter()
-        .filter(|endpoint| endpoint.head.scheme == head.scheme)
+        .filter(|known| known.head.scheme == head.scheme && known.head.id != head.id)
         .collect();
     let full = |count: usize, most: u32| count >= usize::try_from(most).unwrap_or(usize::MAX);
-    if full(same.len(), ENDPOINTS_MAX) {
-        return refused(Refusal::TooManyEndpoints(ENDPOINTS_MAX));
+    let in_all = most.map_or(ENDPOINTS_MAX, |most| most.in_all);
+    if full(same.len(), in_all) {
+        return refused(Refusal::TooManyEndpoints(in_all, None));
     }
-    let (Some(most), Topics::Some(topics)) = (&ask.per_topic_max, &ask.topics) else {
+    let Some(most) = most else {
         return Ok(doubles);
     };
-    for topic in topics {
-        let (count, most) = (
-            same.iter().filter(|known| known.topics.wants(topic)),
-            most.of(topic),
-        );
-        if full(count.count(), most) {
-            return refused(Refusal::TooManyEndpoints(most));
+    for topic in counted(new, most) {
+        let limit = most.of(&topic);
+        // Whoever wants everything takes no place of a topic that has few.
+        let own = most.has_own(&topic);
+        let named = |known: &&&Endpoint| !own || known.topics != Topics::All;
+        let wanting = same.iter().filter(|known| known.topics.wants(&topic));
+        if full(wanting.filter(named).count(), limit) {
+            return refused(Refusal::TooManyEndpoints(limit, Some(topic)));
         }
     }
     Ok(doubles)
+}
+
+/// The topics of which a new endpoint takes a place: those that it names, and those of its scheme
+/// that what it names stands for.
+fn counted(new: &Endpoint, most: &TopicMax) -> Vec<String> {
+    let scheme = Scheme::by_name(&new.head.scheme);
+    let known = scheme.map(Scheme::topics).unwrap_or_default();
+    let wanted = known.into_iter().filter(|topic| new.topics.wants(topic));
+    let mut counted: Vec<String> = wanted.map(str::to_owned).collect();
+    match &new.topics {
+        Topics::All => counted.retain(|topic| !most.has_own(topic)),
+        Topics::Some(named) => {
+            let other = named.iter().filter(|one| !one.ends_with(".*"));
+            let other: Vec<_> = other
+                .filter(|one| !counted.contains(one))
+                .cloned()
+                .collect();
+            counted.extend(other);
+        }
+    }
+    counted
+}
+
+/// What an endpoint of a scheme has beside what its owner asks for.
+pub async fn registration(
+    app: &App,
+    scheme: Scheme,
+    caller: &Caller,
+) -> Result<dialects::Registration, Failure> {
+    let number = super::accounts::number_of(app, scheme.name(), caller).await?;
+    Ok(scheme.registration(&app.site, number.as_deref()))
 }
 
 /// How many others get some of what an endpoint gets, at the same address.
@@ -211,6 +245,17 @@ pub async fn show(app: &App, caller: &Caller, id: &EndpointId) -> Result<Endpoin
         .await
 }
 
+/// The same, also of one that was removed.
+pub async fn look(app: &App, caller: &Caller, id: &EndpointId) -> Result<Endpoint, Failure> {
+    let (caller, id) = (caller.clone(), id.clone());
+    app.store
+        .read("endpoint", move |tx| {
+            let found = table::by_id(tx, &id)?.filter(|known| belongs(known, &caller));
+            found.map_or_else(|| refused(not_found(id.as_str())), Ok)
+        })
+        .await
+}
+
 fn of_caller(tx: &mut Tx<'_>, caller: &Caller, id: &EndpointId) -> Result<Endpoint, Failure> {
     let found = table::by_id(tx, id)?.filter(|endpoint| is_of(endpoint, caller));
     found.map_or_else(|| refused(not_found(id.as_str())), Ok)
@@ -246,7 +291,7 @@ pub async fn history(
     caller: &Caller,
     id: &EndpointId,
 ) -> Result<Vec<audit::Entry>, Failure> {
-    let endpoint = show(app, caller, id).await?;
+    let endpoint = look(app, caller, id).await?;
     app.store
         .read("endpoint_history", move |tx| {
             Ok(audit::about(tx, endpoint.head.id.as_str())?)
@@ -347,6 +392,18 @@ pub(crate) fn note(
     fact: Fact,
     (actor, details): (&str, &str),
 ) -> Result<(), Failure> {
+    // Whoever has no other endpoint hears of it nowhere else.
+    match fact {
+        Fact::EndpointFailing => tracing::warn!(
+            endpoint = %endpoint.head.id,
+            url = endpoint.url,
+            "no webhook has reached it for long; without a success it is paused or removed in the end"
+        ),
+        Fact::EndpointRemoved => {
+            tracing::warn!(endpoint = %endpoint.head.id, url = endpoint.url, actor, "it is removed");
+        }
+        _ => {}
+    }
     announce(tx, at, &Event::of_endpoint(at, fact, endpoint.clone()))?;
     entry(tx, at, endpoint, (actor, fact.as_str(), details))
 }
@@ -367,113 +424,6 @@ fn entry(
     };
     audit::insert(tx, at, (&head.merchant, head.mode), &entry)?;
     Ok(())
-}
-
-/// Gives an endpoint a new secret. The old ones stay valid beside it for [`ROTATION`], so that a
-/// receiver can change over without losing a delivery.
-pub async fn rotate(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Secret, Failure> {
-    let endpoint = show(app, who.caller, id).await?;
-    let scheme = Scheme::by_name(&endpoint.head.scheme)
-        .ok_or_else(|| Fault(format!("no scheme is called {}", endpoint.head.scheme)))?;
-    if scheme.signs_with_account() {
-        let message = format!(
-            "{} signs with the account's secret, not with one of its own",
-            id
-        );
-        let field = "secret".to_owned();
-        return refused(Refusal::Invalid(vec![FieldProblem { field, message }]));
-    }
-    let at = app.moment();
-    let secret = scheme.endpoint_secret(&chance(app));
-    let sealed = seal(app, &endpoint, &secret)?;
-    let (actor, of) = (who.actor.to_owned(), endpoint.clone());
-    app.store
-        .write("rotate_endpoint_secret", move |tx| {
-            let end = at.now.plus(ROTATION);
-            table::put_secret(tx, &of.head.id, &sealed, at.now, end)?;
-            let action = "endpoint.secret_rotated";
-            entry(tx, &at, &of, (&actor, action, ""))
-        })
-        .await?;
-    forget_secrets(app, &endpoint);
-    Ok(secret)
-}
-
-/// The valid secrets of an endpoint, newest first; opened ones are remembered.
-pub async fn secrets(
-    app: &App,
-    (merchant, mode, id): (&MerchantId, Mode, &EndpointId),
-) -> Result<Vec<Secret>, Failure> {
-    let now = app.clock.now();
-    let bound = context(merchant, mode, id);
-    let known = app
-        .endpoint_secrets
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(&bound)
-        .filter(|known| now < known.since.plus(KEY_CACHE))
-        .map(|known| known.secrets.clone());
-    let known = match known {
-        Some(known) => known,
-        None => {
-            let id = id.clone();
-            let sealed = app
-                .store
-                .read("endpoint_secrets", move |tx| {
-                    Ok(table::secrets(tx, &id, now)?)
-                })
-                .await?;
-            let mut opened = Vec::new();
-            for secret in sealed {
-                opened.push((app.vault.open(&secret.sealed, &bound)?, secret.ends));
-            }
-            app.endpoint_secrets
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(
-                    bound,
-                    KnownSecrets {
-                        secrets: opened.clone(),
-                        since: now,
-                    },
-                );
-            opened
-        }
-    };
-    let valid = known
-        .into_iter()
-        .filter(|(_, ends)| ends.is_none_or(|ends| ends > now));
-    Ok(valid.map(|(secret, _)| secret).collect())
-}
-
-fn forget_secrets(app: &App, endpoint: &Endpoint) {
-    app.endpoint_secrets
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .remove(&context_of(endpoint));
-}
-
-fn seal(app: &App, endpoint: &Endpoint, secret: &Secret) -> Result<String, Fault> {
-    app.vault.seal(secret, &context_of(endpoint), &app.entropy)
-}
-
-/// What sealing an endpoint's secret is bound to.
-fn context(merchant: &MerchantId, mode: Mode, id: &EndpointId) -> String {
-    format!("{merchant}/{}/{id}", mode.as_str())
-}
-
-fn context_of(endpoint: &Endpoint) -> String {
-    let head = &endpoint.head;
-    context(&head.merchant, head.mode, &head.id)
-}
-
-fn chance(app: &App) -> [u8; 64] {
-    let mut chance = [0; 64];
-    let halves = app.entropy.bytes().into_iter().chain(app.entropy.bytes());
-    for (place, byte) in chance.iter_mut().zip(halves) {
-        *place = byte;
-    }
-    chance
 }
 
 /// Gives up, a bounded number at a time, what still waits for removed endpoints; is there more?

@@ -1,11 +1,12 @@
 //! API keys: several per merchant, with names and ends, each ended by itself. A key is shown once,
 //! when it is made; afterwards it has a name, the first digits of its digest.
 
-use domain::{Caller, Mode, Object, Refusal, Secret, Timestamp};
+use domain::{Caller, FieldProblem, Mode, Object, Refusal, Secret, Timestamp};
 use store::Failure;
 use store::tables::audit;
 use store::tables::keys::{self as table, Key, NewKey};
 
+use super::accounts::{self, Kind, Made};
 use super::endpoints::Who;
 use super::{merchants, refused};
 use crate::app::App;
@@ -23,16 +24,61 @@ pub struct Wanted {
     pub expires: Option<Timestamp>,
 }
 
+/// A key of an account that somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountKey {
+    /// What it is for.
+    pub kind: Kind,
+    /// Its owner's name for it.
+    pub label: Option<String>,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+}
+
 /// Makes a key beside those there are. The key itself is only here: show it once.
 pub async fn make(app: &App, who: &Who<'_>, wanted: Wanted) -> Result<Secret, Failure> {
-    let at = app.moment();
     let key = Secret::new(format!("{}{}", wanted.prefix, app.entropy.token()));
     let new = NewKey {
         digest: key.digest(),
         dialect: wanted.dialect,
         label: wanted.label,
         expires: wanted.expires,
+        kind: None,
     };
+    keep(app, who, new).await?;
+    Ok(key)
+}
+
+/// Makes a client secret or a subscription key beside those that the merchant's account has, so
+/// that one can be replaced without a pause. It is only here: show it once.
+pub async fn make_of_account(
+    app: &App,
+    who: &Who<'_>,
+    dialect: &'static str,
+    wanted: AccountKey,
+) -> Result<Made, Failure> {
+    if accounts::number_of(app, dialect, who.caller)
+        .await?
+        .is_none()
+    {
+        let field = "api".to_owned();
+        let message = format!("the merchant has no account of {dialect} in this mode");
+        return refused(Refusal::Invalid(vec![FieldProblem { field, message }]));
+    }
+    let made = accounts::another(app, wanted.kind);
+    let new = NewKey {
+        digest: made.digest.clone(),
+        dialect: dialect.to_owned(),
+        label: wanted.label,
+        expires: wanted.expires,
+        kind: Some(wanted.kind.as_str()),
+    };
+    keep(app, who, new).await?;
+    Ok(made)
+}
+
+async fn keep(app: &App, who: &Who<'_>, new: NewKey) -> Result<(), Failure> {
+    let at = app.moment();
     let (caller, actor) = (who.caller.clone(), who.actor.to_owned());
     app.store
         .write("make_key", move |tx| {
@@ -49,8 +95,7 @@ pub async fn make(app: &App, who: &Who<'_>, wanted: Wanted) -> Result<Secret, Fa
             audit::insert(tx, &at, (&caller.merchant.id, caller.mode), &entry)?;
             Ok(())
         })
-        .await?;
-    Ok(key)
+        .await
 }
 
 /// The test client of a dialect that has this id, where a credential is an id with a secret.
@@ -84,7 +129,7 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Key>, Failure> {
         .await
 }
 
-/// Ends a key at once, by its name. Another node may take it for as long as it remembers keys.
+/// Ends a key at once, by its name; tokens that were issued for it end with it. Another node may take it for as long as it remembers keys.
 pub async fn end(app: &App, who: &Who<'_>, name: &str) -> Result<(), Failure> {
     let at = app.moment();
     let (caller, actor) = (who.caller.clone(), who.actor.to_owned());

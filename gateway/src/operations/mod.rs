@@ -58,7 +58,7 @@ pub async fn execute(
         Call::ChangeBill(id, ask) => bills::change(app, dialect, caller, id, *ask).await,
         Call::WithdrawBill(id) => bills::withdraw(app, dialect, caller, id).await,
         Call::Reservation(call) => reservations::execute(app, dialect, caller, call).await,
-        Call::IssueToken => tokens::issue(app, dialect, caller).await,
+        Call::IssueToken(proof) => tokens::issue(app, dialect, caller, &proof).await,
         Call::Transaction(call) => transactions::execute(app, dialect, caller, call).await,
         Call::Cards(call) => cards(app, dialect, caller, call).await,
         call @ (Call::RegisterEndpoint(_)

@@ -1,6 +1,7 @@
 //! Telephones of payers, as the simulator plays them: how each answers by itself, for automatic
 //! tests. Test mode only.
 
+use domain::StepProblem;
 use domain::payment::Cause;
 use serde::{Deserialize, Serialize};
 use store::tables::records;
@@ -14,7 +15,7 @@ const KIND: &str = "phone-rule";
 
 /// What a telephone does with a request that reaches it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Waits for a person.
     #[default]
@@ -25,11 +26,28 @@ pub enum Rule {
     Reject,
     /// Says yes with a card that is refused.
     Decline,
+    /// There is no such telephone.
+    Unknown,
+    /// Its owner has no card.
+    NoCards,
+    /// Waits for a person; the bank does not give later what it reserved.
+    FundsGone,
+    /// Waits for a person; the bank cannot be asked later for what it reserved.
+    CaptureFails,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ask, Self::Approve, Self::Reject, Self::Decline];
+    pub const ALL: [Self; 8] = [
+        Self::Ask,
+        Self::Approve,
+        Self::Reject,
+        Self::Decline,
+        Self::Unknown,
+        Self::NoCards,
+        Self::FundsGone,
+        Self::CaptureFails,
+    ];
 
     /// The word in forms.
     pub fn as_str(self) -> &'static str {
@@ -38,6 +56,10 @@ impl Rule {
             Self::Approve => "approve",
             Self::Reject => "reject",
             Self::Decline => "decline",
+            Self::Unknown => "unknown",
+            Self::NoCards => "no_cards",
+            Self::FundsGone => "funds_gone",
+            Self::CaptureFails => "capture_fails",
         }
     }
 
@@ -49,13 +71,36 @@ impl Rule {
     /// What it does with a request; nothing if it waits.
     pub(super) fn response(self) -> Option<Response> {
         match self {
-            Self::Ask => None,
+            Self::Ask | Self::Unknown | Self::NoCards => None,
+            Self::FundsGone | Self::CaptureFails => None,
             Self::Approve => Some(Response::Approve),
             Self::Reject => Some(Response::Abort),
             Self::Decline => {
                 let cause = Cause::new("refused_by_issuer", "Refused by the issuer");
                 Some(Response::Decline(cause))
             }
+        }
+    }
+}
+
+impl Rule {
+    /// Why nothing can be asked of its owner.
+    pub(super) fn unasked(self) -> Option<StepProblem> {
+        match self {
+            Self::Unknown => Some(StepProblem::NoSuchPayer),
+            Self::NoCards => Some(StepProblem::NoCards),
+            Self::Ask | Self::Approve | Self::Reject | Self::Decline => None,
+            Self::FundsGone | Self::CaptureFails => None,
+        }
+    }
+
+    /// Why nothing of what was reserved can be captured.
+    pub(super) fn uncaptured(self) -> Option<StepProblem> {
+        match self {
+            Self::FundsGone => Some(StepProblem::FundsGone),
+            Self::CaptureFails => Some(StepProblem::CaptureFailed),
+            Self::Ask | Self::Approve | Self::Reject | Self::Decline => None,
+            Self::Unknown | Self::NoCards => None,
         }
     }
 }

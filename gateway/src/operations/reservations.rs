@@ -24,8 +24,8 @@ use super::{outbox, refused, wire};
 use crate::app::App;
 use crate::rails::{self, simulator};
 
-pub use payer::{Response, by_page, inbox, of_bill, phones, reach, respond_to};
-use payer::{by_itself, respond};
+use payer::{NO_SUCH_PAYER, Payer, by_itself, capturable, decided, respond, unable, unable_of};
+pub use payer::{Response, by_page, decide_due, inbox, of_bill, phones, reach, respond_to};
 
 /// A reservation with all that belongs to it, as it was read.
 struct Found {
@@ -33,6 +33,14 @@ struct Found {
     bill: Bill,
     payment: Payment,
     steps: Vec<Step>,
+}
+
+impl Found {
+    /// The telephone of whoever pays, or else the one that was asked.
+    fn telephone(&self) -> Option<&str> {
+        let payer = self.bill.ask.payer.phone.as_deref();
+        payer.or(self.row.phone.as_deref())
+    }
 }
 
 /// Does what an authenticated caller asks for.
@@ -128,6 +136,15 @@ impl Context<'_> {
             return refused(Refusal::Step(StepProblem::ReferenceTaken(reference)));
         }
         let rail = rails::for_mode(caller.mode)?;
+        if reach == Reach::Phone {
+            let payer = Payer {
+                mode: caller.mode,
+                phone: ask.payer.phone.as_deref(),
+            };
+            if unable(tx, (self.dialect, ask), &payer, at.now)? == Some(NO_SUCH_PAYER) {
+                return refused(Refusal::Step(NO_SUCH_PAYER));
+            }
+        }
         let mut ask = ask.clone();
         ask.expires = Some(reservation::ends(ask.expires, at.now, self.rules)?);
         let phone = ask.payer.phone.clone().filter(|_| reach == Reach::Phone);
@@ -160,6 +177,7 @@ impl Context<'_> {
                 reference,
                 phone,
                 release_at: None,
+                undecided_until: None,
                 mode: caller.mode,
             },
             bill,
@@ -186,20 +204,28 @@ impl Context<'_> {
     ) -> Result<ReservationReply, Failure> {
         let now = self.at.now;
         let found = self.current(tx, call.reference())?;
+        if found.row.undecided_until.is_some() {
+            return refused(Refusal::Step(match call {
+                ReservationCall::Cancel { .. } => StepProblem::CancelOfProcessing,
+                _ => StepProblem::Processing,
+            }));
+        }
         let payment = found.payment.clone();
         // It stays known after the rest was released.
         let until = found.row.release_at.or(deadline(&found.steps));
         let (kind, decision) = match call {
             ReservationCall::Capture(_, amount) => {
                 let decision = reservation::capture(payment, now, *amount, until)?;
+                capturable(tx, &found)?;
                 (StepKind::Captured, decision)
             }
             ReservationCall::Refund(_, amount) => {
+                let last = last_capture(&found.steps);
+                let decision = reservation::refund(payment, now, *amount, last, self.rules)?;
+                // The bank is asked for what the rules allow, and for nothing else.
                 if found.row.mode == Mode::Test {
                     simulator::refund(*amount).map_err(Refusal::Step)?;
                 }
-                let last = last_capture(&found.steps);
-                let decision = reservation::refund(payment, now, *amount, last, self.rules)?;
                 (StepKind::Refunded, decision)
             }
             ReservationCall::Cancel { only_pending, .. } => {
@@ -240,6 +266,9 @@ impl Context<'_> {
         if let Some(phone) = phone {
             found.bill.ask.payer.phone = Some(phone.to_owned());
         }
+        if let Some(problem) = unable_of(tx, &found, self.at.now)? {
+            return refused(Refusal::Step(problem));
+        }
         let mut answer = Response::Approve;
         if *found.payment.state() == PaymentState::Pending {
             if self.rules.strict_approval {
@@ -247,8 +276,13 @@ impl Context<'_> {
                 answer = Response::Force;
             } else {
                 // Other than a payer, a program is told at once that the bank says no.
-                simulator::wallet(found.payment.head.amount)
-                    .map_err(|cause| Refusal::Step(StepProblem::Declined(cause)))?;
+                // What it does not know yet is no no.
+                match simulator::wallet(found.payment.head.amount) {
+                    Err(cause) if !simulator::is_unknown(&cause) => {
+                        return refused(Refusal::Step(StepProblem::Declined(cause)));
+                    }
+                    Ok(()) | Err(_) => {}
+                }
             }
         }
         respond(tx, self.at, self.rules, found, &answer)?;
@@ -258,7 +292,14 @@ impl Context<'_> {
     /// The reservation of a reference; one whose time is over is ended first, so that what
     /// follows sees it so.
     fn current(&self, tx: &mut Tx<'_>, reference: &str) -> Result<Found, Failure> {
-        let found = find(tx, self.dialect, self.caller, reference)?;
+        let mut found = find(tx, self.dialect, self.caller, reference)?;
+        if found
+            .row
+            .undecided_until
+            .is_some_and(|until| until <= self.at.now)
+        {
+            found = decided(tx, self.at, found)?;
+        }
         if overdue(&found, self.at.now) {
             return respond(tx, self.at, self.rules, found, &Response::Expire);
         }

@@ -1,12 +1,15 @@
 //! Access tokens: JWTs (HS256) that any node can check, because the key that signs them is sealed
-//! in the database. When the credentials of an account are replaced, its tokens end with them.
+//! in the database. A token ends with the client secret that it was issued for, and all tokens of an
+//! account when the account is replaced.
 
 use dialects::{Dialect, base64, sign};
-use domain::{AccessToken, Caller, Flaw, MerchantId, Mode, Refusal, Reply, Secret, Timestamp};
+use domain::{
+    AccessToken, Caller, Flaw, MerchantId, Mode, Proof, Refusal, Reply, Secret, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use store::{Failure, Fault};
 
-use super::merchants;
+use super::{accounts, merchants};
 use crate::app::App;
 
 /// `{"typ":"JWT","alg":"HS256"}`; a token with any other header is not ours.
@@ -25,13 +28,28 @@ struct Claims {
     nbf: i64,
     exp: i64,
     jti: String,
+    /// The digest of the client secret that it was issued for; older tokens have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
 }
 
-/// Issues a token to a caller.
+/// What a token that is genuine and in time says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// To whom it was issued.
+    pub merchant: MerchantId,
+    /// In which mode.
+    pub mode: Mode,
+    /// The digest of the client secret that it was issued for; it holds as long as that does.
+    pub key: Option<String>,
+}
+
+/// Issues a token to a caller who proved so to be one.
 pub async fn issue(
     app: &App,
     dialect: &'static dyn Dialect,
     caller: &Caller,
+    proof: &Proof,
 ) -> Result<Reply, Failure> {
     let rules = app.site.reservations.tokens;
     let issued = app.clock.now();
@@ -49,6 +67,10 @@ pub async fn issue(
         nbf: seconds(issued),
         exp: seconds(expires),
         jti: (0..FILLING).map(|_| app.entropy.token()).collect(),
+        key: match proof {
+            Proof::Client { id, secret } => Some(accounts::client_digest(id, secret)),
+            Proof::Token(_) => None,
+        },
     };
     let claims = serde_json::to_vec(&claims)
         .map_err(|error| Fault(format!("claims of a token: {error}")))?;
@@ -61,12 +83,13 @@ pub async fn issue(
     }))
 }
 
-/// Who a token was issued to. The message of a refusal says whether a new one would help.
+/// Whom a token was issued to, and for what. The message of a refusal says whether a new one would
+/// help. Whether the secret it was issued for still holds is for the caller to look up.
 pub async fn check(
     app: &App,
     dialect: &'static dyn Dialect,
     token: &Secret,
-) -> Result<(MerchantId, Mode), Failure> {
+) -> Result<Issued, Failure> {
     let wrong = || Failure::Refused(Refusal::Credential(Flaw::TokenWrong));
     let (signed, given) = token.expose().rsplit_once('.').ok_or_else(wrong)?;
     let claims = signed
@@ -87,7 +110,11 @@ pub async fn check(
     if end <= app.clock.now() {
         return Err(Refusal::Credential(Flaw::TokenExpired).into());
     }
-    Ok((claims.sub, claims.mode))
+    Ok(Issued {
+        merchant: claims.sub,
+        mode: claims.mode,
+        key: claims.key,
+    })
 }
 
 /// The name under which the key that signs tokens is sealed.

@@ -66,8 +66,9 @@ impl From<Refusal> for Trouble {
                 (StatusCode::BAD_REQUEST, texts.join("; "))
             }
             Refusal::NotAllowed(text) => (StatusCode::FORBIDDEN, text),
-            Refusal::TooManyEndpoints(most) => {
-                let message = format!("No more than {most} endpoints can be registered.");
+            Refusal::TooManyEndpoints(most, of) => {
+                let of = of.map_or_else(String::new, |topic| format!(" for {topic}"));
+                let message = format!("No more than {most} endpoints can be registered{of}.");
                 (StatusCode::CONFLICT, message)
             }
             other => (StatusCode::CONFLICT, format!("refused: {}", other.name())),

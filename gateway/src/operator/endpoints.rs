@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use domain::{Endpoint, EndpointAsk, EndpointState, Topics};
+use domain::limits::ROTATION;
+use domain::{Endpoint, EndpointAsk, EndpointState, Span, Topics};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use store::tables::deliveries::Range;
 
 use super::answers::{Answer, Of, Trouble, endpoint_id, time, who};
@@ -37,7 +38,7 @@ pub async fn list(
     } else {
         endpoints::list(&app, &caller.merchant.id, caller.mode).await?
     };
-    let row = |one: &Endpoint| with_doubles(one, endpoints::doubles(one, &found));
+    let row = |one: &Endpoint| with_doubles(&app, one, endpoints::doubles(one, &found));
     let rows: Vec<_> = found.iter().map(row).collect();
     Ok(Json(json!({"endpoints": rows})))
 }
@@ -50,9 +51,9 @@ pub async fn show(
 ) -> Answer {
     let caller = of.caller(&app).await?;
     let id = endpoint_id(&id)?;
-    let one = endpoints::show(&app, &caller, &id).await?;
+    let one = endpoints::look(&app, &caller, &id).await?;
     let known = endpoints::list(&app, &caller.merchant.id, caller.mode).await?;
-    let mut shown = with_doubles(&one, endpoints::doubles(&one, &known));
+    let mut shown = with_doubles(&app, &one, endpoints::doubles(&one, &known));
     let history: Vec<_> = endpoints::history(&app, &caller, &id)
         .await?
         .into_iter()
@@ -71,15 +72,15 @@ pub async fn show(
     Ok(Json(shown))
 }
 
-fn with_doubles(one: &Endpoint, doubles: u32) -> Value {
-    let mut row = endpoint(one);
+fn with_doubles(app: &App, one: &Endpoint, doubles: u32) -> Value {
+    let mut row = endpoint(app, one);
     if let Value::Object(members) = &mut row {
         members.insert("doubles".to_owned(), doubles.into());
     }
     row
 }
 
-fn endpoint(endpoint: &Endpoint) -> Value {
+fn endpoint(app: &App, endpoint: &Endpoint) -> Value {
     let (state, since, why) = match endpoint.state {
         EndpointState::Active => ("active", None, None),
         EndpointState::Paused { at, why } => ("paused", Some(at), Some(why.as_str())),
@@ -100,6 +101,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "why": why,
         "failures": endpoint.health.failures,
         "failing_since": endpoint.health.failing_since.map(rfc3339),
+        "removed_at": endpoint.removed_at(&app.rules(&endpoint.head.scheme)).map(rfc3339),
     })
 }
 
@@ -127,6 +129,7 @@ pub async fn register(
         Trouble::wrong(format!("scheme is one of {}, not {name}", known.join(", ")))
     })?;
     scheme.admit(&wanted.events)?;
+    let more = endpoints::registration(&app, scheme, &caller).await?;
     let all = wanted.events.is_empty() || wanted.events.iter().any(|event| event == "*");
     let ask = EndpointAsk {
         url: wanted.url,
@@ -136,11 +139,11 @@ pub async fn register(
             Topics::Some(wanted.events)
         },
         label: wanted.label,
-        per_topic_max: None,
-        extras: Map::new(),
+        per_topic_max: more.topic_max,
+        extras: more.extras,
     };
     let view = endpoints::register(&app, scheme, &who(&caller), ask).await?;
-    let mut shown = with_doubles(&view.endpoint, view.doubles);
+    let mut shown = with_doubles(&app, &view.endpoint, view.doubles);
     if let (Value::Object(members), Some(secret)) = (&mut shown, &view.secret) {
         members.insert("secret".to_owned(), secret.expose().into());
     }
@@ -155,7 +158,7 @@ pub async fn pause(
 ) -> Answer {
     let caller = of.caller(&app).await?;
     let changed = endpoints::pause(&app, &who(&caller), &endpoint_id(&id)?).await?;
-    Ok(Json(endpoint(&changed)))
+    Ok(Json(endpoint(&app, &changed)))
 }
 
 /// `POST /endpoints/{id}/resume`.
@@ -166,7 +169,7 @@ pub async fn resume(
 ) -> Answer {
     let caller = of.caller(&app).await?;
     let changed = endpoints::resume(&app, &who(&caller), &endpoint_id(&id)?).await?;
-    Ok(Json(endpoint(&changed)))
+    Ok(Json(endpoint(&app, &changed)))
 }
 
 /// `POST /endpoints/{id}/remove`.
@@ -177,7 +180,7 @@ pub async fn remove(
 ) -> Answer {
     let caller = of.caller(&app).await?;
     let removed = endpoints::remove(&app, &who(&caller), &endpoint_id(&id)?).await?;
-    Ok(Json(endpoint(&removed)))
+    Ok(Json(endpoint(&app, &removed)))
 }
 
 /// `POST /endpoints/{id}/restore`.
@@ -188,7 +191,14 @@ pub async fn restore(
 ) -> Answer {
     let caller = of.caller(&app).await?;
     let restored = endpoints::restore(&app, &who(&caller), &endpoint_id(&id)?).await?;
-    Ok(Json(endpoint(&restored)))
+    Ok(Json(endpoint(&app, &restored)))
+}
+
+/// Does the old secret end at once?
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    now: bool,
 }
 
 /// `POST /endpoints/{id}/rotate`.
@@ -196,10 +206,21 @@ pub async fn rotate(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     Query(of): Query<Of>,
+    Json(rotation): Json<Rotation>,
 ) -> Answer {
     let caller = of.caller(&app).await?;
-    let secret = endpoints::rotate(&app, &who(&caller), &endpoint_id(&id)?).await?;
-    Ok(Json(json!({"id": id, "secret": secret.expose()})))
+    let overlap = if rotation.now {
+        Span::from_millis(0)
+    } else {
+        ROTATION
+    };
+    let new = endpoints::rotate(&app, &who(&caller), &endpoint_id(&id)?, overlap).await?;
+    Ok(Json(json!({
+        "id": id,
+        "secret": new.secret.expose(),
+        "old_until": rfc3339(new.old_until),
+        "both_sign": new.both_sign,
+    })))
 }
 
 /// `POST /endpoints/{id}/test`.
@@ -210,7 +231,7 @@ pub async fn test(
 ) -> Answer {
     let caller = of.caller(&app).await?;
     let tested = endpoints::test(&app, &who(&caller), &endpoint_id(&id)?).await?;
-    Ok(Json(endpoint(&tested)))
+    Ok(Json(endpoint(&app, &tested)))
 }
 
 /// A time range, and whether delivered ones go out again too.

@@ -12,7 +12,8 @@ use store::tables::keys::Key;
 
 use super::answers::{Answer, Of, Trouble, who};
 use crate::app::App;
-use crate::operations::keys::{self, Wanted};
+use crate::operations::accounts::Kind;
+use crate::operations::keys::{self, AccountKey, Wanted};
 use crate::operations::providers::{self, Switch};
 use crate::sandbox::simulate::rfc3339;
 
@@ -96,6 +97,7 @@ fn key_row(key: &Key, now: domain::Timestamp) -> Value {
     json!({
         "key": key.name,
         "api": key.dialect,
+        "what": key.kind,
         "label": key.label,
         "state": state,
         "created_at": rfc3339(key.created),
@@ -109,6 +111,8 @@ fn key_row(key: &Key, now: domain::Timestamp) -> Value {
 #[serde(deny_unknown_fields)]
 pub struct New {
     api: String,
+    /// What it is for, where an API has keys of several kinds.
+    what: Option<String>,
     label: Option<String>,
     /// How long it works, in milliseconds.
     life: Option<u64>,
@@ -121,7 +125,7 @@ pub async fn new_key(
     Json(new): Json<New>,
 ) -> Answer {
     let caller = of.caller(&app).await?;
-    keyed(&new.api)?;
+    let kind = kind(&new)?;
     let label = new.label.filter(|label| !label.trim().is_empty());
     if label
         .as_ref()
@@ -135,6 +139,21 @@ pub async fn new_key(
     }
     let now = app.clock.now();
     let expires = new.life.map(|life| now.plus(Span::from_millis(life)));
+    if let Some(kind) = kind {
+        let wanted = AccountKey {
+            kind,
+            label,
+            expires,
+        };
+        let name = dialects::vipps::NAME;
+        let made = keys::make_of_account(&app, &who(&caller), name, wanted).await?;
+        return Ok(Json(json!({
+            "key": name_of(&made.digest),
+            "id": made.id,
+            "secret": made.secret.expose(),
+            "expires_at": expires.map(rfc3339),
+        })));
+    }
     let wanted = Wanted {
         prefix: prefix(&new.api, caller.mode),
         dialect: new.api,
@@ -142,12 +161,38 @@ pub async fn new_key(
         expires,
     };
     let key = keys::make(&app, &who(&caller), wanted).await?;
-    let name = key.digest().chars().take(16).collect::<String>();
     Ok(Json(json!({
-        "key": name,
+        "key": name_of(&key.digest()),
         "secret": key.expose(),
         "expires_at": expires.map(rfc3339),
     })))
+}
+
+/// What a key of an API with accounts is for; none for an API with one kind of key.
+fn kind(new: &New) -> Result<Option<Kind>, Trouble> {
+    if new.api != dialects::vipps::NAME {
+        if new.what.is_some() {
+            return Err(Trouble::wrong(format!("{} has one kind of key", new.api)));
+        }
+        let known = KEYED.contains(&new.api.as_str());
+        return if known {
+            Ok(None)
+        } else {
+            let message = format!("the API is hitpay, numipay or vipps, not {}", new.api);
+            Err(Trouble::wrong(message))
+        };
+    }
+    let named = new.what.as_deref().and_then(Kind::parse);
+    named.map(Some).ok_or_else(|| {
+        Trouble::wrong(
+            "say what the key is for: client (an id with its secret) or subscription (a              subscription key)",
+        )
+    })
+}
+
+/// The first digits of a digest.
+fn name_of(digest: &str) -> String {
+    digest.chars().take(16).collect()
 }
 
 /// What keys of an API begin with.

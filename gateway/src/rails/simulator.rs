@@ -4,7 +4,7 @@
 //! Methods other than cards lead to a page that stands for the payer's bank app or wallet.
 
 use domain::payment::Cause;
-use domain::{Card, Money, StepProblem};
+use domain::{Card, Money, Span, StepProblem};
 
 use super::Answer;
 
@@ -37,9 +37,25 @@ const WALLET: [(i64, &str, &str); 9] = [
     (186, "expired_card", "Expired card"),
     (187, "invalid_card", "Invalid card"),
     (197, "three_d_secure_denied", "3-D Secure denied"),
-    (201, "unknown_result", "The result is not known yet"),
+    (201, UNKNOWN, "The result is not known for an hour"),
     (202, "sca_required", "Strong authentication required"),
 ];
+
+/// What the bank says that does not know yet.
+const UNKNOWN: &str = "unknown_result";
+
+/// For how long it does not.
+pub const UNKNOWN_FOR: Span = Span::from_minutes(60);
+
+/// Is this no answer yet?
+pub fn is_unknown(cause: &Cause) -> bool {
+    cause.code == UNKNOWN
+}
+
+/// What it says in the end.
+pub fn known_at_last() -> Cause {
+    Cause::new("refused_by_issuer", "Refused by the issuer, after an hour")
+}
 
 /// Of them, those that only Norwegian banks refuse.
 const NORWEGIAN: [i64; 2] = [197, 202];

@@ -23,7 +23,7 @@ use dialects::numipay;
 use domain::merchant::pair_digest;
 use domain::{Caller, Currency, Merchant, Mode, PaymentSettings, Programme, Secret};
 use serde::{Deserialize, Serialize};
-use store::tables::merchants as table;
+use store::tables::{keys as key_table, merchants as table};
 
 use crate::app::App;
 use crate::http::mounted::Mounted;
@@ -103,6 +103,9 @@ pub struct Vipps {
     pub client_secret: String,
     /// `Ocp-Apim-Subscription-Key`.
     pub subscription_key: String,
+    /// The second one, valid beside the first, so that replacing one can be tried.
+    #[serde(default)]
+    pub subscription_key_2: String,
     /// `Merchant-Serial-Number`.
     pub merchant_serial_number: String,
 }
@@ -211,6 +214,7 @@ pub fn new_credentials(app: &App) -> Credentials {
             client_id: uuid("vipps"),
             client_secret: short(),
             subscription_key: short(),
+            subscription_key_2: short(),
             merchant_serial_number: format!("4{digits}"),
         },
         igivepay: IGivePay {
@@ -222,6 +226,14 @@ pub fn new_credentials(app: &App) -> Credentials {
             email: "demo@florin.test".to_owned(),
             password: short(),
         },
+    }
+}
+
+/// Credentials that an older version did not write.
+pub fn complete(app: &App, credentials: &mut Credentials) {
+    let second = &mut credentials.vipps.subscription_key_2;
+    if second.is_empty() {
+        *second = app.entropy.token().chars().take(32).collect();
     }
 }
 
@@ -251,7 +263,9 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
     let account = Account {
         id: vipps.client_id.clone(),
         secret: Secret::new(vipps.client_secret.clone()),
-        keys: vec![Secret::new(vipps.subscription_key.clone())],
+        keys: [&vipps.subscription_key, &vipps.subscription_key_2]
+            .map(|key| Secret::new(key.clone()))
+            .to_vec(),
         number: vipps.merchant_serial_number.clone(),
     };
     accounts::admit(app, &dialects::vipps::Vipps, &caller, &account).await?;
@@ -263,7 +277,8 @@ pub async fn prepare(app: &App, credentials: Credentials) -> Result<Demo, Failur
     })
 }
 
-/// Lets the credential with this digest in for Demo Shop, in place of what was let in before.
+/// Lets the credential with this digest in for Demo Shop: again if somebody ended it, because the
+/// sandbox has the same credentials at every start; a new one in place of what was let in before.
 async fn let_in(
     app: &App,
     caller: &Caller,
@@ -276,6 +291,9 @@ async fn let_in(
     let (at, owner) = (app.moment(), caller.clone());
     app.store
         .write("demo_key", move |tx| {
+            if key_table::revive(tx, &owner, (digest.as_str(), dialect), None)? {
+                return Ok(());
+            }
             table::revoke_keys(tx, &owner, dialect, at.now)?;
             Ok(table::insert_key(tx, &digest, &owner, dialect, at.now)?)
         })

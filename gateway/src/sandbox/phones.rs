@@ -76,7 +76,8 @@ pub async fn set(
     let wanted: NewRule = match serde_json::from_slice(&body) {
         Ok(wanted) => wanted,
         Err(error) => {
-            let form = "Send JSON: {\"rule\":\"approve\"}; rules are ask, approve, reject, decline";
+            let rules = Rule::ALL.map(Rule::as_str).join(", ");
+            let form = format!("Send JSON: {{\"rule\":\"approve\"}}; rules are {rules}");
             return pipeline::plain(StatusCode::BAD_REQUEST, &format!("{form} ({error})"));
         }
     };

@@ -26,11 +26,12 @@ use super::methods::{is_numipay, method};
 use super::payouts::{self, Wish};
 use super::{Demo, deliveries, gifts};
 use crate::app::App;
+use crate::http::auth;
 use crate::http::pipeline::{self, plain};
 use crate::http::visitor::Peer;
 use crate::operations::payments::{self, Paid};
 use crate::operations::reservations::{self, Response as Answered};
-use crate::operations::{self, Failure, approvals, bills, covering, deposits, tokens};
+use crate::operations::{self, Failure, approvals, bills, covering, deposits};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.
@@ -472,7 +473,7 @@ async fn bearer(app: &App, demo: &Demo, header: Option<Secret>) -> Option<bool> 
         _ => "",
     };
     let token = Secret::new(token.to_owned());
-    let known = tokens::check(app, &dialects::vipps::Vipps, &token).await;
+    let known = auth::by_token(app, &dialects::vipps::Vipps, &token).await;
     let own = (demo.caller.merchant.id.clone(), demo.caller.mode);
     Some(known.is_ok_and(|known| known == own))
 }

@@ -87,6 +87,10 @@ pub fn sandbox_routes() -> Mounted {
         )
         .route("/sandbox/deliveries", get(sandbox::deliveries::show))
         .route(
+            "/sandbox/deliveries/mischief",
+            post(sandbox::deliveries::spoil),
+        )
+        .route(
             "/sandbox/deliveries/{id}/resend",
             post(sandbox::deliveries::resend),
         )

@@ -61,6 +61,8 @@ fn tell_reach(now: Option<String>, said: &mut Option<String>) {
 /// kept no longer.
 pub async fn tick(app: &App) -> Result<(), Failure> {
     // A pass takes a bounded number: those that are left come in the next one.
+    // What a bank says late comes before the end of the time to pay.
+    while reservations::decide_due(app).await? == SWEEP_MAX as usize {}
     while bills::expire_due(app).await? == SWEEP_MAX as usize {}
     while reservations::release_due(app).await? == SWEEP_MAX as usize {}
     while payouts::advance_due(app).await? == SWEEP_MAX as usize {}
@@ -83,6 +85,7 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
             let asked = attempts::next_asked(tx, after.minus(ATTEMPT_DEADLINE))?;
             let asked = asked.map(|asked| asked.plus(ATTEMPT_DEADLINE));
             let release = reservations_table::next_due(tx, after)?;
+            let undecided = reservations_table::next_undecided(tx, after)?;
             let since = after.minus(held_for);
             let held = payments_table::next_hold(tx, since)?;
             let left = after.minus(CHALLENGE_MAX);
@@ -92,6 +95,7 @@ pub async fn next_due(app: &App, after: Timestamp) -> Result<Option<Timestamp>, 
                 payouts_table::next_due(tx, after)?,
                 asked,
                 release,
+                undecided,
                 held.map(|since| since.plus(held_for)),
                 waiting.map(|asked| asked.plus(CHALLENGE_MAX)),
                 store::tables::gift_cards::next_due(tx, after)?,

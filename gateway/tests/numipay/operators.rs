@@ -252,7 +252,7 @@ fn keys_are_made_listed_ended_and_end_by_themselves() {
     }
     assert!(!listed.contains("np_dev_"), "a key is shown once");
     desk.refuses(&["keys", "end", &ended_name], 1, "There is no");
-    desk.refuses(&["keys", "new", "vipps"], 2, "hitpay or numipay");
+    desk.refuses(&["keys", "new", "vipps"], 2, "client (an id");
     desk.refuses(&["keys", "password", "vipps"], 2, "hitpay or numipay");
     desk.refuses(
         &["keys", "new", "numipay", "--for", "soon"],

@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use dialects::Dialect;
 use domain::bill::Payer;
-use domain::call::Incoming;
+use domain::call::{IdempotencyKey, Incoming};
 use domain::card::YearMonth;
 use domain::payment::Cause;
 use domain::{
@@ -28,6 +28,7 @@ use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use crate::auditor::{Auditor, Known, Standing};
+use crate::reserved::Reserved;
 
 const HITPAY: &dyn Dialect = &dialects::hitpay::HitPay;
 const START: i64 = 1_795_000_000_000;
@@ -48,6 +49,7 @@ pub struct Workload {
     shop: Arc<Shop>,
     chance: TestRng,
     auditor: Auditor,
+    reserved: Reserved,
     /// Tries that wait at the bank's page, with their bill.
     waiting: Vec<(AttemptId, String)>,
     /// Idempotency keys with what was asked and answered.
@@ -79,6 +81,7 @@ impl Workload {
             shop,
             chance: TestRng::from_seed(RngAlgorithm::ChaCha, &bytes),
             auditor: Auditor::default(),
+            reserved: Reserved::default(),
             waiting: Vec::new(),
             keys: Vec::new(),
             restarts: 0,
@@ -111,8 +114,9 @@ impl Workload {
     /// One random thing.
     pub async fn step(&mut self) {
         match self.below(100) {
-            0..20 => self.create().await,
-            20..50 => self.pay().await,
+            0..17 => self.create().await,
+            17..40 => self.pay().await,
+            40..50 => self.reserve().await,
             50..58 => self.answer().await,
             58..62 => self.abandon().await,
             62..66 => self.change().await,
@@ -127,7 +131,8 @@ impl Workload {
                 let span = [1, 30, 90, 600, 4_000][self.below(5) as usize];
                 self.clock.advance(Span::from_seconds(span));
             }
-            88..97 => self.work().await,
+            88..93 => self.work().await,
+            93..97 => self.reserve().await,
             _ => self.restart().await,
         }
         self.clock.advance(Span::from_millis(7));
@@ -155,12 +160,18 @@ impl Workload {
         }
     }
 
+    async fn reserve(&mut self) {
+        let chance = (self.chance.next_u32(), self.chance.next_u32());
+        let app = Arc::clone(self.app());
+        self.reserved.step(&app, &self.caller, chance).await;
+    }
+
     async fn create(&mut self) {
         let ask = self.ask();
         let key = (self.below(3) == 0).then(|| format!("key-{}", self.chance.next_u64()));
         let incoming = Incoming {
             call: Call::CreateBill(Box::new(ask.clone())),
-            idempotency_key: key.clone(),
+            idempotency_key: key.clone().map(|key| once(key, &ask)),
         };
         let reply = operations::execute(self.app(), HITPAY, &self.caller, incoming)
             .await
@@ -188,8 +199,8 @@ impl Workload {
             (other, Err(Failure::Refused(Refusal::KeyReused))),
         ] {
             let incoming = Incoming {
-                call: Call::CreateBill(Box::new(ask)),
-                idempotency_key: Some(key.clone()),
+                call: Call::CreateBill(Box::new(ask.clone())),
+                idempotency_key: Some(once(key.clone(), &ask)),
             };
             let again = operations::execute(self.app(), HITPAY, &self.caller, incoming).await;
             assert_eq!(again, expected);
@@ -421,9 +432,11 @@ impl Workload {
                 .filter(|a| a.account.starts_with(start));
             of.map(|a| a.minor).sum()
         };
-        assert_eq!(balance("merchant:"), self.auditor.merchant_balance());
-        assert_eq!(balance("held:"), 0);
-        assert_eq!(balance("clearing:"), -self.auditor.merchant_balance());
+        let (earned, held) = self.reserved.balances();
+        let earned = self.auditor.merchant_balance() + earned;
+        assert_eq!(balance("merchant:"), earned);
+        assert_eq!(balance("held:"), held);
+        assert_eq!(balance("clearing:"), -earned - held);
         // One bill a step in full; all of them at the end.
         if let Some(id) = self.some_bill() {
             self.audit_bill(&id).await;
@@ -462,6 +475,7 @@ impl Workload {
         for id in &ids {
             self.audit_bill(id).await;
         }
+        self.reserved.audit(self.app(), &self.caller).await;
         self.audit_callbacks().await;
         let verified = self
             .app()
@@ -560,6 +574,11 @@ fn created(reply: &Reply) -> String {
         Reply::BillCreated(view) => view.bill.head.wire.to_string(),
         other => panic!("{other:?}"),
     }
+}
+
+/// A key as it comes with a request for this.
+fn once(key: String, ask: &Ask) -> IdempotencyKey {
+    dialects::repeat::key(key, &serde_json::to_vec(ask).unwrap())
 }
 
 fn wire(id: &str) -> WireId {

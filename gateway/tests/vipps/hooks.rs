@@ -329,6 +329,52 @@ async fn what_goes_wrong_on_purpose_goes_wrong_and_is_told() {
 }
 
 #[tokio::test]
+async fn a_webhook_comes_late_or_behind_the_next_one_of_its_payment() {
+    let shop = Shop::open().await;
+    let registered = shop.register(URL).await;
+    let secret = registered["secret"].as_str().unwrap();
+    let wish = async |body: &str| {
+        let headers = shop.client_headers();
+        let answer = shop.send("POST", "/sandbox/mischief", &headers, body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    };
+    wish(r#"{"trick":"delay","seconds":90}"#).await;
+    shop.create("order-late1").await;
+    shop.deliver().await;
+    shop.later(Span::from_seconds(89)).await;
+    assert_eq!(shop.receiver.names(), Vec::<String>::new());
+    shop.later(Span::from_seconds(1)).await;
+    assert_eq!(shop.receiver.names(), ["CREATED"]);
+    shop.receiver.got.lock().unwrap().clear();
+    wish(r#"{"trick":"swap","event":"epayments.payment.authorized.v1"}"#).await;
+    shop.approved("order-swap1").await;
+    shop.deliver().await;
+    shop.create("order-other").await;
+    shop.deliver().await;
+    assert_eq!(shop.receiver.names(), ["CREATED"; 2], "of both payments");
+    shop.modify("order-swap1", "capture", "1", 100).await;
+    shop.deliver().await;
+    assert_eq!(shop.receiver.names()[2..], ["CAPTURED", "AUTHORIZED"]);
+    let got = shop.receiver.got.lock().unwrap().clone();
+    assert!(got.iter().all(|one| is_genuine(one, secret)));
+    shop.later(Span::from_minutes(60)).await;
+    assert_eq!(shop.receiver.names().len(), 4, "each once");
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let wanted = "action=continue&trick=duplicate&times=2";
+    let asked = shop
+        .send("POST", "/sandbox/deliveries/mischief", &form, wanted)
+        .await;
+    assert_eq!(asked.status, 303, "{asked:?}");
+    let page = shop.send("GET", "/sandbox/deliveries", &[], "").await;
+    assert!(page.body.contains("2 more"), "{}", page.body);
+    let wrong = "action=continue&trick=sing&times=2";
+    let refused = shop
+        .send("POST", "/sandbox/deliveries/mischief", &form, wrong)
+        .await;
+    assert_eq!(refused.status, 404);
+}
+
+#[tokio::test]
 async fn wishes_name_an_event_and_can_be_forgotten() {
     let shop = Shop::open().await;
     shop.register(URL).await;

@@ -11,6 +11,7 @@ mod described;
 mod field;
 mod hooks;
 mod payments;
+mod people;
 mod phone;
 #[path = "../process/mod.rs"]
 mod process;

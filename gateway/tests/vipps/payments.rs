@@ -377,6 +377,133 @@ async fn special_amounts_are_refused_by_the_bank() {
 }
 
 #[tokio::test]
+async fn the_bank_is_asked_for_what_the_rules_allow_and_for_nothing_else() {
+    let shop = Shop::open().await;
+    shop.create("order-12345").await;
+    let refund = |key, minor| shop.modify("order-12345", "refund", key, minor);
+    assert_eq!(refund("1", 123).await.code(), "6020");
+    shop.simulate("order-12345", "approve", 200).await;
+    assert_eq!(refund("2", 124).await.code(), "6150");
+    shop.modify("order-12345", "capture", "1", 1_000).await;
+    let euros = json!({"modificationAmount": {"currency": "EUR", "value": 123}});
+    let path = format!("{PAYMENTS}/order-12345/refund");
+    assert_eq!(shop.post(&path, "3", &euros).await.code(), "4040");
+    assert_eq!(refund("4", 123).await.code(), "5100");
+}
+
+#[tokio::test]
+async fn delivery_may_take_a_payment_above_the_most_that_can_be_asked_for() {
+    let shop = Shop::open().await;
+    let mut terms = Shop::terms("order-12345");
+    terms["amount"]["value"] = json!(65_000_000);
+    let price = json!({"currency": "NOK", "value": 100});
+    terms["shipping"] =
+        json!({"fixedOptions": [{"id": "post", "isDefault": true, "amount": price}]});
+    terms["profile"] = json!({"scope": "name address email phoneNumber"});
+    assert_eq!(shop.post(PAYMENTS, "1", &terms).await.status, 201);
+    shop.simulate("order-12345", "approve", 200).await;
+    let high = shop.modify("order-12345", "capture", "1", 65_000_101).await;
+    assert_eq!(high.code(), "6090");
+    let whole = shop.modify("order-12345", "capture", "2", 65_000_100).await;
+    assert_eq!(whole.status, 200, "{whole:?}");
+    assert_eq!(shop.sums("order-12345").await.1[2], 65_000_100);
+}
+
+/// A line of a receipt with all that it can say.
+fn line(number: usize) -> Value {
+    json!({
+        "name": format!("Wollen socks, pair number {number}"),
+        "id": format!("sku-{number:06}"),
+        "totalAmount": 100, "totalAmountExcludingTax": 80, "totalTaxAmount": 20,
+        "taxRate": 2500, "taxPercentage": 25, "discount": 0,
+        "unitInfo": {"unitPrice": 100, "quantity": "1", "quantityUnit": "PCS"},
+        "productUrl": format!("https://shop.example/p/{number}"),
+        "isReturn": false, "isShipping": false,
+    })
+}
+
+#[tokio::test]
+async fn a_receipt_of_a_whole_trolley_is_taken() {
+    let shop = Shop::open().await;
+    let mut terms = Shop::terms("order-12345");
+    let lines: Vec<Value> = (0..680).map(line).collect();
+    terms["receipt"] = json!({"orderLines": lines, "bottomLine": {"currency": "NOK"}});
+    let size = terms.to_string().len();
+    assert!((200_000..256 * 1024).contains(&size), "{size}");
+    let made = shop.post(PAYMENTS, "1", &terms).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    shop.simulate("order-12345", "approve", 200).await;
+    assert_eq!(shop.sums("order-12345").await.0, "AUTHORIZED");
+    let again = shop.post(PAYMENTS, "1", &terms).await;
+    assert_eq!(again.body, made.body);
+}
+
+#[tokio::test]
+async fn what_a_receipt_says_is_checked_to_the_last_field() {
+    let shop = Shop::open().await;
+    let wrong = [
+        ("orderLines[0].taxRate", json!("abc")),
+        ("orderLines[0].taxPercentage", json!("25")),
+        ("orderLines[0].discount", json!("1.5")),
+        ("orderLines[0].unitInfo.unitPrice", json!("1")),
+        ("orderLines[0].unitInfo.quantity", json!(1)),
+        ("orderLines[0].unitInfo.quantityUnit", json!(["PCS"])),
+        ("orderLines[0].unitInfo", json!("x")),
+        ("orderLines[0].productUrl", json!({"a": 1})),
+        ("orderLines[0].isReturn", json!("no")),
+        ("orderLines[0].isShipping", json!(1)),
+        ("bottomLine.currency", json!("ZZZ")),
+        ("bottomLine.tipAmount", json!("a")),
+        ("bottomLine.posId", json!(7)),
+        ("bottomLine.receiptNumber", json!({"a": 1})),
+        ("bottomLine.paymentSources", json!("card")),
+        ("bottomLine.barcode", json!("1")),
+    ];
+    for (number, (field, value)) in wrong.into_iter().enumerate() {
+        let mut terms = Shop::terms(&format!("order-1{number:04}"));
+        let bottom = json!({
+            "currency": "NOK", "tipAmount": 0, "posId": "1", "receiptNumber": "R-1",
+            "paymentSources": {}, "barcode": {"format": "EAN-13", "data": "5901234123457"},
+        });
+        terms["receipt"] = json!({"orderLines": [line(1)], "bottomLine": bottom});
+        let pointer = field.replace("[0]", "/0").replace('.', "/");
+        *terms.pointer_mut(&format!("/receipt/{pointer}")).unwrap() = value;
+        let answer = shop.post(PAYMENTS, "1", &terms).await;
+        assert_eq!(answer.status, 400, "{field}");
+        let named = answer.json()["extraDetails"][0]["name"].clone();
+        assert_eq!(named, format!("receipt.{field}"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_comes_back_as_it_was_written() {
+    let shop = Shop::open().await;
+    let metadata = r#"{"z":1.50,"a":12,"big":123456789012345678901234567890,"e":1E+2,"t":"é"}"#;
+    let terms = Shop::terms("order-12345").to_string();
+    let terms = terms.replacen('{', &format!(r#"{{"metadata":{metadata},"#), 1);
+    let key = [("Idempotency-Key", "1")];
+    let made = shop.with_headers("POST", PAYMENTS, &key, &terms).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let shown = shop.get(&format!("{PAYMENTS}/order-12345")).await;
+    let kept = format!(r#""metadata":{metadata}"#);
+    assert!(shown.body.contains(&kept), "{}", shown.body);
+}
+
+#[tokio::test]
+async fn options_that_nobody_would_be_asked_for_are_refused() {
+    let shop = Shop::open().await;
+    let mut terms = Shop::terms("order-12345");
+    let dynamic =
+        json!({"callbackUrl": "https://shop.example/s", "callbackAuthorizationToken": "x"});
+    terms["shipping"] = json!({"dynamicOptions": dynamic});
+    terms["profile"] = json!({"scope": "name address email phoneNumber"});
+    let answer = shop.post(PAYMENTS, "1", &terms).await;
+    assert_eq!(answer.status, 400);
+    let named = answer.json()["extraDetails"][0]["name"].clone();
+    assert_eq!(named, "shipping.dynamicOptions", "{answer:?}");
+}
+
+#[tokio::test]
 async fn force_approve_needs_a_name_and_answers_with_nothing() {
     let shop = Shop::open().await;
     let made = shop.create("order-12345").await;

@@ -59,6 +59,12 @@ async fn one_that_answers_nobody_for_two_weeks_is_announced_removed_and_can_come
         shop.get(HOOKS).await.json()["webhooks"][0]["id"],
         registered["id"]
     );
+    let page = shop.send("GET", "/sandbox/endpoints", &[], "").await.body;
+    let end = began.plus(Span::from_minutes(14 * DAY)).millis();
+    let end = jiff::Timestamp::from_millisecond(end).unwrap().to_string();
+    let end = end.trim_end_matches('Z');
+    assert!(page.contains(&format!("datetime=\"{end}")), "{end}: {page}");
+    assert!(page.contains("It will be removed on"));
     let told = [
         ("api/vipps endpoint.registered", 0),
         ("florin endpoint.failing", 7),
@@ -70,6 +76,9 @@ async fn one_that_answers_nobody_for_two_weeks_is_announced_removed_and_can_come
     assert_eq!(shop.get(HOOKS).await.json(), json!({"webhooks": []}));
     let path = format!("{HOOKS}/{}", registered["id"].as_str().unwrap());
     assert_eq!(shop.get(&path).await.status, 404);
+    let caller = shop.app.demo.as_ref().unwrap().caller.clone();
+    let told = endpoints::history(&shop.app, &caller, &id).await.unwrap();
+    assert_eq!(told.len(), 3, "also after its removal");
     let last = audit(&shop, &id, began).await.pop();
     assert_eq!(last, Some(("florin endpoint.removed".to_owned(), 14)));
     assert_eq!(
@@ -188,6 +197,147 @@ async fn a_check_in_has_one_registration_also_beside_other_events() {
     assert_eq!(register(both).await, 400);
     assert_eq!(register(&["user.checked-in.v1"]).await, 400);
     assert_eq!(register(&["epayments.payment.captured.v1"]).await, 201);
+}
+
+#[tokio::test]
+async fn every_event_has_its_own_places_and_a_number_that_was_set_counts() {
+    let vipps = dialects::vipps::Options {
+        registrations_max: 26,
+        ..dialects::vipps::Options::default()
+    };
+    let shop = Shop::set_up(crate::shop::Setup {
+        vipps,
+        ..crate::shop::Setup::default()
+    })
+    .await;
+    let register = |event: &'static str| {
+        let body = json!({"url": "https://example.com/h", "events": [event]});
+        let shop = &shop;
+        async move { shop.post(HOOKS, "1", &body).await }
+    };
+    for event in [
+        "epayments.payment.created.v1",
+        "epayments.payment.aborted.v1",
+        "epayments.payment.expired.v1",
+        "recurring.charge-failed.v1",
+        "donations.donation-made.v1",
+    ] {
+        for number in 0..26 {
+            let answer = register(event).await;
+            assert_eq!(answer.status, 201, "{event} {number}: {answer:?}");
+        }
+        let full = register(event).await;
+        assert_eq!(full.status, 400);
+        let reason = full.json()["extraDetails"][0]["reason"].clone();
+        let wanted = format!("The event {event} has at most 26 registrations. Delete one first.");
+        assert_eq!(reason, wanted);
+    }
+    let listed = shop.get(HOOKS).await.json();
+    assert_eq!(listed["webhooks"].as_array().unwrap().len(), 5 * 26);
+}
+
+#[tokio::test]
+async fn a_removal_is_taken_back_where_there_is_room() {
+    let shop = Shop::open().await;
+    let ask = json!({"url": URL, "events": ["user.checked-in.v1"]});
+    let first = shop.post(HOOKS, "1", &ask).await.json();
+    let id = endpoint(&shop, &first).await;
+    let path = format!("{HOOKS}/{}", first["id"].as_str().unwrap());
+    let removed = shop.with_headers("DELETE", &path, &[], "").await;
+    assert_eq!(removed.status, 204);
+    let second = shop.post(HOOKS, "1", &ask).await.json();
+    let caller = shop.app.demo.as_ref().unwrap().caller.clone();
+    let who = Who {
+        caller: &caller,
+        actor: "operator",
+    };
+    let refused = endpoints::restore(&shop.app, &who, &id).await.unwrap_err();
+    let full = domain::Refusal::TooManyEndpoints(1, Some("user.checked-in.v1".to_owned()));
+    assert_eq!(refused, store::Failure::Refused(full));
+    let path = format!("{HOOKS}/{}", second["id"].as_str().unwrap());
+    shop.with_headers("DELETE", &path, &[], "").await;
+    endpoints::restore(&shop.app, &who, &id).await.unwrap();
+}
+
+/// Who is told what when a secret is replaced: does the main signature fit the old secret, the new
+/// one, and the other header the new one?
+fn signed_by(sending: &gateway::outbound::Sending, old: &str, new: &str) -> [bool; 3] {
+    let header = |name: &str| {
+        let found = sending.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let (host, path_and_query) = dialects::vipps::webhooks::authority(&sending.url);
+    let date = header("x-ms-date").unwrap();
+    let request = dialects::sign::VippsRequest {
+        method: "POST",
+        path_and_query: &path_and_query,
+        date: &date,
+        host: &host,
+        body: sending.body.as_bytes(),
+    };
+    let by = |secret: &str| {
+        let secret = domain::Secret::new(secret.to_owned());
+        Some(dialects::sign::vipps_signature(&request, &secret).authorization)
+    };
+    assert_eq!(header("authorization"), header("x-vipps-authorization"));
+    [
+        header("authorization") == by(old),
+        header("authorization") == by(new),
+        header("florin-next-authorization") == by(new),
+    ]
+}
+
+#[tokio::test]
+async fn while_a_secret_is_replaced_the_old_one_signs_and_the_new_one_beside_it() {
+    let shop = Shop::open().await;
+    let registered = shop.register(URL).await;
+    let id = endpoint(&shop, &registered).await;
+    let caller = shop.app.demo.as_ref().unwrap().caller.clone();
+    let who = Who {
+        caller: &caller,
+        actor: "operator",
+    };
+    let rotate = |overlap| endpoints::rotate(&shop.app, &who, &id, overlap);
+    let sent = async |reference: &str| {
+        shop.receiver.got.lock().unwrap().clear();
+        shop.create(reference).await;
+        shop.deliver().await;
+        shop.receiver.got.lock().unwrap()[0].clone()
+    };
+    let old = registered["secret"].as_str().unwrap();
+    let rotated = rotate(domain::limits::ROTATION).await.unwrap();
+    assert!(!rotated.both_sign);
+    let new = rotated.secret.expose();
+    assert_eq!(
+        signed_by(&sent("order-00001").await, old, new),
+        [true, false, true]
+    );
+    shop.clock.advance(Span::from_minutes(DAY - 1));
+    let mut shop = shop;
+    shop.token = shop.new_token().await;
+    let sent = async |shop: &Shop, reference: &str| {
+        shop.receiver.got.lock().unwrap().clear();
+        shop.create(reference).await;
+        shop.deliver().await;
+        shop.receiver.got.lock().unwrap()[0].clone()
+    };
+    assert_eq!(
+        signed_by(&sent(&shop, "order-00002").await, old, new),
+        [true, false, true]
+    );
+    shop.clock.advance(Span::from_minutes(1));
+    assert_eq!(
+        signed_by(&sent(&shop, "order-00003").await, old, new),
+        [false, true, false]
+    );
+    // Somebody else knows it: the old one ends at once.
+    let now = Span::from_millis(0);
+    let rotated = endpoints::rotate(&shop.app, &who, &id, now).await.unwrap();
+    let newest = rotated.secret.expose();
+    assert_eq!(
+        signed_by(&sent(&shop, "order-00004").await, new, newest),
+        [false, true, false]
+    );
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! The access token: what it looks like, how long it lives, what refuses it.
 
+use std::sync::Arc;
+
 use dialects::base64;
-use domain::Span;
-use gateway::operations::accounts;
+use domain::{Secret, Span};
+use gateway::operations::accounts::{self, Kind};
+use gateway::operations::endpoints::Who;
+use gateway::operations::keys::{self, AccountKey};
 use serde_json::Value;
 
 use crate::shop::{HOOKS, PAYMENTS, Shop};
@@ -232,4 +236,96 @@ async fn both_subscription_keys_work_and_replaced_credentials_end_with_their_tok
             "an old token"
         );
     }
+}
+
+/// Ends the key of this digest, as `florin keys end` does.
+async fn end(shop: &Shop, digest: &str) {
+    let caller = shop.app.demo.as_ref().unwrap().caller.clone();
+    let who = Who {
+        caller: &caller,
+        actor: "operator",
+    };
+    keys::end(&shop.app, &who, &digest[..16]).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_of_two_secrets_and_two_keys_can_be_replaced_without_a_pause() {
+    let mut shop = Shop::open().await;
+    let caller = shop.app.demo.as_ref().unwrap().caller.clone();
+    let who = Who {
+        caller: &caller,
+        actor: "operator",
+    };
+    let wanted = |kind| AccountKey {
+        kind,
+        label: None,
+        expires: None,
+    };
+    let (app, vipps) = (Arc::clone(&shop.app), dialects::vipps::NAME);
+    let made = keys::make_of_account(&app, &who, vipps, wanted(Kind::Client)).await;
+    let made = made.unwrap();
+    let old = shop.vipps.clone();
+    let old_token = shop.token.clone();
+    let old_digest =
+        accounts::client_digest(&old.client_id, &Secret::new(old.client_secret.clone()));
+    shop.vipps.client_id = made.id.unwrap();
+    shop.vipps.client_secret = made.secret.expose().to_owned();
+    let new_token = shop.new_token().await;
+    for token in [&old_token, &new_token] {
+        shop.token.clone_from(token);
+        assert_eq!(shop.get(HOOKS).await.status, 200, "both, side by side");
+    }
+    end(&shop, &old_digest).await;
+    assert_eq!(shop.get(HOOKS).await.status, 200, "the new one stays");
+    shop.token = old_token;
+    let refused = shop.get(HOOKS).await;
+    assert_eq!(refused.status, 401);
+    assert!(refused.body.contains("/accesstoken/get"), "{refused:?}");
+    let simulated = [("Authorization", format!("Bearer {}", shop.token))];
+    let simulated = [(simulated[0].0, simulated[0].1.as_str())];
+    let body = r#"{"payment":"order-12345","outcome":"approve"}"#;
+    let answer = shop
+        .send("POST", "/sandbox/simulate", &simulated, body)
+        .await;
+    assert_eq!(answer.status, 401, "nor in the sandbox");
+    shop.token = new_token;
+    // The sandbox has two subscription keys from the start, and a third can be made.
+    let second = shop.vipps.subscription_key_2.clone();
+    assert_eq!(second.len(), 32);
+    let first = std::mem::replace(&mut shop.vipps.subscription_key, second);
+    assert_eq!(shop.get(HOOKS).await.status, 200);
+    end(&shop, &accounts::key_digest(&Secret::new(first.clone()))).await;
+    assert_eq!(shop.get(HOOKS).await.status, 200);
+    let third = keys::make_of_account(&app, &who, vipps, wanted(Kind::Subscription)).await;
+    shop.vipps.subscription_key = third.unwrap().secret.expose().to_owned();
+    assert_eq!(shop.get(HOOKS).await.status, 200);
+    shop.vipps.subscription_key = first;
+    assert_eq!(shop.get(HOOKS).await.json()["statusCode"], 401);
+}
+
+#[tokio::test]
+async fn a_secret_made_for_a_time_ends_with_its_tokens() {
+    let mut shop = Shop::open().await;
+    let caller = shop.app.demo.as_ref().unwrap().caller.clone();
+    let who = Who {
+        caller: &caller,
+        actor: "operator",
+    };
+    let wanted = AccountKey {
+        kind: Kind::Client,
+        label: None,
+        expires: Some(shop.clock.now().plus(Span::from_minutes(5))),
+    };
+    let made = keys::make_of_account(&shop.app, &who, "vipps", wanted).await;
+    let made = made.unwrap();
+    shop.vipps.client_id = made.id.unwrap();
+    shop.vipps.client_secret = made.secret.expose().to_owned();
+    shop.token = shop.new_token().await;
+    shop.clock.advance(Span::from_seconds(299));
+    assert_eq!(shop.get(HOOKS).await.status, 200);
+    shop.clock.advance(Span::from_seconds(1));
+    assert_eq!(shop.get(HOOKS).await.status, 401);
+    let headers = shop.client_headers();
+    let refused = shop.send("POST", "/accesstoken/get", &headers, "").await;
+    assert_eq!(refused.json()["error"], "invalid_client");
 }

@@ -446,7 +446,7 @@ fn endpoint_forms() -> String {
         done: Some("2 deliveries go out again.".to_owned()),
         ..Range::default()
     };
-    let page = EndpointsPage::new(&EN, &known)
+    let page = EndpointsPage::new(&EN, &known, |_| None)
         .with_range(&id(1), &wrong)
         .with_range(&id(3), &done);
     let page = EndpointsPage {
@@ -514,11 +514,13 @@ fn sandbox_stories() -> Vec<(&'static str, String)> {
         ("deliveries-standing", deliveries(None, standings())),
         (
             "endpoints",
-            EndpointsPage::new(&EN, &endpoints()).render().unwrap(),
+            EndpointsPage::new(&EN, &endpoints(), |_| None)
+                .render()
+                .unwrap(),
         ),
         (
             "endpoints-none",
-            EndpointsPage::new(&EN, &[]).render().unwrap(),
+            EndpointsPage::new(&EN, &[], |_| None).render().unwrap(),
         ),
         (
             "docs",

@@ -103,9 +103,14 @@ async fn each_attempt_is_signed_by_the_secrets_of_its_time() {
     let endpoint = register(&lab, Scheme::Standard, "https://shop.example/", &["x"]).await;
     put_one(&lab, &Line::to(&endpoint, Scheme::Standard, "A"), "A1").await;
     send(&lab).await;
-    endpoints::rotate(&lab.app, &who(&lab), &endpoint.head.id)
-        .await
-        .unwrap();
+    endpoints::rotate(
+        &lab.app,
+        &who(&lab),
+        &endpoint.head.id,
+        domain::limits::ROTATION,
+    )
+    .await
+    .unwrap();
     lab.clock.advance(Span::from_seconds(6));
     send(&lab).await;
     lab.clock.advance(domain::limits::ROTATION);

@@ -283,7 +283,7 @@ impl Session {
         {
             self.trouble = Some(Trouble {
                 class: errors::class(&error),
-                fault: Fault(format!("{}: {sql}", plain(&error))),
+                fault: Fault::of_statement(&plain(&error), sql),
                 certain: sql != COMMIT && errors::is_the_servers(&error),
             });
         }
@@ -310,9 +310,8 @@ impl Session {
             return Ok(known);
         }
         // The server never sees it, so the transaction is sound; its closure is not.
-        Err(Fault(format!(
-            "{needed} arguments needed, {args} given: {sql}"
-        )))
+        let message = format!("{needed} arguments needed, {args} given");
+        Err(Fault::of_statement(&message, sql))
     }
 
     fn known(&mut self, sql: &'static str) -> Result<Known, Fault> {
@@ -350,7 +349,7 @@ impl Session {
             (_, Some(trouble)) => Err(trouble.fault.clone()),
             (Ok(answer), None) => Ok(answer),
             (Err(error), None) => {
-                let fault = Fault(format!("{}: {sql}", plain(&error)));
+                let fault = Fault::of_statement(&plain(&error), sql);
                 self.remember(Some((sql, error)));
                 Err(fault)
             }
@@ -383,7 +382,7 @@ impl Sql for Session {
             let columns = (0..row.len()).map(|column| row.try_get(column));
             match columns.collect() {
                 Ok(columns) => answer.push(Row::new(columns)),
-                Err(error) => return Err(Fault(format!("{}: {sql}", plain(&error)))),
+                Err(error) => return Err(Fault::of_statement(&plain(&error), sql)),
             }
         }
         Ok(answer)

@@ -59,7 +59,7 @@ const PUT_SECRET: &str = "INSERT INTO endpoint_secrets (endpoint, number, sealed
     SELECT CAST(?1 AS TEXT), COALESCE(MAX(number), 0) + 1, CAST(?2 AS TEXT), CAST(?3 AS BIGINT) \
     FROM endpoint_secrets WHERE endpoint = ?1";
 const END_SECRETS: &str = "UPDATE endpoint_secrets SET ends_at = ?2 \
-    WHERE endpoint = ?1 AND ends_at IS NULL";
+    WHERE endpoint = ?1 AND (ends_at IS NULL OR ends_at > ?2)";
 const SECRETS: &str = "SELECT number, sealed, ends_at FROM endpoint_secrets WHERE endpoint = ?1 \
     AND (ends_at IS NULL OR ends_at > ?2) ORDER BY number DESC";
 

@@ -9,13 +9,15 @@ use crate::tables::merchants::holder_of;
 use crate::{Fault, Tx};
 
 const INSERT: &str = "INSERT INTO api_keys \
-    (digest, merchant, mode, dialect, created_at, label, expires_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (digest, merchant, mode, dialect, created_at, label, expires_at, kind) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const REVIVE: &str = "UPDATE api_keys SET revoked_at = NULL, expires_at = NULL, kind = ?5 \
+    WHERE digest = ?1 AND merchant = ?2 AND mode = ?3 AND dialect = ?4";
 const HOLDER: &str = "SELECT m.id, m.name, m.slug, m.currency, k.mode, k.expires_at \
     FROM api_keys k JOIN merchants m ON m.id = k.merchant \
     WHERE k.digest = ?1 AND k.dialect = ?2 AND k.revoked_at IS NULL";
 const LIST: &str = "SELECT substr(digest, 1, 16), dialect, mode, label, created_at, expires_at, \
-    revoked_at FROM api_keys WHERE merchant = ?1 AND mode = ?2 ORDER BY created_at, digest";
+    revoked_at, kind FROM api_keys WHERE merchant = ?1 AND mode = ?2 ORDER BY created_at, digest";
 const END: &str = "UPDATE api_keys SET revoked_at = ?4 \
     WHERE merchant = ?1 AND mode = ?2 AND substr(digest, 1, 16) = ?3 AND revoked_at IS NULL";
 
@@ -27,7 +29,7 @@ const ANY: &str = "SELECT 1 FROM api_keys WHERE dialect = ?1 AND mode = ?2 \
 const SET_LABEL: &str = "UPDATE api_keys SET label = ?2 WHERE digest = ?1";
 
 /// See [`super::statements`].
-pub const STATEMENTS: &[&str] = &[INSERT, HOLDER, LIST, END, LABELLED, ANY, SET_LABEL];
+pub const STATEMENTS: &[&str] = &[INSERT, REVIVE, HOLDER, LIST, END, LABELLED, ANY, SET_LABEL];
 
 /// A new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct NewKey {
     pub label: Option<String>,
     /// When it ends by itself.
     pub expires: Option<Timestamp>,
+    /// What it is for, if its dialect has keys of several kinds.
+    pub kind: Option<&'static str>,
 }
 
 /// A key in a list.
@@ -59,6 +63,8 @@ pub struct Key {
     pub expires: Option<Timestamp>,
     /// When somebody ended it.
     pub ended: Option<Timestamp>,
+    /// What it is for, if its dialect has keys of several kinds.
+    pub kind: Option<String>,
 }
 
 /// Saves the digest of a new key.
@@ -71,8 +77,27 @@ pub fn insert(tx: &mut Tx<'_>, caller: &Caller, key: &NewKey, now: Timestamp) ->
         now.into(),
         key.label.clone().into(),
         key.expires.into(),
+        key.kind.map(str::to_owned).into(),
     ];
     tx.exec(INSERT, &args).map(|_| ())
+}
+
+/// Makes a key of this digest valid again that the same caller had before; `false` if there was
+/// none. One that is valid stays so.
+pub fn revive(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    (digest, dialect): (&str, &str),
+    kind: Option<&str>,
+) -> Result<bool, Fault> {
+    let args = [
+        digest.into(),
+        caller.merchant.id.as_str().into(),
+        caller.mode.as_str().into(),
+        dialect.into(),
+        kind.map(str::to_owned).into(),
+    ];
+    Ok(tx.exec(REVIVE, &args)? > 0)
 }
 
 /// Who holds the key of this digest, if nobody ended it, and when it ends by itself.
@@ -144,5 +169,6 @@ fn key(row: &Row) -> Result<Key, Fault> {
         created: row.time(4)?,
         expires: row.time_or_null(5)?,
         ended: row.time_or_null(6)?,
+        kind: row.text_or_null(7)?.map(str::to_owned),
     })
 }

@@ -11,7 +11,7 @@ use crate::{Fault, Tx};
 
 macro_rules! columns {
     () => {
-        "bill, payment, reference, phone, release_at, mode"
+        "bill, payment, reference, phone, release_at, mode, undecided_until"
     };
 }
 
@@ -39,6 +39,15 @@ const DUE: &str = concat!(
 );
 const NEXT_DUE: &str = "SELECT release_at FROM reservations \
     WHERE release_at IS NOT NULL AND release_at > ?1 ORDER BY release_at LIMIT 1";
+const UNDECIDED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM reservations WHERE undecided_until IS NOT NULL AND undecided_until <= ?1 \
+     ORDER BY undecided_until LIMIT ?2"
+);
+const NEXT_UNDECIDED: &str = "SELECT undecided_until FROM reservations \
+    WHERE undecided_until IS NOT NULL AND undecided_until > ?1 ORDER BY undecided_until LIMIT 1";
+const SET_UNDECIDED: &str = "UPDATE reservations SET undecided_until = ?2 WHERE bill = ?1";
 const SET_PHONE: &str = "UPDATE reservations SET phone = ?2 WHERE bill = ?1";
 const SET_RELEASE: &str = "UPDATE reservations SET release_at = ?2 WHERE bill = ?1";
 const INSERT_STEP: &str = "INSERT INTO steps (payment, number, kind, wire_id, amount, currency, \
@@ -55,6 +64,9 @@ pub const STATEMENTS: &[&str] = &[
     PHONES,
     DUE,
     NEXT_DUE,
+    UNDECIDED,
+    NEXT_UNDECIDED,
+    SET_UNDECIDED,
     SET_PHONE,
     SET_RELEASE,
     INSERT_STEP,
@@ -74,6 +86,8 @@ pub struct Reserved {
     pub phone: Option<String>,
     /// When what is still reserved goes back.
     pub release_at: Option<Timestamp>,
+    /// When the payer's bank will know whether it paid, if it does not know yet.
+    pub undecided_until: Option<Timestamp>,
     /// Test or live.
     pub mode: Mode,
 }
@@ -160,6 +174,31 @@ pub fn next_due(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, 
         .transpose()
 }
 
+/// Reservations whose bank knows by now, oldest first.
+pub fn undecided(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result<Vec<Reserved>, Fault> {
+    tx.query(UNDECIDED, &[now.into(), limit.into()])?
+        .iter()
+        .map(reserved)
+        .collect()
+}
+
+/// When the next bank knows, after a time.
+pub fn next_undecided(tx: &mut Tx<'_>, after: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    tx.one(NEXT_UNDECIDED, &[after.into()])?
+        .map(|row| row.time(0))
+        .transpose()
+}
+
+/// Sets or clears until when the bank does not know.
+pub fn set_undecided(
+    tx: &mut Tx<'_>,
+    bill: &BillId,
+    until: Option<Timestamp>,
+) -> Result<(), Fault> {
+    tx.exec(SET_UNDECIDED, &[bill.as_str().into(), until.into()])
+        .map(|_| ())
+}
+
 /// Notes which telephone is asked.
 pub fn set_phone(tx: &mut Tx<'_>, bill: &BillId, phone: &str) -> Result<(), Fault> {
     tx.exec(SET_PHONE, &[bill.as_str().into(), phone.into()])
@@ -205,6 +244,7 @@ fn reserved(row: &Row) -> Result<Reserved, Fault> {
         phone: row.text_or_null(3)?.map(str::to_owned),
         release_at: row.time_or_null(4)?,
         mode: mode(row, 5)?,
+        undecided_until: row.time_or_null(6)?,
     })
 }
 

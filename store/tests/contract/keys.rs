@@ -12,6 +12,7 @@ fn new(digest: &str, label: Option<&str>, expires: Option<Timestamp>) -> NewKey 
         dialect: "numipay".to_owned(),
         label: label.map(str::to_owned),
         expires,
+        kind: None,
     }
 }
 
@@ -78,6 +79,34 @@ pub fn a_key_is_ended_once_and_by_its_owner_alone(lab: &Lab) {
     assert_eq!(found.unwrap(), None);
     let listed = lab.read(move |tx| Ok(keys::list(tx, &shop)?)).unwrap();
     assert_eq!(listed[0].ended, Some(now), "still listed");
+}
+
+pub fn an_ended_key_comes_back_for_its_owner_alone(lab: &Lab) {
+    let (shop, other) = (lab.caller("Shop"), lab.caller("Other"));
+    let (now, end) = (at(1, "key").now, at(2, "key").now);
+    let digest = "0123456789abcdef-one";
+    let owner = shop.clone();
+    lab.write(move |tx| {
+        keys::insert(tx, &owner, &new(digest, None, Some(end)), now)?;
+        Ok(keys::end(tx, &owner, "0123456789abcdef", now)?)
+    })
+    .unwrap();
+    let revive = |caller: &Caller, dialect: &'static str| {
+        let caller = caller.clone();
+        lab.write(move |tx| {
+            let named = (digest, dialect);
+            Ok(keys::revive(tx, &caller, named, Some("client"))?)
+        })
+        .unwrap()
+    };
+    assert!(!revive(&other, "numipay"));
+    assert!(!revive(&shop, "hitpay"));
+    assert!(!revive(&caller_live(&shop), "numipay"));
+    assert!(revive(&shop, "numipay") && revive(&shop, "numipay"));
+    let found = lab.read(move |tx| Ok(keys::holder(tx, digest, "numipay")?));
+    assert_eq!(found.unwrap(), Some((shop.clone(), None)), "for ever again");
+    let listed = lab.read(move |tx| Ok(keys::list(tx, &shop)?)).unwrap();
+    assert_eq!(listed[0].kind.as_deref(), Some("client"));
 }
 
 fn caller_live(shop: &Caller) -> Caller {

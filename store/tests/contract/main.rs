@@ -138,7 +138,11 @@ suite! {
         a_refused_attempt_leaves_only_what_came_around_it,
         old_keys_are_forgotten,
     ]
-    keys: [a_key_keeps_its_name_and_its_end, a_key_is_ended_once_and_by_its_owner_alone]
+    keys: [
+        a_key_keeps_its_name_and_its_end,
+        a_key_is_ended_once_and_by_its_owner_alone,
+        an_ended_key_comes_back_for_its_owner_alone
+    ]
     payouts: [
         a_list_of_payouts_is_newest_first_of_one_owner_and_state,
         every_state_of_a_payout_comes_back,

@@ -4,9 +4,9 @@ use domain::{Currency, Money, Refusal, Timestamp};
 use serde_json::{Map, Value as Json};
 
 use super::coded;
-use crate::Site;
 use crate::fields::{Members, Value};
 use crate::vipps::Feature;
+use crate::{Site, json};
 
 const SCOPES: &[&str] = &[
     "name",
@@ -140,24 +140,23 @@ pub(super) fn scope(scope: &str, extras: &Map<String, Json>) -> Result<(), Refus
     Ok(())
 }
 
-pub(super) fn metadata(members: &Members, extras: &Map<String, Json>) -> Result<(), Refusal> {
-    let Some(Json::Object(metadata)) = extras.get("metadata") else {
+pub(super) fn metadata(members: &Members) -> Result<(), Refusal> {
+    let Some(Value::Object(metadata)) = members.get("metadata") else {
         return Ok(());
     };
-    let repeated = |value: &Value| matches!(value, Value::Object(pairs) if pairs.has_repeated());
-    if members.get("metadata").is_some_and(repeated) {
+    if metadata.has_repeated() {
         return Err(coded(4110, "A key of metadata comes once."));
     }
     if metadata.len() > METADATA_PAIRS_MAX {
         return Err(coded(4100, "metadata has at most 5 pairs."));
     }
-    for (key, value) in metadata {
+    for (key, value) in metadata.iter() {
         if key.chars().count() > METADATA_KEY_MAX {
             return Err(coded(4120, "A key of metadata has at most 100 characters."));
         }
-        let length = match value.as_str() {
-            Some(text) => text.chars().count(),
-            None => value.to_string().len(),
+        let length = match value {
+            Value::Text(text) => text.chars().count(),
+            other => json::write(other).chars().count(),
         };
         if length > METADATA_VALUE_MAX {
             return Err(coded(
@@ -165,6 +164,15 @@ pub(super) fn metadata(members: &Members, extras: &Map<String, Json>) -> Result<
                 "A value of metadata has at most 500 characters.",
             ));
         }
+    }
+    Ok(())
+}
+
+/// A number of the right form that no telephone has: country codes do not begin with a zero.
+pub(super) fn phone(text: &str) -> Result<(), Refusal> {
+    if text.starts_with('0') {
+        let detail = "phoneNumber begins with the country code, without zeros before it.";
+        return Err(coded(4070, detail));
     }
     Ok(())
 }

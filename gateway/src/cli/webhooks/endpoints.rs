@@ -13,7 +13,7 @@ use super::{pretty, rows, text};
 pub(in crate::cli) enum EndpointsCommand {
     /// Lists the endpoints and how they have been doing.
     List(ListArgs),
-    /// Shows one: how it has been doing, and what was done to it by whom.
+    /// Shows one, also after it was removed: how it has been doing, and what was done to it by whom.
     Show(ShowArgs),
     /// Registers one and prints its secret, this once.
     Add(AddArgs),
@@ -24,7 +24,7 @@ pub(in crate::cli) enum EndpointsCommand {
     /// Sends a test event to an endpoint.
     Test(OneArgs),
     /// Gives an endpoint a new secret; the old one stays valid beside it for a day.
-    Rotate(OneArgs),
+    Rotate(RotateArgs),
     /// Removes an endpoint; what waits for it is given up.
     Remove(OneArgs),
     /// Takes a removal back; `list --removed` shows what was removed.
@@ -83,6 +83,18 @@ pub(in crate::cli) struct OneArgs {
     door: DoorArgs,
 }
 
+/// Options of `rotate`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RotateArgs {
+    /// The endpoint (`end_…`).
+    endpoint: String,
+    /// Ends the old one at once: somebody else knows it.
+    #[arg(long)]
+    now: bool,
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
 /// Does a command of the group.
 pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
     match command {
@@ -94,16 +106,29 @@ pub(super) async fn run(command: &EndpointsCommand) -> Result<(), Problem> {
         EndpointsCommand::Test(args) => one(args, "test", "gets a test event").await,
         EndpointsCommand::Remove(args) => one(args, "remove", "is removed").await,
         EndpointsCommand::Restore(args) => one(args, "restore", "is active again").await,
-        EndpointsCommand::Rotate(args) => {
-            let path = format!("/endpoints/{}/rotate", segment(&args.endpoint));
-            let answer = Door::new(&args.door).post(&path, None).await?;
-            say(&format!(
-                "New secret: {}\nThe old one stays valid for a day. This is not shown again.",
-                text(&answer, "secret")
-            ));
-            Ok(())
-        }
+        EndpointsCommand::Rotate(args) => rotate(args).await,
     }
+}
+
+async fn rotate(args: &RotateArgs) -> Result<(), Problem> {
+    let path = format!("/endpoints/{}/rotate", segment(&args.endpoint));
+    let body = json!({"now": args.now});
+    let answer = Door::new(&args.door).post(&path, Some(body)).await?;
+    let until = text(&answer, "old_until");
+    let both = answer.get("both_sign").and_then(Value::as_bool);
+    let meanwhile = match both {
+        _ if args.now => "The old one has ended: the new one alone signs.".to_owned(),
+        Some(true) => format!("Until {until} both sign every webhook, then the new one alone."),
+        Some(false) | None => format!(
+            "Until {until} the old one signs, and the header Florin-Next-Authorization has the \
+             new one's signature; then the new one alone signs."
+        ),
+    };
+    say(&format!(
+        "New secret: {}\n{meanwhile}\nThis is not shown again.",
+        text(&answer, "secret")
+    ));
+    Ok(())
 }
 
 async fn list(args: &ListArgs) -> Result<(), Problem> {
@@ -154,6 +179,10 @@ fn summary(row: &Value) -> String {
             text(row, "failing_since")
         ),
     };
+    let removal = match row.get("removed_at").and_then(Value::as_str) {
+        Some(at) => format!("\n  will be removed on {at} if nothing reaches it before"),
+        None => String::new(),
+    };
     let paused = match row.get("since").and_then(Value::as_str) {
         Some(since) => format!(" since {since}, {}", text(row, "why")),
         None => String::new(),
@@ -165,7 +194,7 @@ fn summary(row: &Value) -> String {
     let label = row.get("label").and_then(Value::as_str);
     let label = label.map_or_else(String::new, |label| format!("  \"{}\"", visible(label)));
     format!(
-        "{}  {}{paused}{health}{label}\n  {}  {} ({})\n  the dialect's id  {}{}",
+        "{}  {}{paused}{health}{label}\n  {}  {} ({})\n  the dialect's id  {}{removal}{}",
         text(row, "id"),
         text(row, "state"),
         text(row, "url"),

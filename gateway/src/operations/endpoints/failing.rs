@@ -11,8 +11,9 @@ use domain::{Caller, Endpoint, EndpointId, Event, Fact, Span, Timestamp};
 use store::Failure;
 use store::tables::{deliveries as outbox, endpoints as table};
 
-use super::{Who, announce, belongs, entry, not_found, note, refused};
+use super::{Who, announce, belongs, entry, not_found, note, refused, room};
 use crate::app::App;
+use crate::schemes::Scheme;
 
 /// Weeks pass before anything follows; looking once a minute is often enough. In the sandbox, where
 /// the clock jumps, every look counts.
@@ -25,6 +26,7 @@ pub async fn restore(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Endpoi
     while super::empty_removed(app).await? {}
     let at = app.moment();
     let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
+    let site = app.site.clone();
     app.store
         .write("restore_endpoint", move |tx| {
             let found = table::by_id(tx, &id)?.filter(|known| belongs(known, &caller));
@@ -33,6 +35,9 @@ pub async fn restore(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Endpoi
             };
             let version = before.version;
             let endpoint = before.restore()?;
+            let scheme = Scheme::by_name(&endpoint.head.scheme);
+            let most = scheme.and_then(|scheme| scheme.registration(&site, None).topic_max);
+            room(tx, &endpoint, most.as_ref())?;
             while outbox::empty(tx, &id, SWEEP_MAX)? == u64::from(SWEEP_MAX) {}
             table::restore(tx, &endpoint, version)?;
             announce(

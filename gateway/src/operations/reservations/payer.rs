@@ -1,10 +1,12 @@
 //! The payer's side: the landing page, the phone, and what an answer does.
 
 use dialects::Dialect;
+use domain::limits::SWEEP_MAX;
 use domain::payment::{Cause, Ended};
 use domain::reservation::{self, ReservationView, Rules, Step, StepKind};
 use domain::{
-    BillId, Decision, Mode, Moment, Payment, PaymentState, Refusal, StepProblem, Timestamp, WireId,
+    Ask, BillId, Decision, Mode, Moment, Payment, PaymentState, Refusal, StepProblem, Timestamp,
+    WireId,
 };
 use store::tables::bills;
 use store::tables::reservations as table;
@@ -85,14 +87,132 @@ pub async fn reach(
     app.store
         .write("reach_phone", move |tx| {
             let mut found = by_token(tx, dialect, &token)?;
+            let payer = Payer {
+                mode: found.row.mode,
+                phone: Some(&phone),
+            };
+            if unable(tx, (dialect, &found.bill.ask), &payer, at.now)? == Some(NO_SUCH_PAYER) {
+                return refused(Refusal::Step(NO_SUCH_PAYER));
+            }
             if state(&found, at.now) == PaymentState::Pending {
                 table::set_phone(tx, &found.row.bill, &phone)?;
                 found.row.phone = Some(phone.clone());
+                found.bill = found.bill.paid_by(at.now, phone.clone())?;
+                bills::update(tx, &found.bill)?;
                 found = by_itself(tx, &at, &rules, found)?;
             }
             Ok(view(tx, found, at.now)?)
         })
         .await
+}
+
+/// Whom a request reaches.
+pub(super) struct Payer<'a> {
+    pub mode: Mode,
+    pub phone: Option<&'a str>,
+}
+
+pub(super) const NO_SUCH_PAYER: StepProblem = StepProblem::NoSuchPayer;
+
+/// Why the payer cannot say yes, in test mode: there is no such telephone, its owner is too young
+/// for what is bought or has no card.
+pub(super) fn unable(
+    tx: &mut Tx<'_>,
+    (dialect, ask): (&dyn Dialect, &Ask),
+    payer: &Payer<'_>,
+    now: Timestamp,
+) -> Result<Option<StepProblem>, Failure> {
+    if payer.mode != Mode::Test {
+        return Ok(None);
+    }
+    if !dialect.admits_payer(ask, now) {
+        return Ok(Some(NO_SUCH_PAYER));
+    }
+    let rule = payer.phone.map(|phone| phones::rule_in(tx, phone));
+    Ok(rule.transpose()?.and_then(phones::Rule::unasked))
+}
+
+/// The same for the payer of a reservation.
+pub(super) fn unable_of(
+    tx: &mut Tx<'_>,
+    found: &Found,
+    now: Timestamp,
+) -> Result<Option<StepProblem>, Failure> {
+    let dialect = super::super::dialect_of(&found.bill)?;
+    let payer = Payer {
+        mode: found.row.mode,
+        phone: found.telephone(),
+    };
+    unable(tx, (dialect, &found.bill.ask), &payer, now)
+}
+
+/// Refuses a capture of which the payer's bank, in test mode, gives nothing.
+pub(super) fn capturable(tx: &mut Tx<'_>, found: &Found) -> Result<(), Failure> {
+    let (Mode::Test, Some(phone)) = (found.row.mode, found.telephone()) else {
+        return Ok(());
+    };
+    match phones::rule_in(tx, phone)?.uncaptured() {
+        Some(problem) => refused(Refusal::Step(problem)),
+        None => Ok(()),
+    }
+}
+
+/// What the bank said of those of whom it did not know is written down now that it does; how many
+/// there were.
+pub async fn decide_due(app: &App) -> Result<usize, Failure> {
+    let now = app.clock.now();
+    let due = app
+        .store
+        .read("undecided_reservations", move |tx| {
+            Ok(table::undecided(tx, now, SWEEP_MAX)?)
+        })
+        .await?;
+    let count = due.len();
+    for row in due {
+        let at = app.moment();
+        app.store
+            .write("decide_reservation", move |tx| {
+                let Some(row) = table::of_bill(tx, &row.bill)? else {
+                    return Ok(());
+                };
+                if row.undecided_until.is_none_or(|until| until > at.now) {
+                    return Ok(());
+                }
+                let found = load(tx, row)?;
+                let found = decided(tx, &at, found)?;
+                if overdue(&found, at.now) {
+                    // No rule of time applies to an end.
+                    respond(tx, &at, &Rules::default(), found, &Response::Expire)?;
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    Ok(count)
+}
+
+/// A reservation of which the bank knows by now is the one that it refused; while it does not, there
+/// is nothing to answer.
+pub(super) fn decided(tx: &mut Tx<'_>, at: &Moment, mut found: Found) -> Result<Found, Failure> {
+    match found.row.undecided_until {
+        None => Ok(found),
+        Some(until) if until > at.now => refused(Refusal::Step(StepProblem::Processing)),
+        Some(_) => {
+            table::set_undecided(tx, &found.row.bill, None)?;
+            found.row.undecided_until = None;
+            refusal_of_bank(tx, at, found, simulator::known_at_last())
+        }
+    }
+}
+
+/// The bank does not know yet: until it does the payment waits, also past the payer's time.
+fn undecided(tx: &mut Tx<'_>, at: &Moment, mut found: Found) -> Result<Found, Failure> {
+    let until = at.now.plus(simulator::UNKNOWN_FOR);
+    found.bill = found.bill.held_open(at.now, until)?;
+    bills::update(tx, &found.bill)?;
+    table::set_undecided(tx, &found.row.bill, Some(until))?;
+    found.row.undecided_until = Some(until);
+    Ok(found)
 }
 
 /// What lies in a telephone's inbox, the newest first: requests that wait, and what became of
@@ -163,9 +283,9 @@ pub(super) fn respond(
     response: &Response,
 ) -> Result<Found, Failure> {
     let now = at.now;
-    let whole = found.payment.head.amount;
+    let found = decided(tx, at, found)?;
     match response {
-        Response::Approve | Response::Choose(_) => match simulator::wallet(whole) {
+        Response::Approve | Response::Choose(_) => match asked_bank(tx, &found, now)? {
             Ok(()) => {
                 let chosen = match response {
                     Response::Choose(id) => Some(id.as_str()),
@@ -189,6 +309,22 @@ pub(super) fn respond(
     }
 }
 
+/// What the payer's bank says, if the payer can ask it.
+fn asked_bank(
+    tx: &mut Tx<'_>,
+    found: &Found,
+    now: Timestamp,
+) -> Result<Result<(), Cause>, Failure> {
+    Ok(match unable_of(tx, found, now)? {
+        Some(StepProblem::NoCards) => Err(Cause::new("no_cards", "There is no card")),
+        Some(_) => Err(Cause::new(
+            "no_such_payer",
+            "The user is unknown or too young",
+        )),
+        None => simulator::wallet(found.payment.head.amount),
+    })
+}
+
 /// The payer's money is reserved, until the deadline.
 fn approved(
     tx: &mut Tx<'_>,
@@ -206,15 +342,23 @@ fn approved(
     save(tx, at, found, step, key.as_deref())
 }
 
-/// The bank said no; the payer may try again.
-fn declined(
+/// The bank said no, and the payer may try again; or it does not know yet.
+fn declined(tx: &mut Tx<'_>, at: &Moment, found: Found, cause: Cause) -> Result<Found, Failure> {
+    // The same check as for a yes: a payment that ended cannot be tried again.
+    let _ = reservation::authorize(found.payment.clone(), at.now)?;
+    if simulator::is_unknown(&cause) {
+        undecided(tx, at, found)
+    } else {
+        refusal_of_bank(tx, at, found, cause)
+    }
+}
+
+fn refusal_of_bank(
     tx: &mut Tx<'_>,
     at: &Moment,
     mut found: Found,
     cause: Cause,
 ) -> Result<Found, Failure> {
-    // The same check as for a yes: a payment that ended cannot be tried again.
-    let _ = reservation::authorize(found.payment.clone(), at.now)?;
     let whole = found.payment.head.amount;
     let step = Step {
         failure: Some(cause),

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use dialects::{Dialect, PageOutcome};
 use domain::payment::Ended;
-use domain::{PaymentState, Refusal, ReservationView, WireId};
+use domain::{PaymentState, Refusal, ReservationView, StepProblem, WireId};
 
 use super::display;
 use super::errors;
@@ -284,6 +284,11 @@ pub async fn submit(
                 // The phone has answered by itself.
                 PaymentState::Authorized { .. } | PaymentState::Ended { .. } => visit.leave(&next),
             }
+        }
+        Err(Failure::Refused(Refusal::Step(StepProblem::NoSuchPayer))) => {
+            let problem = visit.shell.w.landing_phone_unknown.to_string();
+            let page = LandingPage::new(visit.shell.w, &visit.view, typed, Some(problem));
+            visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
         Err(failure) => visit.failed(failure).await,
     }

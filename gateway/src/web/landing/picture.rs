@@ -148,6 +148,61 @@ mod tests {
         assert_eq!(adler(b"Wikipedia"), 0x11e6_0398);
     }
 
+    /// The lines of a PNG of one bit as a reader sees them: is each pixel dark?
+    fn pixels(png: &[u8]) -> Vec<Vec<bool>> {
+        let (mut rest, mut stream, mut size) = (&png[8..], Vec::new(), 0);
+        while !rest.is_empty() {
+            let length = u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
+            let (name, data) = (&rest[4..8], &rest[8..8 + length]);
+            let sum = u32::from_be_bytes(rest[8 + length..12 + length].try_into().unwrap());
+            assert_eq!(crc(rest[4..8 + length].iter()), sum);
+            match name {
+                b"IHDR" => size = u32::from_be_bytes(data[..4].try_into().unwrap()) as usize,
+                b"IDAT" => stream.extend_from_slice(data),
+                _ => assert_eq!(name, b"IEND"),
+            }
+            rest = &rest[12 + length..];
+        }
+        let (mut rest, mut rows) = (&stream[2..], Vec::new());
+        loop {
+            let length = usize::from(u16::from_le_bytes(rest[1..3].try_into().unwrap()));
+            rows.extend_from_slice(&rest[5..5 + length]);
+            let last = rest[0] == 1;
+            rest = &rest[5 + length..];
+            if last {
+                break;
+            }
+        }
+        assert_eq!(rest, adler(&rows).to_be_bytes());
+        let lines = rows.chunks(1 + size.div_ceil(8));
+        let lines = lines.map(|line| {
+            assert_eq!(line[0], 0, "no filter");
+            let dark = |x: usize| line[1 + x / 8] >> (7 - x % 8) & 1 == 0;
+            (0..size).map(dark).collect::<Vec<bool>>()
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn what_a_reader_sees_is_the_code() {
+        let code = QRBuilder::new("https://pay.example.com/landing?token=x")
+            .build()
+            .unwrap();
+        let side = code.size + 2 * QUIET;
+        for size in [100, 512, 1024, 2000] {
+            let seen = pixels(&png(&code, size));
+            assert_eq!(seen.len(), size as usize);
+            // The middle of each module.
+            let middle = |module: usize| (2 * module + 1) * size as usize / (2 * side);
+            for y in 0..side {
+                for x in 0..side {
+                    let pixel = seen[middle(y)][middle(x)];
+                    assert_eq!(pixel, is_dark(&code, x, y), "{size}: {x} {y}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_picture_has_its_size_and_its_quiet_border() {
         let code = QRBuilder::new("https://pay.example.com/landing?token=x")

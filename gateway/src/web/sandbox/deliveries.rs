@@ -15,12 +15,13 @@ use crate::app::App;
 use crate::operations::Failure;
 use crate::operations::deliveries::{Names, Standing};
 use crate::sandbox::deliveries::{self, AttemptRow, DeliveryRow, Wanted};
+use crate::sandbox::mischief::{Trick, Wish};
 use crate::web::display::When;
 use crate::web::errors;
 use crate::web::form::Form;
 use crate::web::parts::{Head, Tone};
 use crate::web::shell::Shell;
-use crate::web::words::Words;
+use crate::web::words::{Text, Words};
 
 /// The list.
 #[derive(Clone, Debug, Template)]
@@ -44,6 +45,10 @@ pub struct DeliveriesPage {
     pub older: Option<String>,
     /// The deliveries, newest first.
     pub rows: Vec<Delivery>,
+    /// What can go wrong with the next ones: the word in the form and the words for people.
+    pub tricks: Vec<(&'static str, String)>,
+    /// What is to go wrong already, in words.
+    pub wished: Vec<String>,
 }
 
 /// One of several values of a filter.
@@ -171,7 +176,35 @@ impl DeliveriesPage {
                 .collect(),
             older,
             rows: rows.into_iter().map(|row| Delivery::new(w, row)).collect(),
+            tricks: Trick::ALL
+                .map(|trick| (trick.as_str(), named(w, trick).to_string()))
+                .to_vec(),
+            wished: Vec::new(),
         }
+    }
+
+    /// The same with what is to go wrong already.
+    #[must_use]
+    pub fn with_wishes(mut self, wishes: &[Wish]) -> Self {
+        let w = self.w;
+        let told = wishes.iter().map(|wish| {
+            let text = w.mischief_left.with("count", wish.times());
+            text.with("trick", named(w, wish.trick())).to_string()
+        });
+        self.wished = told.collect();
+        self
+    }
+}
+
+/// What goes wrong, for people.
+fn named(w: &Words, trick: Trick) -> Text {
+    match trick {
+        Trick::Drop => w.mischief_drop,
+        Trick::LoseAnswer => w.mischief_lose_answer,
+        Trick::Duplicate => w.mischief_duplicate,
+        Trick::WrongSignature => w.mischief_wrong_signature,
+        Trick::Delay => w.mischief_delay,
+        Trick::Swap => w.mischief_swap,
     }
 }
 
@@ -295,7 +328,8 @@ pub async fn show(
     };
     match shown.await {
         Ok((listed, known)) => {
-            let page = DeliveriesPage::new(shell.w, &wanted, listed, &known);
+            let page = DeliveriesPage::new(shell.w, &wanted, listed, &known)
+                .with_wishes(&app.mischief.left());
             shell.page(StatusCode::OK, &page)
         }
         Err(failure) => errors::failed(&shell, &failure),
@@ -359,6 +393,30 @@ pub async fn skip(
     };
     let done = deliveries::skip(&app, &id).await;
     back(&shell, &id, body, done)
+}
+
+/// `POST /sandbox/deliveries/mischief`: the next ones go wrong, then back to the list.
+pub async fn spoil(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
+    let shell = Shell::new(&app.site, &headers);
+    let form = Form::read(Vec::from(body));
+    let wanted = form.and_then(|form| {
+        let trick = Trick::parse(form.get("trick"))?;
+        Some(Wish::of(
+            trick,
+            form.get("times").trim().parse().unwrap_or(1),
+        ))
+    });
+    let Some(wish) = wanted else {
+        return errors::missing(&shell);
+    };
+    app.mischief.add(wish);
+    shell
+        .see_other("/sandbox/deliveries#mischief")
+        .unwrap_or_else(|| errors::missing(&shell))
 }
 
 /// Back to the list, at the delivery. What could not be done because it was over meanwhile is seen

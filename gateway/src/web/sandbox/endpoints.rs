@@ -135,6 +135,8 @@ pub struct Row {
     pub why: Option<String>,
     /// How it has been doing.
     pub health: String,
+    /// When it will be removed if it goes on so.
+    pub removal: Option<When>,
     /// A warning if others get the same.
     pub doubles: Option<String>,
     /// What the buttons say to those who cannot see where they stand.
@@ -148,14 +150,24 @@ pub struct Row {
 }
 
 impl EndpointsPage {
-    /// The page for a list of endpoints.
-    pub fn new(w: &'static Words, endpoints: &[Endpoint]) -> Self {
+    /// The page for a list of endpoints, some of which will be removed at a time.
+    pub fn new(
+        w: &'static Words,
+        endpoints: &[Endpoint],
+        removal: impl Fn(&Endpoint) -> Option<Timestamp>,
+    ) -> Self {
         Self {
             w,
             head: Head::developer(w.endpoints_heading),
             rows: endpoints
                 .iter()
-                .map(|one| Row::new(w, one, operations::doubles(one, endpoints)))
+                .map(|one| {
+                    let removal = removal(one).map(|at| When::new(w, at));
+                    Row {
+                        removal,
+                        ..Row::new(w, one, operations::doubles(one, endpoints))
+                    }
+                })
                 .collect(),
             typed: Typed::default(),
             made: None,
@@ -203,6 +215,7 @@ impl Row {
             },
             why: why(w, endpoint.state),
             health: health(w, endpoint),
+            removal: None,
             doubles: match doubles {
                 0 => None,
                 1 => Some(w.endpoint_doubles_one.to_string()),
@@ -272,7 +285,11 @@ async fn page(
     more: impl FnOnce(EndpointsPage) -> EndpointsPage,
 ) -> Response {
     match deliveries::registered(app).await {
-        Ok(known) => shell.page(status, &more(EndpointsPage::new(shell.w, &known))),
+        Ok(known) => {
+            let removal = |one: &Endpoint| one.removed_at(&app.rules(&one.head.scheme));
+            let page = EndpointsPage::new(shell.w, &known, removal);
+            shell.page(status, &more(page))
+        }
         Err(failure) => errors::failed(shell, &failure),
     }
 }
@@ -300,7 +317,7 @@ pub async fn add(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -
             return page(&app, &shell, StatusCode::CREATED, with).await;
         }
         Err(Failure::Refused(Refusal::Invalid(problems))) => problems.into_iter().next(),
-        Err(Failure::Refused(Refusal::TooManyEndpoints(most))) => Some(FieldProblem {
+        Err(Failure::Refused(Refusal::TooManyEndpoints(most, _))) => Some(FieldProblem {
             field: "url".to_owned(),
             message: shell.w.endpoint_too_many.with("count", most).to_string(),
         }),

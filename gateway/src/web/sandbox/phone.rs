@@ -117,6 +117,10 @@ impl InboxPage {
             (Rule::Approve, w.phone_rule_approve),
             (Rule::Reject, w.phone_rule_reject),
             (Rule::Decline, w.phone_rule_decline),
+            (Rule::Unknown, w.phone_rule_unknown),
+            (Rule::NoCards, w.phone_rule_no_cards),
+            (Rule::FundsGone, w.phone_rule_funds_gone),
+            (Rule::CaptureFails, w.phone_rule_capture_fails),
         ];
         Self {
             w,

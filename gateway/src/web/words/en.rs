@@ -419,6 +419,20 @@ words! {
     filter_none_text = "No webhook is about this payment, in this state or for this endpoint.";
     deliveries_none = "No webhook has been sent yet";
     deliveries_none_text = "Start a payment and pay it: the first one appears here.";
+    mischief_heading = "Make the next webhooks go wrong";
+    mischief_text =
+        "Try your server against it. What was done stands with the try. It is over when it has \
+         happened, or when the sandbox stops.";
+    mischief_left = "{count} more: {trick}";
+    mischief_trick = "What happens to a webhook";
+    mischief_times = "How many";
+    mischief_button = "Let it happen";
+    mischief_drop = "It is lost on its way";
+    mischief_lose_answer = "Its answer is lost";
+    mischief_duplicate = "It comes twice";
+    mischief_wrong_signature = "Its signature is wrong";
+    mischief_delay = "It comes a minute late";
+    mischief_swap = "It comes behind the next one of its payment";
     delivery_to = "To";
     delivery_next = "Next try";
     delivery_id = "Delivery";
@@ -501,6 +515,8 @@ words! {
     endpoint_healthy = "The last try was good, or there was none yet.";
     endpoint_failing_one = "1 failed try since {when}.";
     endpoint_failing = "{count} failed tries since {when}.";
+    endpoint_removal = "Removal";
+    endpoint_removal_text = "It will be removed on {when} if nothing reaches it before.";
     endpoint_active = "Active";
     endpoint_paused_by_hand = "Somebody paused it on {when}.";
     endpoint_paused_failing = "It failed for too long and was paused on {when}.";
@@ -553,6 +569,7 @@ words! {
     landing_text = "Confirm your number. The request then appears on that phone.";
     landing_phone = "Mobile number";
     landing_phone_hint = "With country code, for example 47\u{a0}912\u{a0}34\u{a0}567";
+    landing_phone_unknown = "Nobody who may pay this has the app at that number";
     landing_phone_wrong = "Enter a mobile number with country code, for example 47\u{a0}912\u{a0}34\u{a0}567.";
     landing_continue = "Continue";
     landing_approved = "Payment approved";
@@ -593,6 +610,10 @@ words! {
     phone_rule_approve = "Approve it";
     phone_rule_reject = "Reject it";
     phone_rule_decline = "Pay with a card that is refused";
+    phone_rule_unknown = "Be nobody: no such telephone";
+    phone_rule_no_cards = "Have no card";
+    phone_rule_funds_gone = "Wait for me; captures find no money";
+    phone_rule_capture_fails = "Wait for me; captures fail";
     phone_rule_save = "Save";
     phone_others = "Another phone";
     phone_unnamed = "Any phone";

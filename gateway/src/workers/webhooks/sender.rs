@@ -14,7 +14,7 @@ use super::desk::Desk;
 use crate::app::App;
 use crate::operations::{endpoints, merchants};
 use crate::outbound::{Received, Sending};
-use crate::sandbox::mischief::Trick;
+use crate::sandbox::mischief::{Trick, Wrong};
 use crate::schemes::Scheme;
 
 /// A claimed delivery with its lease.
@@ -68,10 +68,11 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
     let started = crate::clock::stopwatch();
     let rules = app.rules(&delivery.new.scheme);
     let trick = trick(app, delivery);
-    let prepared = prepare(app, delivery, (&rules, trick), at).await;
+    let how = trick.map(|wrong| wrong.trick);
+    let prepared = prepare(app, delivery, (&rules, how), at).await;
     let (sending, result) = match prepared {
         Ok(sending) => {
-            let result = post(app, &sending, trick).await;
+            let result = post(app, &sending, how).await;
             (sending, result)
         }
         Err(fault) => {
@@ -92,6 +93,18 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
         retry_after: asked,
         seed: &seed,
     });
+    let outcome = match trick.map(|wrong| (wrong.trick, wrong.late)) {
+        Some((Trick::Delay, late)) => Outcome::RetryAt(at.plus(late)),
+        // Its line goes on without it; it follows by itself.
+        Some((Trick::Swap, _)) => {
+            app.mischief.hold(delivery.clone());
+            Outcome::Delivered
+        }
+        Some(_) | None => outcome,
+    };
+    if app.sandbox && outcome == Outcome::Delivered {
+        follow(app, delivery, &rules).await;
+    }
     let delivered = outcome == Outcome::Delivered;
     metrics::counter!(
         "florin_delivery_attempts_total",
@@ -106,8 +119,17 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
     }
 }
 
+/// Sends what was to come behind a delivery. What the receiver says to that counts for nothing.
+async fn follow(app: &App, delivery: &Delivery, rules: &DeliveryRules) {
+    for late in app.mischief.behind(delivery) {
+        if let Ok(sending) = prepare(app, &late, (rules, None), app.clock.now()).await {
+            let _ = app.outbound.post(&sending).await;
+        }
+    }
+}
+
 /// What somebody wants to go wrong with this attempt, in the sandbox.
-fn trick(app: &App, delivery: &Delivery) -> Option<Trick> {
+fn trick(app: &App, delivery: &Delivery) -> Option<Wrong> {
     let demo = app.demo.as_ref().filter(|_| app.sandbox)?;
     let new = &delivery.new;
     let own = new.merchant == demo.caller.merchant.id && new.mode == demo.caller.mode;
@@ -120,7 +142,7 @@ async fn post(app: &App, sending: &Sending, trick: Option<Trick>) -> Result<Rece
         // The answer to the second one counts.
         let _ = app.outbound.post(sending).await;
     }
-    if trick != Some(Trick::Drop) {
+    if !trick.is_some_and(Trick::sends_nothing) {
         let result = app.outbound.post(sending).await;
         if trick != Some(Trick::LoseAnswer) {
             return result;
