@@ -55,6 +55,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0007_growth",
         sql: include_str!("../migrations/0007_growth.sql"),
     },
+    Migration {
+        version: 11,
+        name: "0011_queues",
+        sql: include_str!("../migrations/0011_queues.sql"),
+    },
 ];
 
 impl Migration {

@@ -238,7 +238,7 @@ fn return_url(fields: &mut Fields<'_>, site: &Site, access: Access) -> Option<St
     let rule = UrlRule {
         max: options.url_max,
         insecure: true,
-        listed: None,
+        targets: None,
     };
     let given = fields.url(name, rule);
     if fields.get(name).is_some() || access != Access::Hosted {

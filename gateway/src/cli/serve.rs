@@ -33,7 +33,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let key = config.master_key().map_err(Problem::Usage)?;
     let vault = Vault::new(&key).map_err(Problem::Usage)?;
     let policy = config.policy().map_err(Problem::Usage)?;
-    let listed = policy.clone();
+    let judge = policy.clone();
     let token_key = vault.token_key("igivepay pages");
     start::folder(&config.data)?;
     let mut app = App::new(Parts {
@@ -45,7 +45,7 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
         site: dialects::Site {
             public_url: config::public_url(&config.public_url).map_err(Problem::Usage)?,
             insecure_targets: config.allow_insecure_targets,
-            listed_targets: dialects::Listed::new(move |url| check_url(url, &listed).is_ok()),
+            targets: dialects::Targets::new(move |url| check_url(url, &judge)),
             hitpay: config.hitpay_options(),
             vipps: config.vipps.options().map_err(Problem::Usage)?,
             reservations: config.vipps.rules().map_err(Problem::Usage)?,
