@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use domain::{FieldProblem, Refusal};
 
-use crate::Listed;
+use crate::Targets;
 
 /// A value as the client wrote it; a number is the text of its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,8 +189,8 @@ pub struct UrlRule<'a> {
     pub max: usize,
     /// May it be plain http, or lie on this machine or in a private network?
     pub insecure: bool,
-    /// Where else it may lie.
-    pub listed: Option<&'a Listed>,
+    /// Who knows where it may lie, if it is one that we send to; else its spelling decides.
+    pub targets: Option<&'a Targets>,
 }
 
 /// Reads fields of one object and collects what is wrong.
@@ -357,12 +357,19 @@ impl<'a> Fields<'a> {
     /// A web address, given back as the client wrote it.
     pub fn url(&mut self, name: &str, rule: UrlRule<'_>) -> Option<String> {
         let text = self.text(name, rule.max)?;
-        let listed = || rule.listed.is_some_and(|listed| listed.permits(&text));
-        match check_url(&text, rule.insecure) {
-            Ok(()) => Some(text),
-            Err(Fault::NotPublic) if listed() => Some(text),
-            Err(fault) => {
+        let targets = rule.targets.filter(|_| !rule.insecure);
+        let judged = targets.and_then(|targets| targets.judge(&text));
+        match (check_url(&text, rule.insecure || judged.is_some()), judged) {
+            (Ok(()), None | Some(Ok(()))) => Some(text),
+            (Err(fault), None | Some(Ok(()))) => {
                 self.fault(name, fault);
+                None
+            }
+            (form, Some(Err(reason))) => {
+                let fault = form.err().unwrap_or(Fault::NotPublic);
+                let field = format!("{}{name}", self.path);
+                let sentence = (self.wording)(&field, fault);
+                self.problem(name, format!("{sentence} ({reason})"));
                 None
             }
         }

@@ -69,8 +69,8 @@ pub struct Site {
     pub public_url: String,
     /// May webhooks and return addresses be plain http or lie on this machine? Only in test mode.
     pub insecure_targets: bool,
-    /// Where else webhooks may go: what the operator has listed.
-    pub listed_targets: Listed,
+    /// Where webhooks may go, where not everywhere.
+    pub targets: Targets,
     /// Settings of the HitPay dialect.
     pub hitpay: hitpay::Options,
     /// Settings of the Vipps MobilePay dialect.
@@ -106,7 +106,7 @@ impl Site {
         fields::UrlRule {
             max,
             insecure: self.insecure_targets,
-            listed: Some(&self.listed_targets),
+            targets: Some(&self.targets),
         }
     }
 
@@ -116,7 +116,7 @@ impl Site {
         Self {
             public_url: public_url.to_owned(),
             insecure_targets: true,
-            listed_targets: Listed::default(),
+            targets: Targets::default(),
             hitpay: hitpay::Options::default(),
             vipps: vipps::Options::default(),
             reservations: domain::reservation::Rules::default(),
@@ -128,33 +128,28 @@ impl Site {
     }
 }
 
-/// The operator's list of targets, as a question about an address: may webhooks go there although
-/// it is no public https address?
-#[derive(Clone)]
-pub struct Listed(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+/// Whoever sends webhooks, as a question about an address: may they go there, and if not, which rule
+/// says so and which setting would permit it?
+#[derive(Clone, Default)]
+pub struct Targets(Option<Arc<Judge>>);
 
-impl Listed {
-    /// A list that is asked by this function.
-    pub fn new(asked: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(asked))
+type Judge = dyn Fn(&str) -> Result<(), String> + Send + Sync;
+
+impl Targets {
+    /// Somebody who is asked by this function.
+    pub fn new(asked: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(asked)))
     }
 
-    /// May webhooks go to this address?
-    pub fn permits(&self, url: &str) -> bool {
-        (self.0)(url)
-    }
-}
-
-/// Nothing is listed.
-impl Default for Listed {
-    fn default() -> Self {
-        Self::new(|_| false)
+    /// May webhooks go to this address? Nothing if there is nobody to ask.
+    pub fn judge(&self, url: &str) -> Option<Result<(), String>> {
+        self.0.as_ref().map(|asked| asked(url))
     }
 }
 
-impl std::fmt::Debug for Listed {
+impl std::fmt::Debug for Targets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Listed")
+        f.write_str("Targets")
     }
 }
 

@@ -1,6 +1,6 @@
 //! When a webhook is tried again and when it is given up: rules as data.
 
-use crate::limits::RETRY_AFTER_MAX;
+use crate::limits::{LATENESS, RETRY_AFTER_MAX};
 use crate::moment::{Seed, Span, Timestamp};
 
 /// What becomes of an endpoint that has failed for too long.
@@ -45,6 +45,8 @@ pub struct Made<'a> {
     pub number: u32,
     /// When the first one was made.
     pub first: Timestamp,
+    /// When this one was begun.
+    pub began: Timestamp,
     /// When this one ended.
     pub now: Timestamp,
     /// The status of the answer, if there was one.
@@ -77,8 +79,9 @@ impl DeliveryRules {
         self.gone_ends && status == Some(410)
     }
 
-    /// What follows an attempt. A retry whose time has passed already (we were down) is due at
-    /// once.
+    /// What follows an attempt. The schedule counts from the first one, however long each takes.
+    /// One that was made late (we were down, the endpoint was paused) is followed by the whole
+    /// pause that stands between the two: what is left of a schedule is never spent at once.
     pub fn after(&self, made: Made<'_>) -> Outcome {
         if made.status.is_some_and(|status| self.is_success(status)) {
             return Outcome::Delivered;
@@ -90,11 +93,39 @@ impl DeliveryRules {
         let Some(wait) = self.retries.get(index) else {
             return Outcome::GivenUp;
         };
-        let planned = made.first.plus(*wait).max(made.now);
+        let mut planned = made.first.plus(*wait);
+        if made.began > self.planned(made.first, index).plus(self.slack(index)) {
+            planned = planned.max(made.began.plus(self.pause(index)));
+        }
+        let planned = planned.max(made.now);
         let planned = planned.plus(self.jitter(planned.since(made.now), made.seed));
         let asked = made.retry_after.filter(|_| self.retry_after);
         let asked = asked.map(|span| made.now.plus(span.min(RETRY_AFTER_MAX)));
         Outcome::RetryAt(asked.map_or(planned, |asked| asked.max(planned)))
+    }
+
+    /// When so many attempts have been made, the next one is planned for this time.
+    fn planned(&self, first: Timestamp, made: usize) -> Timestamp {
+        let wait = made.checked_sub(1).and_then(|last| self.retries.get(last));
+        wait.map_or(first, |wait| first.plus(*wait))
+    }
+
+    /// The pause between two attempts, before which so many others are made.
+    fn pause(&self, before: usize) -> Span {
+        let zero = Timestamp::from_millis(0);
+        let end = self.planned(zero, before + 1);
+        end.since(self.planned(zero, before))
+    }
+
+    /// How much later than planned an attempt may be made and still be on time: the worker looks
+    /// now and then, and chance adds its part.
+    fn slack(&self, before: usize) -> Span {
+        let next = self.pause(before).millis();
+        let own = (next / 10).max(LATENESS.millis().min(next / 2));
+        let last = before.checked_sub(1);
+        let last = last.map_or(0, |last| self.pause(last).millis());
+        let chance = last.saturating_mul(u64::from(self.jitter_percent)) / 100;
+        Span::from_millis(own.saturating_add(chance))
     }
 
     /// A part of a wait, by chance.
@@ -144,6 +175,7 @@ mod tests {
         Made {
             number,
             first: Timestamp::from_millis(1_000),
+            began: now,
             now,
             status,
             retry_after: None,
@@ -160,8 +192,55 @@ mod tests {
         assert_eq!(due(2, minute(1)), Outcome::RetryAt(minute(5)));
         assert_eq!(due(3, minute(5)), Outcome::RetryAt(minute(30)));
         assert_eq!(due(4, minute(30)), Outcome::GivenUp);
-        let late = Outcome::RetryAt(minute(20));
-        assert_eq!(due(2, minute(20)), late, "late: at once");
+    }
+
+    #[test]
+    fn a_late_attempt_is_followed_by_the_whole_pause() {
+        let minute = |n| Timestamp::from_millis(1_000).plus(Span::from_minutes(n));
+        let seconds = Span::from_seconds;
+        let after = |number, began: Timestamp, took| {
+            rules().after(Made {
+                began,
+                ..made(number, began.plus(took), None)
+            })
+        };
+        let at = Outcome::RetryAt;
+        // Twenty minutes late, and the schedule goes on with its pauses.
+        assert_eq!(after(2, minute(21), seconds(9)), at(minute(25)));
+        assert_eq!(after(3, minute(45), seconds(9)), at(minute(70)));
+        assert_eq!(after(4, minute(99), seconds(9)), Outcome::GivenUp);
+        // On time, however long it took, and within the slack of four minutes: as published.
+        assert_eq!(after(2, minute(1), seconds(200)), at(minute(5)));
+        assert_eq!(
+            after(2, minute(1).plus(seconds(24)), seconds(9)),
+            at(minute(5))
+        );
+        let late = minute(1).plus(seconds(25));
+        assert_eq!(after(2, late, seconds(9)), at(late.plus(seconds(240))));
+        // It took longer than the pause.
+        assert_eq!(
+            after(1, minute(0), seconds(90)),
+            at(minute(0).plus(seconds(90)))
+        );
+    }
+
+    #[test]
+    fn a_worker_that_looks_every_half_second_keeps_a_ladder_of_seconds() {
+        let ladder = DeliveryRules {
+            retries: [2, 4, 6, 66].map(Span::from_seconds).to_vec(),
+            ..rules()
+        };
+        let first = Timestamp::from_millis(1_000);
+        let mut due = first;
+        for (number, rung) in (1..).zip(&ladder.retries) {
+            let began = due.plus(Span::from_millis(500));
+            due = first.plus(*rung);
+            let made = Made {
+                began,
+                ..made(number, began, None)
+            };
+            assert_eq!(ladder.after(made), Outcome::RetryAt(due));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::WIRE_ID_MAX;
-use crate::moment::Moment;
+use crate::moment::{Moment, Timestamp};
 
 /// The text is not an id of this kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,13 @@ macro_rules! typed_id {
             /// A new id: time-ordered, from the seed, the same again for the same moment and label.
             pub fn mint(at: &Moment, label: &str) -> Self {
                 Self(format!("{}{}", $prefix, at.uuid(label).simple()))
+            }
+
+            /// A text that is below every id minted at this time or later, and above those minted
+            /// before it.
+            pub fn floor(at: Timestamp) -> String {
+                let millis = u64::try_from(at.millis()).unwrap_or(0).min((1 << 48) - 1);
+                format!("{}{millis:012x}", $prefix)
             }
 
             /// Reads an id that was printed before.

@@ -106,6 +106,10 @@ pub const IN_FLIGHT_OF_A_NEW_ONE: usize = 8;
 /// stay free for those that answer.
 pub const IN_FLIGHT_OF_FAILING_MAX: usize = 128;
 
+/// How much later than planned a webhook is sent on a machine that is busy: the worker looks for
+/// what is due every half second.
+pub const LATENESS: Span = Span::from_seconds(1);
+
 /// The longest wait that a receiver may ask for with `Retry-After`.
 pub const RETRY_AFTER_MAX: Span = Span::from_minutes(24 * 60);
 

@@ -306,15 +306,88 @@ fn a_receiver_that_hangs_stops_neither_the_clock_nor_the_api() {
     let begin = lab.now();
     let mut mover = lab.gateway.client();
     let moving = std::thread::spawn(move || advance(&mut mover, "{\"advance\":\"2h\"}"));
-    // The walk waits for the attempt under way; everything else goes on.
-    for _ in 0..5 {
-        let other = lab.create("");
-        lab.pay(&other);
-        lab.now();
-    }
+    // The walk waits a moment for the attempt under way; everything else goes on.
+    let other = lab.create("");
+    lab.pay(&other);
+    lab.now();
     assert!(!moving.is_finished());
     hook.hangs(false);
     let moved = moving.join().unwrap();
     roughly(time(&moved), begin + 2 * 3_600_000);
     assert_eq!(hook.got().len(), 1, "it took it in the end");
+}
+
+/// Its own time to answer passes with the clock.
+#[test]
+fn a_receiver_that_hangs_for_ever_is_late_by_the_clock() {
+    let mut lab = Lab::new();
+    let (hook, well) = (Hook::open(), Hook::open());
+    hook.hangs(true);
+    let to = |hook: &Hook, path| format!("&webhook={}", hook.url(path).replace(':', "%3A"));
+    let id = lab.create(&to(&hook, "slow"));
+    lab.pay(&id);
+    hook.wait(&id, 1);
+    let begin = lab.now();
+    let mut mover = lab.gateway.client();
+    let moving = std::thread::spawn(move || advance(&mut mover, "{\"advance\":\"7h\"}"));
+    let other = lab.create(&to(&well, "well"));
+    lab.pay(&other);
+    well.wait(&other, 1);
+    let moved = moving.join().unwrap();
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    // On a machine that is busy the call may have answered before the end.
+    let started = gateway::clock::stopwatch();
+    while lab.now() < begin + 7 * 3_600_000 {
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        assert!(spent.as_secs() < 30, "the clock stands still");
+    }
+    let shown = lab.client.get(&format!("/sandbox/webhooks?payment={id}"));
+    let shown: Value = serde_json::from_str(&shown.unwrap().body).unwrap();
+    let slow = &shown["deliveries"][0];
+    assert_eq!(slow["state"], "failed", "{slow}");
+    let attempts = slow["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 6, "{slow}");
+    for attempt in attempts {
+        assert_eq!(attempt["error"], "no answer within 30 s");
+    }
+    let at = |index: usize| millis(attempts[index]["at"].as_str().unwrap());
+    for (index, minutes) in [(1, 1), (2, 5), (3, 30), (4, 120), (5, 360)] {
+        let off = at(index) - at(0) - minutes * 60_000;
+        assert!((0..10_000).contains(&off), "attempt {index}: {off} ms off");
+    }
+    let metrics = lab.client.get("/metrics").unwrap().body;
+    let wanted = "florin_deliveries_failed_total{scheme=\"hitpay\",why=\"gave_up\"} 1";
+    assert!(metrics.contains(wanted), "{metrics}");
+}
+
+#[test]
+fn a_move_goes_on_where_a_process_was_killed() {
+    let mut lab = Lab::new();
+    let hook = Hook::open();
+    hook.hangs(true);
+    let target = format!("&webhook={}", hook.url("slow").replace(':', "%3A"));
+    let id = lab.create(&target);
+    lab.pay(&id);
+    hook.wait(&id, 1);
+    let begin = lab.now();
+    let mut mover = lab.gateway.client();
+    let moving = std::thread::spawn(move || {
+        // The process is killed under it.
+        let body = "{\"advance\":\"7h\"}";
+        mover.post("/sandbox/clock", JSON, body).is_err()
+    });
+    let mut last = begin;
+    while last < begin + 60_000 {
+        last = lab.now();
+    }
+    lab.restart("-KILL");
+    assert!(moving.join().unwrap(), "it was on its way");
+    let now = lab.now();
+    assert!(now >= last, "it went back by {} ms", last - now);
+    hook.hangs(false);
+    let started = gateway::clock::stopwatch();
+    while lab.now() < begin + 7 * 3_600_000 {
+        let spent = gateway::clock::stopwatch().saturating_sub(started);
+        assert!(spent.as_secs() < 60, "it stopped on its way");
+    }
 }

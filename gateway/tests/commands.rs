@@ -131,6 +131,32 @@ fn what_cannot_be_started_is_one_clear_line() {
     );
 }
 
+/// One time to stop for requests and webhooks together.
+#[test]
+fn a_stop_takes_ten_seconds_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::start(folder.path(), "127.0.0.1:0");
+    let hook = process::hook::Hook::open();
+    hook.hangs(true);
+    let bill = format!("{BILL}&webhook={}", hook.url("x").replace(':', "%3A"));
+    let mut client = gateway.client();
+    let made = client.post("/v1/payment-requests", FORM, &bill).unwrap();
+    let made: serde_json::Value = serde_json::from_str(&made.body).unwrap();
+    let pay = format!("{{\"payment\":{},\"outcome\":\"approve\"}}", made["id"]);
+    let paid = client.post("/sandbox/simulate", "application/json", &pay);
+    assert_eq!(paid.unwrap().status, 200);
+    hook.wait("post /x", 1);
+    // A request whose body does not come.
+    let mut half = std::net::TcpStream::connect(gateway.address).unwrap();
+    let head = "POST /v1/payment-requests HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n";
+    std::io::Write::write_all(&mut half, head.as_bytes()).unwrap();
+    assert_eq!(client.get("/health/live").unwrap().status, 200);
+    let started = gateway::clock::stopwatch();
+    assert_eq!(gateway.signal("-TERM"), Some(0));
+    let spent = gateway::clock::stopwatch().saturating_sub(started);
+    assert!(spent.as_secs() < 10, "{spent:?}");
+}
+
 #[test]
 fn credentials_stay_until_their_file_is_deleted() {
     let folder = tempfile::tempdir().unwrap();

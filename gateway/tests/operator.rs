@@ -661,6 +661,71 @@ fn a_killed_listen_is_cleaned_up_by_the_next_one() {
     lab.does(&["webhooks", "endpoints", "remove", &other]);
 }
 
+#[test]
+fn two_that_listen_do_not_disturb_each_other() {
+    let lab = Lab::new();
+    let data = lab.folder.path();
+    let mut first = Listening::start(data, &[]);
+    let mut second = Listening::start(data, &["--events", "bill.created"]);
+    let listed = lab.json(&["webhooks", "endpoints", "list"]);
+    let rows = listed["endpoints"].as_array().unwrap();
+    assert_eq!(rows.len(), 2, "{listed}");
+    lab.does(&["trigger", "bill.created"]);
+    for listening in [&mut first, &mut second] {
+        assert!(listening.line().contains("bill.created"));
+    }
+    // Whose endpoint is gone says so and ends.
+    let id = rows[0]["id"].as_str().unwrap();
+    lab.does(&["webhooks", "endpoints", "remove", id]);
+    assert_eq!(first.child.wait().unwrap().code(), Some(1));
+    assert_eq!(second.signal("-TERM"), Some(0));
+}
+
+#[test]
+fn a_list_of_a_payment_takes_the_other_filters_too() {
+    let lab = Lab::new();
+    let (one, _) = lab.add(&lab.hook.url("one"), &["--label", "one"]);
+    let (two, _) = lab.add(&lab.hook.url("two"), &["--label", "two"]);
+    lab.does(&["trigger", "bill.paid"]);
+    let listed = |args: &[&str]| -> Vec<Value> {
+        let list = lab.json(&[&["webhooks", "list"], args].concat());
+        list["deliveries"].as_array().unwrap().clone()
+    };
+    let bill = listed(&[])[0]["about"].as_str().unwrap().to_owned();
+    let of = |args: &[&str]| listed(&[&["--payment", bill.as_str()], args].concat());
+    let all = of(&[]);
+    let to = |id: &str| -> Vec<&Value> { all.iter().filter(|row| row["endpoint"] == id).collect() };
+    assert!(!to(&one).is_empty() && !to(&two).is_empty(), "{all:?}");
+    let to_one = of(&["--endpoint", &one]);
+    assert_eq!(to_one.iter().collect::<Vec<_>>(), to(&one));
+    let newest = of(&["--limit", "1"]);
+    assert_eq!(newest, all[all.len() - 1..]);
+    let before = newest[0]["id"].as_str().unwrap();
+    assert_eq!(of(&["--before", before]), all[..all.len() - 1]);
+}
+
+/// A scheme without an event of its own for it sends a body that nothing stands behind.
+#[test]
+fn a_test_delivery_reaches_an_endpoint_of_numipay() {
+    let lab = Lab::new();
+    let url = lab.hook.url("numipay");
+    let said = lab.does(&["webhooks", "endpoints", "add", &url, "--scheme", "numipay"]);
+    let id = word(&said, "end_");
+    lab.does(&["webhooks", "endpoints", "test", &id]);
+    let (head, body) = lab.hook.wait("post /numipay", 1).remove(0);
+    assert!(
+        head.to_ascii_lowercase().contains("x-signature: "),
+        "{head}"
+    );
+    let seven: serde_json::Map<String, Value> = serde_json::from_str(&body).unwrap();
+    assert!(
+        seven.len() == 7 && seven.values().all(Value::is_string),
+        "{body}"
+    );
+    assert_eq!(seven["tracking_id"], "florin-test-delivery");
+    assert_eq!(seven["status"], "pending");
+}
+
 /// What can be triggered: dialects and events.
 fn triggers(lab: &Lab) -> Vec<(String, String)> {
     let listed = lab.json(&["trigger", "--list"]);

@@ -19,6 +19,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use dialects::Dialect;
 use domain::limits::ANSWER_MAX;
 use gateway::clock::stopwatch;
 use gateway::outbound::addresses::Rule;
@@ -111,6 +112,46 @@ fn tries(text: &str) -> Vec<(String, Option<Vec<&str>>)> {
         }
         Err(_) => vec![(text.to_owned(), None)],
     }
+}
+
+/// What tells by its spelling is refused when a payment or an endpoint is made, in every dialect,
+/// with the rule and what would permit it.
+#[test]
+fn what_is_refused_by_its_spelling_is_refused_when_it_is_named() {
+    let site = dialects::Site {
+        insecure_targets: false,
+        targets: dialects::Targets::new(|url| check_url(url, &Policy::default())),
+        ..dialects::Site::sandbox("http://127.0.0.1")
+    };
+    let mut count = 0;
+    for row in rows(REFUSED) {
+        let alone = tries(row[0])
+            .into_iter()
+            .filter(|(_, answer)| answer.is_none());
+        for (url, _) in alone {
+            let Err(reason) = check_url(&url, &Policy::default()) else {
+                // Only the resolver knows.
+                continue;
+            };
+            count += 1;
+            let form: String = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs([("amount", "10.50"), ("currency", "SGD"), ("webhook", &url)])
+                .finish();
+            let (head, ()) = http::Request::post("/v1/payment-requests")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(())
+                .unwrap()
+                .into_parts();
+            let now = domain::Timestamp::from_millis(1_795_000_000_000);
+            let hitpay = dialects::hitpay::HitPay;
+            let refused = hitpay.decode(&site, now, &head, form.as_bytes());
+            let Err(domain::Refusal::Invalid(problems)) = refused else {
+                panic!("{url}: {refused:?}");
+            };
+            assert!(problems[0].message.contains(&reason), "{problems:?}");
+        }
+    }
+    assert!(count >= 500, "{count} cases");
 }
 
 #[tokio::test]

@@ -536,8 +536,8 @@ fn the_rule_about_new_migrations_can_fail() {
         "ALTER TABLE bills ADD COLUMN a TEXT NOT NULL;",
         "CREATE UNIQUE INDEX one ON bills (a);",
     ] {
-        assert_eq!(found("0008_next.sql", bad).len(), 1, "{bad}");
-        none(found("0007_before.sql", bad));
+        assert_eq!(found("0011_next.sql", bad).len(), 1, "{bad}");
+        none(found("0010_before.sql", bad));
     }
     for good in [
         "-- Nothing is DROPped here.\nALTER TABLE bills ADD COLUMN a TEXT;",
@@ -545,7 +545,7 @@ fn the_rule_about_new_migrations_can_fail() {
         "CREATE TABLE new (id TEXT NOT NULL PRIMARY KEY); CREATE UNIQUE INDEX one ON new (id);",
         "CREATE INDEX bills_a ON bills (a);",
     ] {
-        none(found("0008_next.sql", good));
+        none(found("0011_next.sql", good));
     }
 }
 

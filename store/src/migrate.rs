@@ -65,6 +65,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0009_vipps_keys",
         sql: include_str!("../migrations/0009_vipps_keys.sql"),
     },
+    Migration {
+        version: 10,
+        name: "0010_queues",
+        sql: include_str!("../migrations/0010_queues.sql"),
+    },
 ];
 
 impl Migration {

@@ -1,7 +1,7 @@
 //! Tests of the typed readers.
 
 use super::*;
-use crate::Listed;
+use crate::Targets;
 
 fn wording(field: &str, fault: Fault) -> String {
     format!("{field}: {fault:?}")
@@ -168,7 +168,7 @@ fn addresses_anywhere() {
         let rule = UrlRule {
             max: 60,
             insecure: true,
-            listed: None,
+            targets: None,
         };
         read(&format!("\"{text}\""), |f| f.url("f", rule))
     };
@@ -212,7 +212,7 @@ fn addresses_in_live_mode() {
         let rule = UrlRule {
             max: 60,
             insecure: false,
-            listed: None,
+            targets: None,
         };
         read(&format!("\"{text}\""), |f| f.url("f", rule)).map(|_| ())
     };
@@ -327,13 +327,16 @@ fn numbers_within_bounds() {
 }
 
 #[test]
-fn addresses_that_the_operator_lists() {
-    let listed = Listed::new(|url| url.starts_with("http://10.20."));
+fn who_sends_decides_where_and_says_why_not() {
+    let targets = Targets::new(|url| {
+        let fine = url.starts_with("http://10.20.") || url.starts_with("https://shop.example/");
+        fine.then_some(()).ok_or_else(|| "the rule".to_owned())
+    });
     let url = |text: &str| {
         let rule = UrlRule {
             max: 60,
             insecure: false,
-            listed: Some(&listed),
+            targets: Some(&targets),
         };
         read(&format!("\"{text}\""), |f| f.url("f", rule)).map(|_| ())
     };
@@ -343,10 +346,19 @@ fn addresses_that_the_operator_lists() {
         "http://10.21.0.1/",
         "http://shop.example/",
         "https://localhost/",
+        "https://198.51.100.7/",
     ] {
-        assert_eq!(url(text), Err("NotPublic".to_owned()), "{text}");
+        assert_eq!(url(text), Err("NotPublic (the rule)".to_owned()), "{text}");
     }
-    // A list permits places, not forms.
+    assert_eq!(url("ftp://x/"), Err("NotUrl (the rule)".to_owned()));
+    // It permits places, not forms.
     assert_eq!(url("http://10.20.0.1/a b"), Err("NotUrl".to_owned()));
     assert_eq!(url("http://10.20.@x/"), Err("NotUrl".to_owned()));
+    let nobody = UrlRule {
+        max: 60,
+        insecure: false,
+        targets: Some(&Targets::default()),
+    };
+    let local = read("\"https://localhost/\"", |f| f.url("f", nobody));
+    assert_eq!(local, Err("NotPublic".to_owned()), "by its spelling");
 }

@@ -109,7 +109,7 @@ pub fn ask(site: &Site, now: Timestamp, members: &Members) -> Result<Ask, Refusa
         UrlRule {
             max: REDIRECT_MAX,
             insecure,
-            listed: None,
+            targets: None,
         },
     );
     let notify_url = fields.url("webhook", site.webhook(options.webhook_max));

@@ -214,7 +214,7 @@ fn return_url(fields: &mut Fields<'_>, options: &Options) -> Option<String> {
     let rule = UrlRule {
         max: options.url_max,
         insecure: true,
-        listed: None,
+        targets: None,
     };
     fields.url(name, rule)
 }

@@ -160,7 +160,7 @@ fn common(fields: &mut Fields<'_>, options: &Options, site: &Site, server: bool)
     let browser = UrlRule {
         max: options.url_max,
         insecure: true,
-        listed: None,
+        targets: None,
     };
     let return_url = fields.url("return_url", browser);
     let notify_url = notify_url(fields, options, site);

@@ -5,7 +5,7 @@
 //! beside this one and gets the same events there.
 
 use domain::transaction::Standing;
-use domain::{Bill, Direction, Event, Fact, Payout};
+use domain::{Bill, Direction, Endpoint, Event, Fact, Payout};
 use serde_json::{Map, Value as Json};
 
 use super::replies::{Seven, word};
@@ -30,6 +30,7 @@ pub fn bodies(event: &Event) -> Vec<WebhookBody> {
         | Fact::PayoutRejected
         | Fact::PayoutCancelled
         | Fact::PayoutExpired => event.payout().map(withdrawal).into_iter().collect(),
+        Fact::EndpointTested => event.endpoint().map(test).into_iter().collect(),
         Fact::BillChanged
         | Fact::BillWithdrawn
         | Fact::PaymentAuthorized
@@ -38,7 +39,6 @@ pub fn bodies(event: &Event) -> Vec<WebhookBody> {
         | Fact::PaymentRefunded
         | Fact::PaymentEnded
         | Fact::EndpointRegistered
-        | Fact::EndpointTested
         | Fact::EndpointFailing
         | Fact::EndpointPaused
         | Fact::EndpointResumed
@@ -74,6 +74,23 @@ fn withdrawal(payout: &Payout) -> WebhookBody {
         transaction_type: Direction::Withdrawal.as_str(),
     };
     webhook(&seven, payout.order.notify_url.as_deref())
+}
+
+/// The merchant's own id in a test; no transaction has it by chance.
+const TEST: &str = "florin-test-delivery";
+
+/// A body of the same seven texts that no transaction stands behind.
+fn test(endpoint: &Endpoint) -> WebhookBody {
+    let seven = Seven {
+        transaction_id: endpoint.head.wire.as_str(),
+        user_id: "test",
+        tracking_id: TEST,
+        status: word(&Standing::Pending),
+        currency: "EUR",
+        amount: "1.00".to_owned(),
+        transaction_type: Direction::Deposit.as_str(),
+    };
+    webhook(&seven, None)
 }
 
 fn user(extras: &Map<String, Json>) -> &str {

@@ -241,6 +241,7 @@ fn made(number: u32, now: Timestamp, status: Option<u16>) -> Made<'static> {
     Made {
         number,
         first: NOW,
+        began: now,
         now,
         status,
         retry_after: None,
@@ -270,9 +271,16 @@ proptest! {
             }
         }
         prop_assert_eq!(at.len(), rules.retries.len() + 1);
+        let due: Vec<Timestamp> = [first].into_iter()
+            .chain(rules.retries.iter().map(|wait| first.plus(*wait)))
+            .collect();
+        for (due, at) in due.windows(2).zip(at.windows(2)) {
+            let (pause, waited) = (due[1].since(due[0]).millis(), at[1].since(at[0]).millis());
+            let least = pause - pause / 10 - (pause / 2).min(1_000);
+            prop_assert!(waited >= least, "{waited} of {pause} ms");
+        }
         if late == 0 {
-            let due: Vec<Timestamp> = rules.retries.iter().map(|w| first.plus(*w)).collect();
-            prop_assert_eq!(&at[1..], due.as_slice());
+            prop_assert_eq!(at, due);
         }
     }
 

@@ -3,7 +3,8 @@
 //! It registers an endpoint of its own, an address of this process, shows what arrives there, and
 //! hands each request on unchanged, signature and all; where a scheme signs the address too, it
 //! signs anew for the other one. What the other side answers is what the gateway gets to hear, so
-//! retries and the list of deliveries tell the truth. When it ends, its endpoint is removed.
+//! retries and the list of deliveries tell the truth. When it ends, its endpoint is removed. Several
+//! may run at once, each with an endpoint of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
+use axum::routing::any;
 use clap::Args;
 use dialects::Signing;
 use domain::Secret;
@@ -19,6 +21,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::door::{Door, DoorArgs};
 use super::visible::visible;
@@ -29,6 +32,15 @@ use crate::schemes::Scheme;
 
 /// By this label an endpoint of an earlier `listen` that could not remove it is known.
 const LABEL: &str = "florin listen";
+
+/// Where one that runs says so.
+const ALIVE: &str = "florin-listen-alive";
+
+/// How long one that runs may take to say so.
+const ALIVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often one that runs looks whether its endpoint is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the other side may take; below the time-out of the scheme.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -102,7 +114,7 @@ pub(super) fn listen(args: &ListenArgs) -> Result<(), Problem> {
     }
     start::runtime()?.block_on(async {
         let door = Door::new(&args.door);
-        forget_earlier(&door).await?;
+        forget_gone(&door).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let body = json!({
@@ -137,9 +149,28 @@ pub(super) fn listen(args: &ListenArgs) -> Result<(), Problem> {
                 endpoint: text("dialect_id").to_owned(),
             }),
         });
-        let router = Router::new().fallback(take).with_state(relay);
-        let served = axum::serve(listener, router).with_graceful_shutdown(asked_to_stop()?);
+        let router = Router::new()
+            .route(&format!("/{ALIVE}"), any(|| async { ALIVE }))
+            .fallback(take)
+            .with_state(relay);
+        let (asked, door_kept, id) = (asked_to_stop()?, door.clone(), text("id").to_owned());
+        let (say_removed, removed) = watch::channel(false);
+        let served = axum::serve(listener, router).with_graceful_shutdown(async move {
+            tokio::select! {
+                () = asked => {}
+                () = endpoint_gone(&door_kept, &id) => {
+                    // The one who asks is right below.
+                    let _ = say_removed.send(true);
+                }
+            }
+        });
         let served = served.await.map_err(cannot);
+        if *removed.borrow() {
+            return Err(Problem::Cannot(
+                "somebody removed the endpoint of this listen: no more events come. Start it again"
+                    .to_owned(),
+            ));
+        }
         let path = format!("/endpoints/{}/remove", text("id"));
         // A gateway that stopped first has nothing to send; the next `listen` removes the rest.
         let _ = door.post(&path, None).await;
@@ -159,21 +190,55 @@ fn asked_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Problem>
     })
 }
 
-/// Removes the endpoint of an earlier `listen` that was killed.
-async fn forget_earlier(door: &Door) -> Result<(), Problem> {
+/// The registered endpoints.
+async fn endpoints(door: &Door) -> Result<Vec<Value>, Problem> {
     let known = door.get("/endpoints", &[]).await?;
     let known = known.get("endpoints").and_then(Value::as_array).cloned();
-    for endpoint in known.unwrap_or_default() {
-        let is_ours = endpoint.get("label").and_then(Value::as_str) == Some(LABEL);
-        if let Some(id) = endpoint
-            .get("id")
-            .and_then(Value::as_str)
-            .filter(|_| is_ours)
-        {
-            door.post(&format!("/endpoints/{id}/remove"), None).await?;
+    Ok(known.unwrap_or_default())
+}
+
+/// Removes the endpoints of earlier `listen`s that were killed; not those of others that run.
+async fn forget_gone(door: &Door) -> Result<(), Problem> {
+    let outbound = Outbound::new(Policy::open());
+    for endpoint in endpoints(door).await? {
+        let text = |name: &str| {
+            endpoint
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        if text("label") == LABEL && !is_alive(&outbound, text("url")).await {
+            door.post(&format!("/endpoints/{}/remove", text("id")), None)
+                .await?;
         }
     }
     Ok(())
+}
+
+/// Does a `listen` answer there?
+async fn is_alive(outbound: &Outbound, url: &str) -> bool {
+    let asked = outbound.post(&Sending {
+        url: format!("{url}{ALIVE}"),
+        headers: Vec::new(),
+        body: String::new(),
+        timeout: ALIVE_WITHIN,
+    });
+    asked.await.is_ok_and(|answer| answer.body == ALIVE)
+}
+
+/// Resolves when the endpoint is registered no longer. A gateway that does not answer may be
+/// starting again.
+async fn endpoint_gone(door: &Door, id: &str) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let own = |endpoint: &Value| endpoint.get("id").and_then(Value::as_str) == Some(id);
+        if endpoints(door)
+            .await
+            .is_ok_and(|known| !known.iter().any(own))
+        {
+            return;
+        }
+    }
 }
 
 /// Shows an event, hands it on, and answers what the other side answered.

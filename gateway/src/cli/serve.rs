@@ -34,13 +34,13 @@ pub(super) fn app(config: &Config) -> Result<App, Problem> {
     let key = config.master_key().map_err(Problem::Usage)?;
     let vault = Vault::new(&key).map_err(Problem::Usage)?;
     let policy = config.policy().map_err(Problem::Usage)?;
-    let listed = policy.clone();
+    let judge = policy.clone();
     let token_key = vault.token_key("igivepay pages");
     let public_url = config::public_url(&config.public_url).map_err(Problem::Usage)?;
     start::folder(&config.data)?;
     let mut site = dialects::Site::sandbox(&public_url);
     site.insecure_targets = config.allow_insecure_targets;
-    site.listed_targets = dialects::Listed::new(move |url| check_url(url, &listed).is_ok());
+    site.targets = dialects::Targets::new(move |url| check_url(url, &judge));
     config
         .settle(&mut site, token_key)
         .map_err(Problem::Usage)?;

@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Secret;
+use domain::limits::STOP_MAX;
 use store::tables::records;
 use store::{OpenError, Options, Store};
 use tokio::net::TcpListener;
@@ -15,10 +17,13 @@ use tokio::sync::watch;
 use super::{Problem, cannot};
 use crate::app::App;
 use crate::entropy::Entropy;
-use crate::{clock, http, operator, workers};
+use crate::{clock, http, operator, sandbox, workers};
 
 /// The database's file inside the data folder.
 const DATABASE: &str = "florin.db";
+
+/// How much later than the others the last one may end.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Where the database of a data folder is.
 pub fn database(data: &Path) -> PathBuf {
@@ -126,8 +131,12 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, data: &Path) -> Result<
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     workers::take_over(&app).await.map_err(super::failed)?;
+    if app.sandbox {
+        sandbox::clock::resume(&app).await.map_err(super::failed)?;
+    }
     let (stop, stopped) = watch::channel(false);
     let door = door(&app, data, stopped.clone());
+    let late = tokio::spawn(too_late(stopped.clone()));
     let working = tokio::spawn(workers::run(Arc::clone(&app), stopped));
     let asked = async {
         tokio::select! {
@@ -135,21 +144,35 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, data: &Path) -> Result<
             _ = terminate.recv() => {}
         }
         tracing::info!("stopping: finishing what is under way");
+        // Everybody at once: there is one time for all of them. Without a receiver the workers have
+        // ended already.
+        let _ = stop.send(true);
     };
     http::server::serve(Arc::clone(&app), listener, asked).await;
-    // Without a receiver the workers have ended already.
-    let _ = stop.send(true);
-    let _ = working.await;
-    if let Some(door) = door {
-        let _ = door.await;
-        // The next start replaces it if it is still there.
-        let _ = fs::remove_file(operator::socket(data));
+    let ended = async {
+        let _ = working.await;
+        if let Some(door) = door {
+            let _ = door.await;
+            // The next start replaces it if it is still there.
+            let _ = fs::remove_file(operator::socket(data));
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        _ = late => tracing::warn!("work was still under way when the time to stop was over"),
     }
     if let Some(app) = Arc::into_inner(app) {
         app.store.close();
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Resolves when whoever was asked to stop should have ended: a little later than they promise.
+async fn too_late(mut stopped: watch::Receiver<bool>) {
+    // Without a sender the process is ending too.
+    let _ = stopped.changed().await;
+    tokio::time::sleep(Duration::from_millis(STOP_MAX.millis()) + LAST_MOMENT).await;
 }
 
 /// Opens the operator's door. A gateway that cannot have one runs without: its commands then say

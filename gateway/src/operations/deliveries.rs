@@ -109,6 +109,32 @@ pub enum Standing {
     Behind(DeliveryId),
 }
 
+/// The newest deliveries about an object that a filter lets through, in order.
+pub async fn list_about(app: &App, object: &str, filter: Filter) -> Result<Vec<Seen>, Failure> {
+    let object = object.to_owned();
+    app.store
+        .read("list_deliveries_about", move |tx| {
+            let found = table::about(tx, &object, SHOWN)?;
+            let wanted = found.into_iter().rev().filter(|delivery| {
+                let before = filter.before.as_ref();
+                delivery.new.merchant == filter.merchant
+                    && delivery.new.mode == filter.mode
+                    && (filter.endpoint.is_none() || filter.endpoint == delivery.new.endpoint)
+                    && before.is_none_or(|before| delivery.new.id < *before)
+                    && filter
+                        .state
+                        .as_ref()
+                        .is_none_or(|wanted| delivery.state == *wanted || state(delivery) == wanted)
+            });
+            let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+            let mut newest: Vec<_> = wanted.take(limit).collect();
+            newest.reverse();
+            let newest = newest.into_iter();
+            newest.map(|delivery| seen(tx, delivery)).collect()
+        })
+        .await
+}
+
 /// The deliveries about an object.
 pub async fn about(app: &App, caller: &Caller, object: &str) -> Result<Vec<Seen>, Failure> {
     let (caller, object) = (caller.clone(), object.to_owned());
@@ -311,30 +337,33 @@ pub async fn resend(app: &App, who: &Who<'_>, id: &DeliveryId) -> Result<(), Fai
 }
 
 /// Sends again what an endpoint was to get in a time range and is over: what failed, or with
-/// `delivered_too` everything. How many there were.
+/// `delivered_too` everything; each line of it in order. How many there were.
 pub async fn resend_range(app: &App, who: &Who<'_>, range: Range) -> Result<u64, Failure> {
     let endpoint = super::endpoints::show(app, who.caller, &range.endpoint).await?;
     let at = app.moment();
     let (mut count, mut after) = (0, None);
     loop {
-        let (range, last) = (range.clone(), after.clone());
+        let (range, last) = (range.clone(), after);
         let batch = app
             .store
-            .write("resend_range", move |tx| {
-                let batch = table::in_range(tx, &range, last.as_ref(), SWEEP_MAX)?;
-                for id in &batch {
-                    if let Some(delivery) = table::by_id(tx, id)? {
-                        table::resend(tx, &delivery, at.now)?;
-                    }
-                }
-                Ok(batch)
+            .read("deliveries_in_range", move |tx| {
+                Ok(table::in_range(tx, &range, last.as_ref(), SWEEP_MAX)?)
             })
             .await?;
-        count += batch.len() as u64;
-        match batch.last() {
-            Some(last) if batch.len() == SWEEP_MAX as usize => after = Some(last.clone()),
-            Some(_) | None => break,
+        after = batch.iter().max().cloned();
+        if after.is_none() {
+            break;
         }
+        count += app
+            .store
+            .write("resend_range", move |tx| {
+                let mut count = 0;
+                for id in &batch {
+                    count += u64::from(table::resend_in_line(tx, id, at.now)?);
+                }
+                Ok(count)
+            })
+            .await?;
     }
     let at = app.moment();
     let (caller, actor) = (who.caller.clone(), who.actor.to_owned());
@@ -352,15 +381,29 @@ pub async fn resend_range(app: &App, who: &Who<'_>, range: Range) -> Result<u64,
 pub async fn skip(app: &App, who: &Who<'_>, id: &DeliveryId) -> Result<(), Failure> {
     let at = app.moment();
     let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
-    app.store
+    let scheme = app
+        .store
         .write("skip_delivery", move |tx| {
             let delivery = of_caller(tx, &caller, &id)?;
             if !table::give_up(tx, &delivery, why::SKIPPED, at.now)? {
                 return refused(Refusal::WrongState(delivery.state));
             }
-            entry(tx, &at, &caller, (&actor, "delivery.skipped", id.as_str()))
+            entry(tx, &at, &caller, (&actor, "delivery.skipped", id.as_str()))?;
+            Ok(delivery.new.scheme)
         })
-        .await
+        .await?;
+    given_up(&scheme, why::SKIPPED, 1);
+    Ok(())
+}
+
+/// Counts deliveries that end without having been taken.
+pub(crate) fn given_up(scheme: &str, why: &'static str, count: u32) {
+    metrics::counter!(
+        "florin_deliveries_failed_total",
+        "scheme" => scheme.to_owned(),
+        "why" => why
+    )
+    .increment(count.into());
 }
 
 fn entry(

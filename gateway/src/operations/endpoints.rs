@@ -20,7 +20,7 @@ use super::refused;
 use crate::app::App;
 use crate::schemes::Scheme;
 
-pub use failing::{judge_failing, next_judgement, removed, restore};
+pub use failing::{empty_removed, judge_failing, next_judgement, removed, restore};
 pub use secrets::{Rotated, rotate, secrets};
 use secrets::{chance, seal};
 
@@ -424,26 +424,4 @@ fn entry(
     };
     audit::insert(tx, at, (&head.merchant, head.mode), &entry)?;
     Ok(())
-}
-
-/// Gives up, a bounded number at a time, what still waits for removed endpoints; is there more?
-pub async fn empty_removed(app: &App) -> Result<bool, Failure> {
-    let waiting = app
-        .store
-        .read("endpoints_to_empty", |tx| Ok(table::to_empty(tx)?))
-        .await?;
-    if waiting.is_none() {
-        return Ok(false);
-    }
-    app.store
-        .write("empty_removed_endpoint", |tx| {
-            let Some(id) = table::to_empty(tx)? else {
-                return Ok(false);
-            };
-            if outbox::empty(tx, &id, SWEEP_MAX)? < u64::from(SWEEP_MAX) {
-                table::emptied(tx, &id)?;
-            }
-            Ok(true)
-        })
-        .await
 }

@@ -45,26 +45,21 @@ pub async fn list(
             "state is pending, delivered, failed or paused",
         ));
     }
+    let filter = Filter {
+        merchant: caller.merchant.id.clone(),
+        mode: caller.mode,
+        endpoint: which.endpoint.as_deref().map(endpoint_id).transpose()?,
+        state: state.clone(),
+        before: which.before.as_deref().map(delivery_id).transpose()?,
+        limit: which.limit.unwrap_or(50).clamp(1, LIST_MAX),
+    };
     let found = match &which.payment {
         Some(name) => {
             let object = object(&app, &caller, name).await?;
-            deliveries::about(&app, &caller, &object).await?
+            deliveries::list_about(&app, &object, filter).await?
         }
-        None => {
-            let filter = Filter {
-                merchant: caller.merchant.id.clone(),
-                mode: caller.mode,
-                endpoint: which.endpoint.as_deref().map(endpoint_id).transpose()?,
-                state: state.clone(),
-                before: which.before.as_deref().map(delivery_id).transpose()?,
-                limit: which.limit.unwrap_or(50).clamp(1, LIST_MAX),
-            };
-            if state.as_deref() == Some("paused") {
-                deliveries::list_paused(&app, filter).await?
-            } else {
-                deliveries::list(&app, filter).await?
-            }
-        }
+        None if state.as_deref() == Some("paused") => deliveries::list_paused(&app, filter).await?,
+        None => deliveries::list(&app, filter).await?,
     };
     // What is paused is pending as well.
     let asked = |seen: &&Seen| {

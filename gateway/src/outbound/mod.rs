@@ -117,6 +117,16 @@ impl Outbound {
         }
     }
 
+    /// A URL as it is asked for on the wire: a host without its final dot, for one. One that is
+    /// refused stays as it is.
+    pub fn spelled(&self, url: &str) -> String {
+        let examined = match self {
+            Self::Http(http) => guard::examine(url, &http.policy),
+            Self::Scripted(_) => guard::examine(url, &Policy::open()),
+        };
+        examined.map_or_else(|_| url.to_owned(), String::from)
+    }
+
     /// Sends a POST; an error is one line that may be shown to the merchant.
     pub async fn post(&self, sending: &Sending) -> Result<Received, String> {
         match self {
@@ -141,10 +151,10 @@ impl Http {
     async fn exchange(&self, sending: &Sending) -> Result<Received, String> {
         let request = self.request(sending)?;
         // One timer for everything: a receiver that answers byte by byte gains no time.
-        let mut late = pin!(tokio::time::sleep(sending.timeout));
+        let mut timer = pin!(tokio::time::sleep(sending.timeout));
         let response = tokio::select! {
             answer = self.client.request(request) => answer.map_err(|error| reason(&error))?,
-            () = &mut late => return Err(format!("no answer within {}", shown(sending.timeout))),
+            () = &mut timer => return Err(late(sending.timeout)),
         };
         let (head, body) = response.into_parts();
         let headers = head
@@ -155,7 +165,7 @@ impl Http {
                 (name.to_string(), value)
             })
             .collect();
-        let (bytes, ending) = read(body, late).await;
+        let (bytes, ending) = read(body, timer).await;
         Ok(Received {
             status: head.status.as_u16(),
             headers,
@@ -207,6 +217,11 @@ fn readable(bytes: &[u8], ending: Ending, timeout: Duration) -> String {
     format!("{}\n{note}", text.trim_end_matches('\u{fffd}'))
 }
 
+/// What is said of a receiver that did not answer in time.
+pub(crate) fn late(timeout: Duration) -> String {
+    format!("no answer within {}", shown(timeout))
+}
+
 /// `30 s`, or `250 ms` where seconds would say 0.
 fn shown(timeout: Duration) -> String {
     match timeout.as_secs() {
@@ -218,6 +233,22 @@ fn shown(timeout: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_is_spelled_as_it_is_asked_for() {
+        let out = Outbound::new(Policy::open());
+        for (given, asked) in [
+            (
+                "http://localhost.:18992/x?a=b",
+                "http://localhost:18992/x?a=b",
+            ),
+            ("https://Shop.example./", "https://shop.example/"),
+            ("http://2130706433/x", "http://127.0.0.1/x"),
+            ("no url", "no url"),
+        ] {
+            assert_eq!(out.spelled(given), asked);
+        }
+    }
 
     #[test]
     fn a_cut_answer_ends_with_whole_characters_and_says_so() {

@@ -3,7 +3,8 @@
 //!
 //! Moving it walks from due time to due time: what becomes due on the way (expiries, retries of
 //! webhooks) happens in order, each at its own time, before the call answers. The offset is kept
-//! in the database; the clock never goes back, restarts included.
+//! in the database before anybody sees it, and so is where the clock is going: it never goes back,
+//! restarts included, and a process that ends on the way goes on at its next start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,43 +38,70 @@ const ADVANCE_MAX: Span = Span::from_minutes(400 * 24 * 60);
 /// How long a call waits for the walk; after that it goes on by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is kept: milliseconds ahead of the system's clock, and the time it showed then.
+/// What is kept: milliseconds ahead of the system's clock, the time it showed then, and how far
+/// ahead it is going.
 #[derive(Deserialize, Serialize)]
 struct Kept {
     ahead_ms: u64,
     shown_ms: i64,
+    #[serde(default)]
+    goal_ms: u64,
 }
 
 /// The clock as an earlier process left it.
 pub async fn load(store: &Store) -> Result<Clock, Failure> {
+    let kept = kept(store).await?;
+    let shown = kept.as_ref().map_or(i64::MIN, |kept| kept.shown_ms);
+    let ahead = kept.map_or(0, |kept| kept.ahead_ms);
+    let shown = Timestamp::from_millis(shown);
+    Ok(Clock::ahead(Span::from_millis(ahead), shown))
+}
+
+async fn kept(store: &Store) -> Result<Option<Kept>, Failure> {
     let kept = store
         .read("sandbox_clock", |tx| Ok(records::get(tx, KIND, ID)?))
         .await?;
-    let nothing = Kept {
-        ahead_ms: 0,
-        shown_ms: i64::MIN,
+    let read = |text: String| {
+        serde_json::from_str(&text)
+            .map_err(|error| Fault(format!("the sandbox's clock cannot be read: {error}")).into())
     };
-    let kept = match kept {
-        None => nothing,
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|error| Fault(format!("the sandbox's clock cannot be read: {error}")))?,
-    };
-    let shown = Timestamp::from_millis(kept.shown_ms);
-    Ok(Clock::ahead(Span::from_millis(kept.ahead_ms), shown))
+    kept.map(read).transpose()
 }
 
-async fn keep(app: &App) -> Result<(), Failure> {
+/// Moves the clock by a step on its way. What a dead process showed must not come again: the step is
+/// kept first.
+async fn step(app: &App, step: Span, goal: u64) -> Result<(), Failure> {
     let now = app.clock.now();
     let kept = Kept {
-        ahead_ms: app.clock.offset().millis(),
+        ahead_ms: app.clock.offset().millis().saturating_add(step.millis()),
         shown_ms: now.millis(),
+        goal_ms: goal,
     };
     let text = serde_json::to_string(&kept).map_err(|error| Fault(error.to_string()))?;
     app.store
         .write("keep_sandbox_clock", move |tx| {
             Ok(records::put(tx, KIND, ID, &text, now)?)
         })
-        .await
+        .await?;
+    app.clock.advance(step);
+    Ok(())
+}
+
+/// Goes on where a process ended while it moved the clock, without making anybody wait for it.
+pub async fn resume(app: &Arc<App>) -> Result<(), Failure> {
+    let Some(kept) = kept(&app.store).await? else {
+        return Ok(());
+    };
+    if kept.goal_ms > app.clock.offset().millis() {
+        let app = Arc::clone(app);
+        tokio::spawn(async move {
+            let _claiming = app.sending.claiming.lock().await;
+            if let Err(failure) = walk_to(&app, kept.goal_ms).await {
+                tracing::error!(?failure, "the sandbox's clock stopped on its way");
+            }
+        });
+    }
+    Ok(())
 }
 
 /// `GET /sandbox/clock`.
@@ -199,30 +227,34 @@ fn span(body: &[u8]) -> Result<Span, String> {
 /// sends webhooks, so that each is sent at its own time.
 pub async fn walk(app: &Arc<App>, span: Span) -> Result<(), Failure> {
     let _claiming = app.sending.claiming.lock().await;
-    app.sending.idle().await;
-    do_due(app).await?;
     let goal = app.clock.offset().millis().saturating_add(span.millis());
-    let end = app.clock.now().plus(span);
+    walk_to(app, goal).await
+}
+
+async fn walk_to(app: &Arc<App>, goal: u64) -> Result<(), Failure> {
+    let left = || Span::from_millis(goal.saturating_sub(app.clock.offset().millis()));
+    let end = app.clock.now().plus(left());
+    // Where it goes is known before anything happens.
+    step(app, Span::from_millis(0), goal).await?;
+    app.sending.calm(end).await;
+    do_due(app, end).await?;
     loop {
         let now = app.clock.now();
-        let left = Span::from_millis(goal.saturating_sub(app.clock.offset().millis()));
         let next = workers::next_due(app, now).await?;
         let Some(next) = next.filter(|next| *next <= end) else {
-            app.clock.advance(left);
-            keep(app).await?;
-            return do_due(app).await;
+            step(app, left(), goal).await?;
+            return do_due(app, end).await;
         };
-        app.clock.advance(next.since(now).min(left));
-        keep(app).await?;
-        do_due(app).await?;
+        step(app, next.since(now).min(left()), goal).await?;
+        do_due(app, end).await?;
     }
 }
 
-/// Does everything that is due now.
-async fn do_due(app: &Arc<App>) -> Result<(), Failure> {
+/// Does everything that is due now, on the way to `end`.
+async fn do_due(app: &Arc<App>, end: Timestamp) -> Result<(), Failure> {
     loop {
         workers::tick(app).await?;
-        if workers::webhooks::tick(app).await? == 0 {
+        if workers::webhooks::tick_until(app, end).await? == 0 {
             return Ok(());
         }
     }

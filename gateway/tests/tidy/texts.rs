@@ -123,7 +123,7 @@ pub fn migrations_are_fixed(files: &[File]) -> Vec<String> {
 
 /// The first migration that must leave nodes of the version before working: during an upgrade both
 /// work on one database.
-const ADDITIVE_FROM: u32 = 8;
+const ADDITIVE_FROM: u32 = 11;
 
 /// Migrations only add: nothing that a node of the version before reads or writes goes away, and
 /// nothing is asked of its rows that it does not know.

@@ -103,3 +103,32 @@ async fn one_that_hangs_holds_up_itself_only() {
     assert!(hanging.load(Ordering::SeqCst) <= IN_FLIGHT_OF_A_NEW_ONE);
     working.abort();
 }
+
+/// A task that panics gives back its place, and whoever waits for it does not wait for ever.
+#[tokio::test]
+async fn a_task_that_panics_is_no_longer_under_way() {
+    let begun = Arc::new(Notify::new());
+    let ours = Arc::clone(&begun);
+    let count = AtomicUsize::new(0);
+    let lab = Lab::with(Arc::new(move |_| {
+        ours.notify_one();
+        // The first ones: as many as a new queue has places.
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        assert!(number >= IN_FLIGHT_OF_A_NEW_ONE, "on purpose");
+        Err("refused".to_owned())
+    }))
+    .await;
+    let (stop, stopped) = watch::channel(false);
+    let working = tokio::spawn(workers::webhooks::run(Arc::clone(&lab.app), stopped));
+    let within = Duration::from_secs(20);
+    for number in 0..=IN_FLIGHT_OF_A_NEW_ONE {
+        let line = Line::one_off("a host", &format!("S{number}"));
+        put_one(&lab, &line, "x").await;
+        let came = tokio::time::timeout(within, begun.notified()).await;
+        assert_eq!(came, Ok(()), "number {number} found a place");
+        let idle = tokio::time::timeout(within, lab.app.sending.idle()).await;
+        assert_eq!(idle, Ok(()));
+    }
+    stop.send(true).unwrap();
+    working.await.unwrap();
+}

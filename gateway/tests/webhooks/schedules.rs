@@ -168,3 +168,25 @@ async fn gone_ends_a_delivery_where_the_scheme_says_so() {
         assert_eq!(state(&lab, &id).await, wanted, "{scheme:?}");
     }
 }
+
+/// An outage, or a pause: what is left of the schedule comes with its pauses.
+#[tokio::test]
+async fn a_schedule_that_was_held_up_goes_on_with_its_pauses() {
+    let (lab, receiver) = lab_with(500).await;
+    let scheme = Scheme::by_name("numipay").unwrap();
+    let endpoint = register(&lab, scheme, "https://shop.example/hook", &["x"]).await;
+    let id = put_one(&lab, &Line::to(&endpoint, scheme, "S"), "n=1").await;
+    assert_eq!(send(&lab).await, 1);
+    lab.clock.advance(Span::from_minutes(5));
+    assert_eq!(send(&lab).await, 1);
+    lab.clock.advance(Span::from_minutes(20 * 60));
+    receiver.take();
+    assert_eq!(send(&lab).await, 1, "one, and not all that were missed");
+    while state(&lab, &id).await.0 == "pending" {
+        lab.clock.advance(Span::from_minutes(5));
+        assert_eq!(send(&lab).await, 1);
+    }
+    let times = receiver.times();
+    assert_eq!(times.len(), 13, "fifteen tries in all");
+    assert!(times.windows(2).all(|two| two[1] - two[0] == 300_000));
+}

@@ -499,3 +499,56 @@ pub fn a_range_takes_what_is_over_in_its_time(lab: &Lab) {
     let removed = endpoint.clone().remove(at(9, "").now).unwrap();
     assert_eq!(removed.state, EndpointState::Removed { at: at(9, "").now });
 }
+
+/// The ids of one millisecond are in no order; their places are.
+pub fn what_was_written_together_is_taken_in_its_order(lab: &Lab) {
+    let shop = lab.caller("Shop");
+    let (endpoint, bill) = (saved(lab, &shop, 1), lab.bill(&shop, 1));
+    let first = put(lab, &bill, &endpoint, 1);
+    let together: Vec<_> = (2..=6)
+        .map(|number| {
+            let event = event(&bill, Fact::BillPaid, number);
+            let delivery = New {
+                id: DeliveryId::mint(&at(5, "together"), &number.to_string()),
+                queue: endpoint.head.id.to_string(),
+                endpoint: Some(endpoint.head.id.clone()),
+                ..new(&bill, number)
+            };
+            let id = delivery.id.clone();
+            lab.write(move |tx| {
+                events::insert(tx, &event)?;
+                Ok(outbox::insert(tx, &delivery, at(5, "").now)?)
+            })
+            .unwrap();
+            id
+        })
+        .collect();
+    assert!(!together.is_sorted(), "else this shows nothing");
+    let mut all = vec![first];
+    all.extend(together.clone());
+    for id in &all {
+        let delivery = found(lab, id);
+        let given_up =
+            lab.write(move |tx| Ok(outbox::give_up(tx, &delivery, why::SKIPPED, at(9, "").now)?));
+        assert_eq!(given_up, Ok(true));
+    }
+    let range = Range {
+        endpoint: endpoint.head.id,
+        from: at(0, "").now,
+        until: at(100, "").now,
+        delivered_too: false,
+    };
+    let batch = |after: Option<&DeliveryId>, limit| {
+        let (range, after) = (range.clone(), after.cloned());
+        lab.read(move |tx| Ok(outbox::in_range(tx, &range, after.as_ref(), limit)?))
+            .unwrap()
+    };
+    assert_eq!(batch(None, 5), all[..1], "the others stay together");
+    assert_eq!(
+        batch(Some(&all[0]), 5),
+        together,
+        "in the order of their line"
+    );
+    assert_eq!(batch(together.iter().max(), 5), []);
+    assert_eq!(batch(Some(&all[0]), 3).len(), 3, "too many for one batch");
+}

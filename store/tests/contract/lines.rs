@@ -4,7 +4,7 @@ use store::tables::deliveries::{self as outbox, Claim, Delivery, New, why};
 use store::tables::events;
 
 use crate::lab::{Lab, at, event};
-use crate::outbox::{QUEUE, a_try, claim, found, new, put, settle};
+use crate::outbox::{QUEUE, a_try, attempts, claim, found, new, put, settle};
 
 fn now() -> Timestamp {
     at(100, "").now
@@ -176,23 +176,136 @@ pub fn an_attempt_by_hand_gives_the_schedule_back(lab: &Lab) {
     assert_eq!(state(lab, &id), ("delivered".to_owned(), None, None));
 }
 
-pub fn a_resend_takes_a_running_attempt_over(lab: &Lab) {
+pub fn a_resend_waits_for_the_attempt_under_way(lab: &Lab) {
     let bill = lab.bill(&lab.caller("Shop"), 1);
     let id = put(lab, &bill, 1);
     claim(lab, now(), "running");
     resend(lab, &id, later(1));
-    let late = a_try(1, later(1));
-    assert!(!settle(lab, &id, "running", late, Outcome::Delivered));
-    assert_eq!(claim(lab, later(1), "by hand").len(), 1);
-    let no = a_try(1, later(1));
+    resend(lab, &id, later(1));
+    assert!(claim(lab, later(1), "t").is_empty(), "never two at once");
+    let due = later(300);
+    let no = a_try(1, now());
+    assert!(settle(lab, &id, "running", no, Outcome::RetryAt(due)));
+    let taken = claim(lab, later(1), "by hand");
+    assert_eq!(
+        (taken.len(), taken[0].planned),
+        (1, 1),
+        "the schedule has begun"
+    );
+    assert_eq!(taken[0].again, Some(("pending".to_owned(), Some(due))));
+    resend(lab, &id, later(2));
+    let no = a_try(2, later(1));
     assert!(settle(lab, &id, "by hand", no, Outcome::GivenUp));
+    assert_eq!(claim(lab, later(2), "once more").len(), 1);
+    let no = a_try(3, later(2));
+    assert!(settle(lab, &id, "once more", no, Outcome::GivenUp));
     let after = found(lab, &id);
     assert_eq!(
-        (after.state.as_str(), after.planned),
-        ("pending", 0),
-        "the schedule has all its attempts still"
+        (after.next, after.attempts, after.planned, after.again),
+        (Some(due), 3, 1, None)
     );
-    assert!(after.next.is_some());
+    assert_eq!(attempts(lab, &id).len(), 3);
+    claim(lab, due, "t4");
+    resend(lab, &id, due);
+    assert!(settle(lab, &id, "t4", a_try(4, due), Outcome::Delivered));
+    assert_eq!(claim(lab, due, "t5").len(), 1, "it was asked for");
+    assert!(settle(lab, &id, "t5", a_try(5, due), Outcome::GivenUp));
+    assert_eq!(state(lab, &id), ("delivered".to_owned(), None, None));
+}
+
+pub fn an_attempt_by_hand_is_not_the_first_of_the_schedule(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    let (first, second) = (put(lab, &bill, 1), put(lab, &bill, 2));
+    claim(lab, now(), "t1");
+    resend(lab, &second, now());
+    claim(lab, now(), "t2");
+    assert!(settle(
+        lab,
+        &second,
+        "t2",
+        a_try(1, now()),
+        Outcome::GivenUp
+    ));
+    assert_eq!(
+        found(lab, &second).first,
+        None,
+        "the schedule counts from its own"
+    );
+    assert!(settle(
+        lab,
+        &first,
+        "t1",
+        a_try(1, now()),
+        Outcome::Delivered
+    ));
+}
+
+pub fn what_somebody_skipped_says_so_after_a_resend_that_fails(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    for (number, reason) in [(1, why::SKIPPED), (2, why::REMOVED)] {
+        let id = put(lab, &bill, number);
+        assert!(give_up(lab, &id, reason));
+        resend(lab, &id, later(1));
+        claim(lab, later(1), "t");
+        assert!(settle(lab, &id, "t", a_try(1, later(1)), Outcome::GivenUp));
+        let before = ("failed".to_owned(), Some(reason.to_owned()), None);
+        assert_eq!(state(lab, &id), before);
+    }
+}
+
+fn resend_in_line(lab: &Lab, id: &DeliveryId, when: Timestamp) -> bool {
+    let id = id.clone();
+    lab.write(move |tx| Ok(outbox::resend_in_line(tx, &id, when)?))
+        .unwrap()
+}
+
+pub fn what_is_sent_again_stands_in_its_line(lab: &Lab) {
+    let shop = lab.caller("Shop");
+    let (bill, other) = (lab.bill(&shop, 1), lab.bill(&shop, 2));
+    let (mut all, mut others) = (Vec::new(), Vec::new());
+    for number in 1..=3 {
+        // Each over before the next one came.
+        let when = later(u64::try_from(number).unwrap());
+        all.push(put(lab, &bill, number * 1_000));
+        others.push(put(lab, &other, number * 1_000 + 1));
+        for taken in claim(lab, when, "t") {
+            let outcome = if number == 2 {
+                Outcome::GivenUp
+            } else {
+                Outcome::Delivered
+            };
+            assert!(settle(lab, &taken.new.id, "t", a_try(1, when), outcome));
+        }
+    }
+    // And what happens while that is sent again.
+    let (fourth, fifth) = (put(lab, &bill, 4_000), put(lab, &bill, 5_000));
+    assert!(resend_in_line(lab, &all[2], later(20)));
+    assert!(resend_in_line(lab, &all[0], later(20)));
+    assert!(resend_in_line(lab, &all[1], later(20)));
+    assert!(!resend_in_line(lab, &all[1], later(20)), "it waits already");
+    assert!(
+        !resend_in_line(lab, &fourth, later(20)),
+        "it goes by itself"
+    );
+    assert!(resend_in_line(lab, &others[0], later(20)));
+    let mut sent = Vec::new();
+    for round in 0..5 {
+        let taken = claim(lab, later(20 + round), "t");
+        let of_bill: Vec<_> = taken
+            .iter()
+            .filter(|taken| taken.new.subject == bill.head.wire.as_str())
+            .collect();
+        assert_eq!(of_bill.len(), 1, "one of a payment at a time");
+        sent.push(of_bill[0].new.id.clone());
+        for taken in taken {
+            let attempt = a_try(taken.attempts + 1, later(20 + round));
+            assert!(settle(lab, &taken.new.id, "t", attempt, Outcome::GivenUp));
+        }
+    }
+    let wanted = [&fourth, &all[0], &all[1], &all[2], &fifth].map(Clone::clone);
+    assert_eq!(sent, wanted, "what was due already, then as it happened");
+    assert_eq!(state(lab, &all[0]).0, "delivered", "as before");
+    assert_eq!(state(lab, &all[1]).0, "failed");
 }
 
 pub fn what_was_delivered_stays_so_when_its_resend_is_skipped(lab: &Lab) {
@@ -220,15 +333,24 @@ pub fn only_what_waits_can_be_given_up(lab: &Lab) {
     assert!(found(lab, &first).next.is_some());
     claim(lab, now(), "t");
     assert!(give_up(lab, &first, why::SKIPPED), "also while under way");
+    let no = a_try(1, now());
     assert!(!settle(
         lab,
         &first,
         "t",
-        a_try(1, now()),
-        Outcome::Delivered
+        no.clone(),
+        Outcome::RetryAt(later(9))
     ));
     assert!(!give_up(lab, &first, why::REMOVED), "it is over");
-    assert_eq!(found(lab, &first).why.as_deref(), Some(why::SKIPPED));
+    let skipped = Some(why::SKIPPED.to_owned());
+    assert_eq!(state(lab, &first), ("failed".to_owned(), skipped, None));
+    assert_eq!(attempts(lab, &first), [no.clone()], "but it was sent");
+    // What the receiver took after all is delivered.
+    let third = put(lab, &bill, 3);
+    claim(lab, now(), "t3");
+    assert!(give_up(lab, &third, why::SKIPPED));
+    assert!(!settle(lab, &third, "t3", no, Outcome::Delivered));
+    assert_eq!(state(lab, &third), ("delivered".to_owned(), None, None));
 }
 
 pub fn a_lease_is_given_back_by_its_holder_alone(lab: &Lab) {
@@ -309,7 +431,7 @@ pub fn any_order_of_steps_keeps_every_line_moving(lab: &Lab) {
         let [dice, pick, which, ..] = Seed::new([9; 32]).derive(&format!("step {step}"));
         let when = later(step * 7);
         let number = i64::try_from(step).unwrap() + 1_000;
-        match (dice % 6, all.is_empty()) {
+        match (dice % 7, all.is_empty()) {
             (0 | 1, _) | (_, true) => {
                 all.push(put(lab, &bills[usize::from(pick % 2)], number));
             }
@@ -325,6 +447,9 @@ pub fn any_order_of_steps_keeps_every_line_moving(lab: &Lab) {
                 }
             }
             (4, false) => resend(lab, &all[usize::from(pick) % all.len()], when),
+            (5, false) => {
+                resend_in_line(lab, &all[usize::from(pick) % all.len()], when);
+            }
             (_, false) => {
                 give_up(lab, &all[usize::from(pick) % all.len()], why::SKIPPED);
             }

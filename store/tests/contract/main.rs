@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod backlogs;
 mod backups;
 mod bills;
 mod cluster;
@@ -96,12 +97,18 @@ suite! {
     ]
     outbox: [
         a_delivery_is_claimed_once,
-        a_lost_lease_records_nothing,
+        a_lost_lease_records_what_was_sent_and_decides_nothing,
+        what_was_taken_late_is_delivered,
         a_retry_waits_and_a_success_ends,
         one_subject_and_target_stays_in_order,
         leases_of_a_dead_process_are_freed,
         a_delivery_is_sent_again_in_any_state,
         events_are_listed_in_order,
+    ]
+    backlogs: [
+        what_waits_for_a_paused_endpoint_is_not_read,
+        what_is_due_is_found_in_order_without_sorting,
+        what_is_over_does_not_slow_the_emptying_down,
     ]
     lines: [
         only_the_first_of_a_subject_is_due,
@@ -110,7 +117,10 @@ suite! {
         a_retry_holds_its_line_up,
         one_behind_can_be_sent_by_hand_and_goes_back_to_its_place,
         an_attempt_by_hand_gives_the_schedule_back,
-        a_resend_takes_a_running_attempt_over,
+        a_resend_waits_for_the_attempt_under_way,
+        an_attempt_by_hand_is_not_the_first_of_the_schedule,
+        what_somebody_skipped_says_so_after_a_resend_that_fails,
+        what_is_sent_again_stands_in_its_line,
         what_was_delivered_stays_so_when_its_resend_is_skipped,
         only_what_waits_can_be_given_up,
         a_lease_is_given_back_by_its_holder_alone,
@@ -131,6 +141,7 @@ suite! {
         a_removed_endpoint_is_emptied_in_bounded_steps,
         lists_are_filtered_and_paged,
         a_range_takes_what_is_over_in_its_time,
+        what_was_written_together_is_taken_in_its_order,
     ]
     audit: [entries_come_back_in_order_and_stay]
     idempotency: [

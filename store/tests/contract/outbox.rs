@@ -100,27 +100,71 @@ pub fn a_delivery_is_claimed_once(lab: &Lab) {
     assert_eq!(claim(lab, later, "three").len(), 1, "the lease ran out");
 }
 
-pub fn a_lost_lease_records_nothing(lab: &Lab) {
+pub fn attempts(lab: &Lab, id: &DeliveryId) -> Vec<Try> {
+    let id = id.clone();
+    lab.read(move |tx| Ok(outbox::attempts(tx, &id)?)).unwrap()
+}
+
+pub fn a_lost_lease_records_what_was_sent_and_decides_nothing(lab: &Lab) {
     let bill = lab.bill(&lab.caller("Shop"), 1);
     let id = put(lab, &bill, 1);
     let now = at(10, "").now;
     claim(lab, now, "old");
-    claim(lab, now.plus(Span::from_seconds(60)), "new");
-    assert!(!settle(lab, &id, "old", a_try(1, now), Outcome::Delivered));
+    let again = now.plus(Span::from_seconds(60));
+    claim(lab, again, "new");
+    assert!(!settle(lab, &id, "old", a_try(1, now), Outcome::GivenUp));
+    let after = found(lab, &id);
     assert_eq!(
-        (found(lab, &id).state.as_str(), found(lab, &id).attempts),
-        ("pending", 0)
+        (after.state.as_str(), after.attempts, after.planned),
+        ("pending", 1, 0)
     );
-    assert!(settle(lab, &id, "new", a_try(1, now), Outcome::Delivered));
+    assert!(after.leased, "it is another one's");
+    assert!(settle(lab, &id, "new", a_try(1, again), Outcome::Delivered));
+    let numbered = [a_try(1, now), a_try(2, again)];
+    assert_eq!(attempts(lab, &id), numbered, "by when they were recorded");
     assert!(
-        !settle(lab, &id, "new", a_try(2, now), Outcome::Delivered),
+        !settle(lab, &id, "new", a_try(3, again), Outcome::GivenUp),
         "a token is used once"
     );
-    let of = id.clone();
+    assert_eq!(found(lab, &id).state, "delivered", "nothing is undone");
+}
+
+pub fn what_was_taken_late_is_delivered(lab: &Lab) {
+    let bill = lab.bill(&lab.caller("Shop"), 1);
+    let (first, second) = (put(lab, &bill, 1), put(lab, &bill, 2));
+    let now = at(10, "").now;
+    claim(lab, now, "old");
+    let again = now.plus(Span::from_seconds(60));
+    claim(lab, again, "new");
+    assert!(!settle(
+        lab,
+        &first,
+        "old",
+        a_try(1, now),
+        Outcome::Delivered
+    ));
+    assert_eq!(found(lab, &first).state, "delivered");
+    assert!(found(lab, &second).next.is_some(), "its line goes on");
+    let retry = Outcome::RetryAt(again.plus(Span::from_seconds(9)));
+    assert!(!settle(lab, &first, "new", a_try(1, again), retry));
+    let after = found(lab, &first);
     assert_eq!(
-        lab.read(move |tx| Ok(outbox::attempts(tx, &of)?)).unwrap(),
-        [a_try(1, now)]
+        (after.state.as_str(), after.next, after.attempts),
+        ("delivered", None, 2)
     );
+    let mut gone = after;
+    gone.new.id = DeliveryId::mint(&at(1, "nobody"), "x");
+    let attempt = a_try(1, now);
+    let late = lab.write(move |tx| {
+        Ok(outbox::settle(
+            tx,
+            &gone,
+            "old",
+            &attempt,
+            Outcome::Delivered,
+        )?)
+    });
+    assert_eq!(late, Ok(false), "a row that is gone is nobody's");
 }
 
 pub fn a_retry_waits_and_a_success_ends(lab: &Lab) {

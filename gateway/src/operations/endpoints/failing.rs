@@ -13,6 +13,7 @@ use store::tables::{deliveries as outbox, endpoints as table};
 
 use super::{Who, announce, belongs, entry, not_found, note, refused, room};
 use crate::app::App;
+use crate::operations::deliveries::given_up;
 use crate::schemes::Scheme;
 
 /// Weeks pass before anything follows; looking once a minute is often enough. In the sandbox, where
@@ -22,34 +23,69 @@ const LOOK_EVERY: Span = Span::from_minutes(1);
 /// Takes a removal back: the endpoint gets what comes from now on. What was given up with it can
 /// be sent again.
 pub async fn restore(app: &App, who: &Who<'_>, id: &EndpointId) -> Result<Endpoint, Failure> {
-    // What waited for it when it was removed is given up first.
-    while super::empty_removed(app).await? {}
     let at = app.moment();
-    let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
     let site = app.site.clone();
-    app.store
-        .write("restore_endpoint", move |tx| {
-            let found = table::by_id(tx, &id)?.filter(|known| belongs(known, &caller));
-            let Some(before) = found else {
-                return refused(not_found(id.as_str()));
+    loop {
+        let (caller, actor, id) = (who.caller.clone(), who.actor.to_owned(), id.clone());
+        let (at, site) = (at.clone(), site.clone());
+        let restored = app
+            .store
+            .write("restore_endpoint", move |tx| {
+                let found = table::by_id(tx, &id)?.filter(|known| belongs(known, &caller));
+                let Some(before) = found else {
+                    return refused(not_found(id.as_str()));
+                };
+                let version = before.version;
+                let endpoint = before.restore()?;
+                let scheme = Scheme::by_name(&endpoint.head.scheme);
+                let most = scheme.and_then(|scheme| scheme.registration(&site, None).topic_max);
+                room(tx, &endpoint, most.as_ref())?;
+                // What waited for it when it was removed is given up first, a bounded number in
+                // one transaction.
+                if outbox::empty(tx, &id, SWEEP_MAX)? == SWEEP_MAX {
+                    return Ok(None);
+                }
+                table::restore(tx, &endpoint, version)?;
+                let event = Event::of_endpoint(&at, Fact::EndpointResumed, endpoint.clone());
+                announce(tx, &at, &event)?;
+                let entered = (actor.as_str(), "endpoint.restored", endpoint.url.as_str());
+                entry(tx, &at, &endpoint, entered)?;
+                Ok(Some(endpoint))
+            })
+            .await?;
+        if let Some(endpoint) = restored {
+            return Ok(endpoint);
+        }
+    }
+}
+
+/// Gives up, a bounded number at a time, what still waits for removed endpoints; is there more?
+pub async fn empty_removed(app: &App) -> Result<bool, Failure> {
+    let waiting = app
+        .store
+        .read("endpoints_to_empty", |tx| Ok(table::to_empty(tx)?))
+        .await?;
+    if waiting.is_none() {
+        return Ok(false);
+    }
+    let emptied = app
+        .store
+        .write("empty_removed_endpoint", |tx| {
+            let Some(id) = table::to_empty(tx)? else {
+                return Ok(None);
             };
-            let version = before.version;
-            let endpoint = before.restore()?;
-            let scheme = Scheme::by_name(&endpoint.head.scheme);
-            let most = scheme.and_then(|scheme| scheme.registration(&site, None).topic_max);
-            room(tx, &endpoint, most.as_ref())?;
-            while outbox::empty(tx, &id, SWEEP_MAX)? == u64::from(SWEEP_MAX) {}
-            table::restore(tx, &endpoint, version)?;
-            announce(
-                tx,
-                &at,
-                &Event::of_endpoint(&at, Fact::EndpointResumed, endpoint.clone()),
-            )?;
-            let entered = (actor.as_str(), "endpoint.restored", endpoint.url.as_str());
-            entry(tx, &at, &endpoint, entered)?;
-            Ok(endpoint)
+            let count = outbox::empty(tx, &id, SWEEP_MAX)?;
+            if count < SWEEP_MAX {
+                table::emptied(tx, &id)?;
+            }
+            let scheme = table::by_id(tx, &id)?.map(|endpoint| endpoint.head.scheme);
+            Ok(Some((scheme.unwrap_or_default(), count)))
         })
-        .await
+        .await?;
+    if let Some((scheme, count)) = &emptied {
+        given_up(scheme, outbox::why::REMOVED, *count);
+    }
+    Ok(emptied.is_some())
 }
 
 /// The endpoints of a merchant that were removed, the last one first.

@@ -14,25 +14,29 @@
 //!   sent once more, as if it had struck before the answer came.
 //!
 //! A worker that dies leaves a lease that runs out; the delivery is then due again. One whose
-//! lease ran out while it was sending records nothing: somebody else has taken over.
+//! lease ran out while it was sending records what it sent and decides nothing: somebody else has
+//! taken over.
 
 mod desk;
 mod sender;
+mod sending;
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::limits::{CLAIM_MAX, IN_FLIGHT_MAX, LEASE, QUEUES_MAX};
 use domain::{Span, Timestamp};
 use store::tables::deliveries::{self as outbox, Claim};
 use store::{Failure, Tx};
-use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use desk::Desk;
 use sender::{Finished, Leased};
+pub use sending::Sending;
+use sending::{GRACE, RECORDED};
 
 /// How often due deliveries are looked for when nobody nudges.
 const POLL: Duration = Duration::from_millis(500);
@@ -40,40 +44,37 @@ const POLL: Duration = Duration::from_millis(500);
 /// How long to wait before the store is asked again after it failed.
 const FAILED: Duration = Duration::from_millis(200);
 
-/// What is under way in this process.
-#[derive(Debug, Default)]
-pub struct Sending {
-    under_way: AtomicUsize,
-    changed: Notify,
-    /// Whoever holds this is the only one in this process that claims deliveries.
-    pub claiming: Mutex<()>,
+/// A delivery on its way. Should its task panic, its place and its count are given back all the
+/// same; the lease stays until it runs out, so that it is not tried again at once and for ever.
+struct Flight {
+    queue: Option<String>,
+    landed: mpsc::Sender<Landed>,
 }
 
-impl Sending {
-    fn begin(&self, count: usize) {
-        self.under_way.fetch_add(count, Ordering::SeqCst);
-    }
+/// What became of a delivery on its way: an attempt, or nothing (its queue).
+type Landed = Result<Finished, String>;
 
-    fn end(&self, count: usize) {
-        self.under_way.fetch_sub(count, Ordering::SeqCst);
-        self.changed.notify_waiters();
+impl Flight {
+    async fn fly(mut self, app: Arc<App>, leased: Leased) {
+        let one = sender::send(&app, leased).await;
+        self.queue = None;
+        // Nobody receives while the process stops; the lease then runs out.
+        let _ = self.landed.send(Ok(one)).await;
     }
+}
 
-    /// Waits until nothing is under way.
-    pub async fn idle(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.under_way.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            changed.await;
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.take() {
+            // There is room for as many as are under way.
+            let _ = self.landed.try_send(Err(queue));
         }
     }
 }
 
 /// Runs until `stop` changes, then waits for the deliveries under way.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let (done, mut finished) = mpsc::channel(IN_FLIGHT_MAX);
+    let (landed, mut landing) = mpsc::channel(IN_FLIGHT_MAX);
     let mut desk = Desk::default();
     let mut unrecorded = Vec::new();
     let mut poll = tokio::time::interval(POLL);
@@ -82,40 +83,49 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             biased;
             _ = stop.changed() => break,
-            one = finished.recv() => unrecorded.extend(one),
+            Some(one) = landing.recv() => land(&app, &mut desk, &mut unrecorded, one),
             () = app.store.wake().woken() => {}
             _ = poll.tick() => look(&app, &mut desk).await,
         }
-        while let Ok(one) = finished.try_recv() {
-            unrecorded.push(one);
+        while let Ok(one) = landing.try_recv() {
+            land(&app, &mut desk, &mut unrecorded, one);
         }
         for queue in app.store.wake().take() {
             desk.want(&queue);
         }
         while let Some(claimed) = turn(&app, &mut desk, &mut unrecorded).await {
             for leased in claimed {
-                let (app, done) = (Arc::clone(&app), done.clone());
-                tokio::spawn(async move {
-                    let one = sender::send(&app, leased).await;
-                    // Nobody receives while the process stops; the lease then runs out.
-                    let _ = done.send(one).await;
-                });
+                let flight = Flight {
+                    queue: Some(leased.delivery.new.queue.clone()),
+                    landed: landed.clone(),
+                };
+                tokio::spawn(flight.fly(Arc::clone(&app), leased));
             }
         }
     }
-    drop(done);
+    drop(landed);
     let patience = Duration::from_millis(domain::limits::STOP_MAX.millis());
     // What is still under way after that goes out again at the next start.
     let _ = tokio::time::timeout(patience, async {
-        while let Some(one) = finished.recv().await {
-            unrecorded.push(one);
-            while let Ok(one) = finished.try_recv() {
-                unrecorded.push(one);
+        while let Some(one) = landing.recv().await {
+            land(&app, &mut desk, &mut unrecorded, one);
+            while let Ok(one) = landing.try_recv() {
+                land(&app, &mut desk, &mut unrecorded, one);
             }
             record(&app, &mut desk, &mut unrecorded).await;
         }
     })
     .await;
+}
+
+fn land(app: &App, desk: &mut Desk, unrecorded: &mut Vec<Finished>, one: Landed) {
+    match one {
+        Ok(one) => unrecorded.push(one),
+        Err(queue) => {
+            desk.left(&queue, false);
+            app.sending.end(1);
+        }
+    }
 }
 
 /// Looks for queues with something due: through the index from queue to queue, never through the
@@ -215,10 +225,12 @@ async fn exchange(
     let until = at.now.plus(app.lease);
     // A failure may pause its endpoint and be announced: nobody hears of what is not on disk.
     let quiet = finished.iter().all(Finished::is_no_failure);
-    let (finished, token) = (finished.to_vec(), token.to_owned());
+    let (recorded, token) = (finished, token.to_owned());
+    let finished = finished.to_vec();
     let work = move |tx: &mut Tx<'_>| {
+        let mut held = Vec::with_capacity(finished.len());
         for one in &finished {
-            one.record(tx, &at)?;
+            held.push(one.record(tx, &at)?);
         }
         let mut claimed = Vec::new();
         for (queue, places) in &wanted {
@@ -236,46 +248,115 @@ async fn exchange(
             };
             claimed.extend(outbox::claim(tx, claim)?.into_iter().map(leased));
         }
-        Ok(claimed)
+        Ok((claimed, held))
     };
-    if quiet {
-        app.store.write_unsynced("deliver", work).await
+    let (claimed, held) = if quiet {
+        app.store.write_unsynced("deliver", work).await?
     } else {
-        app.store.write("deliver", work).await
+        app.store.write("deliver", work).await?
+    };
+    for (one, held) in recorded.iter().zip(held) {
+        one.tell(held);
     }
+    Ok(claimed)
 }
 
 /// Sends everything that is due now, up to [`CLAIM_MAX`], and waits for it; how many there were.
 /// For tests and for whoever must not go on before.
 pub async fn tick(app: &Arc<App>) -> Result<usize, Failure> {
+    let mut under_way = take_off(app).await?;
+    let count = under_way.len();
+    let landed = gather(app, &mut under_way, None).await;
+    landed.map(|()| count)
+}
+
+/// The same for whoever moves the clock up to `end`. A receiver that hangs is waited for as little
+/// as must be: whose time to answer is over before that has not answered, and what may still come
+/// then is recorded when it comes.
+pub async fn tick_until(app: &Arc<App>, end: Timestamp) -> Result<usize, Failure> {
+    let mut under_way = take_off(app).await?;
+    let count = under_way.len();
+    gather(app, &mut under_way, Some(GRACE)).await?;
+    if !under_way.is_empty() {
+        app.sending.pass(end);
+        gather(app, &mut under_way, Some(RECORDED)).await?;
+    }
+    if !under_way.is_empty() {
+        let app = Arc::clone(app);
+        tokio::spawn(async move {
+            if let Err(failure) = gather(&app, &mut under_way, None).await {
+                tracing::error!(?failure, "deliveries could not be recorded");
+            }
+        });
+    }
+    Ok(count)
+}
+
+/// Attempts under way, numbered in the order in which they were due.
+type Batch = JoinSet<(usize, Finished)>;
+
+/// Claims what is due and sends it.
+async fn take_off(app: &Arc<App>) -> Result<Batch, Failure> {
     let now = app.clock.now();
+    let mut under_way = JoinSet::new();
     let (mut queues, mut behind) = due_queues(app, now, String::new()).await?;
     while let Some(from) = behind.filter(|_| queues.is_empty()) {
         (queues, behind) = due_queues(app, now, from).await?;
     }
     queues.truncate(CLAIM_MAX as usize);
     if queues.is_empty() {
-        return Ok(0);
+        return Ok(under_way);
     }
     let each = (CLAIM_MAX / u32::try_from(queues.len()).unwrap_or(CLAIM_MAX)).max(1);
     let wanted = queues.into_iter().map(|queue| (queue, each)).collect();
     let token = app.entropy.token();
     let claimed = exchange(app, &[], wanted, &token).await?;
-    let count = claimed.len();
-    let mut finished = Vec::with_capacity(count);
-    let mut under_way = JoinSet::new();
+    app.sending.begin(claimed.len());
     for (number, leased) in claimed.into_iter().enumerate() {
         let app = Arc::clone(app);
         under_way.spawn(async move { (number, sender::send(&app, leased).await) });
     }
-    while let Some(sent) = under_way.join_next().await {
-        // One that panicked keeps its lease until that runs out.
-        finished.extend(sent.ok());
+    Ok(under_way)
+}
+
+/// Waits for a batch, or as long as there is patience, and records what has come.
+async fn gather(
+    app: &App,
+    under_way: &mut Batch,
+    patience: Option<Duration>,
+) -> Result<(), Failure> {
+    let mut impatient = pin!(async {
+        match patience {
+            Some(patience) => tokio::time::sleep(patience).await,
+            None => std::future::pending().await,
+        }
+    });
+    let mut finished = Vec::with_capacity(under_way.len());
+    loop {
+        let sent = tokio::select! {
+            biased;
+            sent = under_way.join_next() => sent,
+            () = &mut impatient => break,
+        };
+        match sent {
+            None => break,
+            Some(Ok(one)) => finished.push(one),
+            // One that panicked keeps its lease until that runs out.
+            Some(Err(_)) => app.sending.end(1),
+        }
+    }
+    if finished.is_empty() {
+        return Ok(());
     }
     finished.sort_by_key(|(number, _)| *number);
     let finished: Vec<_> = finished.into_iter().map(|(_, one)| one).collect();
-    exchange(app, &finished, Vec::new(), "").await?;
-    Ok(count)
+    let recorded = exchange(app, &finished, Vec::new(), "").await;
+    app.sending.end(finished.len());
+    if recorded.is_err() {
+        app.sending.end(under_way.len());
+        under_way.abort_all();
+    }
+    recorded.map(|_| ())
 }
 
 /// When something is due next, later than `after`; paused endpoints are left out.

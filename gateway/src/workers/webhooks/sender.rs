@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use dialects::{Outgoing, Signing};
 use domain::delivery::{DeliveryRules, Made, Outcome, retry_after_seconds};
-use domain::{Moment, Secret, Span, Timestamp};
+use domain::{EndpointId, Moment, Secret, Span, Timestamp};
 use store::tables::deliveries::{self as outbox, Delivery, Try};
 use store::tables::endpoints as endpoint_table;
 use store::{Failure, Fault, Tx};
 
 use super::desk::Desk;
 use crate::app::App;
-use crate::operations::{endpoints, merchants};
-use crate::outbound::{Received, Sending};
+use crate::operations::{deliveries, endpoints, merchants};
+use crate::outbound::{Received, Sending, late};
 use crate::sandbox::mischief::{Trick, Wrong};
 use crate::schemes::Scheme;
 
@@ -72,7 +72,11 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
     let prepared = prepare(app, delivery, (&rules, how), at).await;
     let (sending, result) = match prepared {
         Ok(sending) => {
-            let result = post(app, &sending, how).await;
+            let end = at.plus(rules.timeout);
+            let result = tokio::select! {
+                result = post(app, &sending, how) => result,
+                () = app.sending.passed(end) => Err(late(sending.timeout)),
+            };
             (sending, result)
         }
         Err(fault) => {
@@ -88,6 +92,7 @@ async fn make(app: &App, delivery: &Delivery) -> Attempted {
     let outcome = rules.after(Made {
         number: delivery.planned + 1,
         first: delivery.first.unwrap_or(at),
+        began: at,
         now: app.clock.now(),
         status: attempt.status,
         retry_after: asked,
@@ -165,10 +170,12 @@ async fn prepare(
     if let Some(wrong) = trick.and_then(Trick::secret) {
         secrets = vec![wrong];
     }
+    // Where a scheme signs the address too, it is the one that is asked for on the wire.
+    let url = app.outbound.spelled(&new.target);
     let outgoing = scheme
         .sign(&Signing {
             secrets: &secrets,
-            url: &new.target,
+            url: &url,
             endpoint: wire.as_deref(),
             delivery: new.id.as_str(),
             topic: &new.topic,
@@ -291,16 +298,23 @@ impl Finished {
         }
     }
 
-    /// Records the attempt and what follows from it, for its endpoint too.
-    pub(super) fn record(&self, tx: &mut Tx<'_>, at: &Moment) -> Result<(), Failure> {
+    /// Records the attempt and what follows from it, for its endpoint too; `false` if the lease was
+    /// lost, and then nothing follows.
+    pub(super) fn record(&self, tx: &mut Tx<'_>, at: &Moment) -> Result<bool, Failure> {
         let Some(made) = &self.made else {
-            return Ok(());
+            return Ok(true);
         };
-        let (delivery, outcome) = (&self.delivery, made.outcome);
-        if !outbox::settle(tx, delivery, &self.token, &made.attempt, outcome)? {
-            tracing::warn!(delivery = %delivery.new.id, "the lease ran out while sending");
-            return Ok(());
+        let outcome = made.outcome;
+        if !outbox::settle(tx, &self.delivery, &self.token, &made.attempt, outcome)? {
+            return Ok(false);
         }
+        self.judge(tx, at, made)?;
+        Ok(true)
+    }
+
+    /// What an attempt means for its endpoint.
+    fn judge(&self, tx: &mut Tx<'_>, at: &Moment, made: &Attempted) -> Result<(), Failure> {
+        let (delivery, outcome) = (&self.delivery, made.outcome);
         let Some(id) = &delivery.new.endpoint else {
             return Ok(());
         };
@@ -323,6 +337,27 @@ impl Finished {
             endpoints::note(tx, at, &endpoint, fact, ("florin", &details))?;
         }
         Ok(())
+    }
+
+    /// Says what an operator should hear of, once it is recorded.
+    pub(super) fn tell(&self, held: bool) {
+        let Some(made) = &self.made else {
+            return;
+        };
+        let new = &self.delivery.new;
+        if !held {
+            tracing::warn!(delivery = %new.id, "the lease was lost while sending");
+        } else if made.outcome == Outcome::GivenUp && self.delivery.again.is_none() {
+            let why = outbox::why::after(made.attempt.status);
+            deliveries::given_up(&new.scheme, why, 1);
+            let (endpoint, attempts) = (new.endpoint.as_ref(), self.delivery.attempts + 1);
+            let endpoint = endpoint.map(EndpointId::as_str);
+            let (scheme, about) = (&new.scheme, &new.about);
+            tracing::warn!(
+                delivery = %new.id, scheme, about, endpoint, attempts, why,
+                "a webhook was given up"
+            );
+        }
     }
 }
 

@@ -42,9 +42,10 @@ pub(super) const OF_ENDPOINT_IN: &str = concat!(
     columns!(),
     " WHERE d.endpoint = ?1 AND d.id < ?2 AND d.state = ?4 ORDER BY d.id DESC LIMIT ?3"
 );
-pub(super) const OF_ENDPOINT_FROM: &str = "SELECT id, created_at FROM deliveries \
-    WHERE endpoint = ?1 AND id > ?2 AND created_at >= ?3 AND created_at < ?4 \
-    AND state IN ('delivered', 'failed') AND (state = 'failed' OR ?5 = 1) ORDER BY id LIMIT ?6";
+/// Ids are in the order of time, so that only the range itself is read.
+pub(super) const OF_ENDPOINT_FROM: &str = "SELECT id, created_at, place FROM deliveries \
+    WHERE endpoint = ?1 AND id > ?2 AND id < ?3 AND created_at >= ?4 AND created_at < ?5 \
+    AND state IN ('delivered', 'failed') AND (state = 'failed' OR ?6 = 1) ORDER BY id LIMIT ?7";
 pub(super) const WAITING: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries \
     WHERE state = 'pending' AND next_at IS NOT NULL LIMIT ?1) AS waiting";
 
@@ -139,25 +140,38 @@ pub struct Range {
     pub delivered_too: bool,
 }
 
-/// A batch of a range, after the delivery `after`.
+/// A batch of a range, after the last id of the one before it: about `limit` of them, in the order
+/// of their lines. What was written in one millisecond is not torn apart, unless it is more than a
+/// batch.
 pub fn in_range(
     tx: &mut Tx<'_>,
     range: &Range,
     after: Option<&DeliveryId>,
     limit: u32,
 ) -> Result<Vec<DeliveryId>, Fault> {
+    let from = DeliveryId::floor(range.from);
+    let after = after.map_or(from.as_str(), |last| last.as_str().max(&from));
     let args = [
         range.endpoint.as_str().into(),
-        after.map_or("", DeliveryId::as_str).into(),
+        after.into(),
+        DeliveryId::floor(range.until).into(),
         range.from.into(),
         range.until.into(),
         range.delivered_too.into(),
-        limit.into(),
+        limit.saturating_add(1).into(),
     ];
-    let rows = tx.query(OF_ENDPOINT_FROM, &args)?;
-    rows.iter()
-        .map(|row| row.read(0, DeliveryId::parse))
-        .collect()
+    let mut found = Vec::new();
+    for row in &tx.query(OF_ENDPOINT_FROM, &args)? {
+        found.push((row.time(1)?, row.int(2)?, row.read(0, DeliveryId::parse)?));
+    }
+    if found.len() > limit as usize
+        && let Some((next, ..)) = found.pop()
+        && found.first().is_some_and(|(first, ..)| *first < next)
+    {
+        found.retain(|(created, ..)| *created < next);
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(.., id)| id).collect())
 }
 
 /// How many deliveries are due now or later, counted up to a limit.

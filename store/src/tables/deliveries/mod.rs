@@ -6,13 +6,14 @@
 //!
 //! Claiming one sets a lease token and moves `next_at` to the end of the lease: nobody else sees
 //! it until then, and if its holder dies it comes back by itself. Only the holder of the token may
-//! record the outcome.
+//! decide what follows; whoever lost it still records what was sent, and a success stays one.
 //!
 //! No statement here reads the backlog: each looks for the next few rows through an index.
 
 use domain::delivery::Outcome;
 use domain::{DeliveryId, EndpointId, MerchantId, Mode, Timestamp};
 
+pub use self::by_hand::{ahead, empty, give_up, resend, resend_in_line};
 pub use self::lists::{Filter, Range, about, attempts, in_range, newest, waiting};
 pub use self::old::{Stretch, forget, old_after};
 
@@ -30,7 +31,8 @@ macro_rules! columns {
     };
 }
 
-// Below the macro, which it uses.
+// Below the macro, which they use.
+mod by_hand;
 mod lists;
 mod old;
 
@@ -50,17 +52,49 @@ const QUEUES: &str = "WITH RECURSIVE q (queue) AS (\
     AND next_at IS NOT NULL AND queue = q.queue AND next_at > ?1) FROM q \
     LEFT JOIN endpoints e ON e.id = q.queue \
     WHERE q.queue IS NOT NULL AND (e.state IS NULL OR e.state = 'active') LIMIT ?3";
+/// The queue of an endpoint that is not active is no queue at all: its name is asked for once, so
+/// that what waits for a paused endpoint is never read, however much it is.
 const DUE: &str = concat!(
     "SELECT ",
     columns!(),
-    " WHERE d.queue = ?1 AND d.state = 'pending' AND d.next_at IS NOT NULL AND d.next_at <= ?2 \
-     AND (e.state IS NULL OR e.state = 'active') ORDER BY d.next_at, d.id LIMIT ?3 \
+    " WHERE d.queue = (SELECT CAST(?1 AS TEXT) WHERE NOT EXISTS (SELECT 1 FROM endpoints p \
+     WHERE p.id = ?1 AND p.state <> 'active')) AND d.state = 'pending' \
+     AND d.next_at IS NOT NULL AND d.next_at <= ?2 ORDER BY d.next_at, d.id LIMIT ?3 \
      /*pg for update of d skip locked */"
 );
 const LEASE: &str = "UPDATE deliveries SET lease = ?2, next_at = ?3 WHERE id = ?1";
-const SETTLE: &str = "UPDATE deliveries SET state = ?3, why = ?4, attempts = attempts + 1, \
-    planned = planned + ?5, first_at = COALESCE(first_at, ?6), next_at = ?7, again = NULL, \
-    again_at = NULL, lease = NULL WHERE id = ?1 AND lease = ?2";
+/// Where one more attempt was asked for meanwhile, what would have become of the delivery is kept
+/// beside that.
+const SETTLE: &str = "UPDATE deliveries SET attempts = attempts + 1, planned = planned + ?5, \
+    first_at = CASE WHEN ?5 = 1 THEN COALESCE(first_at, ?6) ELSE first_at END, \
+    state = CASE WHEN resend = 1 THEN 'pending' ELSE CAST(?3 AS TEXT) END, \
+    why = CASE WHEN resend = 1 THEN NULL ELSE CAST(?4 AS TEXT) END, \
+    next_at = CASE WHEN resend = 1 THEN CAST(?6 AS BIGINT) ELSE CAST(?7 AS BIGINT) END, \
+    again = CASE WHEN resend = 1 THEN CAST(?3 AS TEXT) ELSE NULL END, \
+    again_why = CASE WHEN resend = 1 THEN CAST(?4 AS TEXT) ELSE NULL END, \
+    again_at = CASE WHEN resend = 1 THEN CAST(?7 AS BIGINT) ELSE NULL END, \
+    resend = 0, lease = NULL WHERE id = ?1 AND lease = ?2 RETURNING attempts, next_at, again";
+/// An attempt by hand that fails changes nothing about what it was made for.
+const SETTLE_BY_HAND: &str = "UPDATE deliveries SET attempts = attempts + 1, \
+    state = CASE WHEN resend = 1 THEN state ELSE again END, \
+    why = CASE WHEN resend = 0 AND again = 'failed' THEN COALESCE(again_why, 'gave_up') \
+    ELSE NULL END, next_at = CASE WHEN resend = 1 THEN ?3 ELSE again_at END, \
+    again = CASE WHEN resend = 1 THEN again ELSE NULL END, \
+    again_why = CASE WHEN resend = 1 THEN again_why ELSE NULL END, \
+    again_at = CASE WHEN resend = 1 THEN again_at ELSE NULL END, \
+    resend = 0, lease = NULL WHERE id = ?1 AND lease = ?2 RETURNING attempts, next_at, again";
+/// An attempt whose lease was lost. It was made all the same; what follows from its failure is
+/// nobody's business any more, but what the receiver took is delivered.
+const SETTLE_LATE: &str = "UPDATE deliveries SET attempts = attempts + 1, \
+    state = CASE WHEN ?2 = 1 AND again IS NULL THEN 'delivered' ELSE state END, \
+    why = CASE WHEN ?2 = 1 AND again IS NULL THEN NULL ELSE why END, \
+    next_at = CASE WHEN ?2 = 1 AND again IS NULL THEN NULL ELSE next_at END, \
+    lease = CASE WHEN ?2 = 1 AND again IS NULL THEN NULL ELSE lease END, \
+    resend = CASE WHEN ?2 = 1 AND again IS NULL THEN 0 ELSE resend END, \
+    again_why = CASE WHEN ?2 = 1 THEN NULL ELSE again_why END, \
+    again_at = CASE WHEN ?2 = 1 THEN NULL ELSE again_at END, \
+    again = CASE WHEN ?2 = 1 AND again IS NOT NULL THEN 'delivered' ELSE again END \
+    WHERE id = ?1 RETURNING attempts, next_at";
 const NEXT_IN_LINE: &str = "UPDATE deliveries SET next_at = ?3 WHERE id = (SELECT id \
     FROM deliveries WHERE subject = ?1 AND queue = ?2 AND state = 'pending' \
     AND next_at IS NULL ORDER BY place LIMIT 1) AND NOT EXISTS (SELECT 1 FROM deliveries \
@@ -69,30 +103,6 @@ const INSERT_ATTEMPT: &str = "INSERT INTO delivery_attempts (delivery, number, a
     status, error, request_headers, request_body, response_headers, response_body) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const BY_ID: &str = concat!("SELECT ", columns!(), " WHERE d.id = ?1");
-const AHEAD: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " WHERE d.subject = ?1 AND d.queue = ?2 AND d.state = 'pending' AND d.next_at IS NOT NULL \
-     ORDER BY d.place LIMIT 1"
-);
-const RESEND: &str = "UPDATE deliveries SET again = COALESCE(again, state), \
-    again_at = CASE WHEN again IS NOT NULL THEN again_at WHEN lease IS NOT NULL THEN ?2 \
-    ELSE next_at END, \
-    state = 'pending', why = NULL, next_at = ?2, lease = NULL WHERE id = ?1";
-/// What was delivered before somebody sent it again stays delivered.
-macro_rules! give_up {
-    () => {
-        "UPDATE deliveries SET state = CASE WHEN again = 'delivered' THEN 'delivered' \
-         ELSE 'failed' END, why = CASE WHEN again = 'delivered' THEN NULL \
-         ELSE CAST(?2 AS TEXT) END, next_at = NULL, again = NULL, again_at = NULL, lease = NULL "
-    };
-}
-
-const GIVE_UP: &str = concat!(give_up!(), "WHERE id = ?1 AND state = 'pending'");
-const EMPTY: &str = concat!(
-    give_up!(),
-    "WHERE id IN (SELECT id FROM deliveries WHERE endpoint = ?1 AND state = 'pending' LIMIT ?3)"
-);
 const FREE_LEASES: &str = "UPDATE deliveries SET lease = NULL, next_at = ?1 \
     WHERE lease IS NOT NULL";
 const FREE_LEASE: &str = "UPDATE deliveries SET lease = NULL, next_at = ?3 \
@@ -108,6 +118,11 @@ pub const STATEMENTS: &[&str] = &[
     lists::OF_ENDPOINT_IN,
     lists::OF_ENDPOINT_FROM,
     lists::WAITING,
+    by_hand::AHEAD,
+    by_hand::RESEND,
+    by_hand::RESEND_IN_LINE,
+    by_hand::GIVE_UP,
+    by_hand::HEADS,
     old::OLD,
     old::FORGET_ATTEMPTS,
     old::FORGET,
@@ -117,13 +132,11 @@ pub const STATEMENTS: &[&str] = &[
     DUE,
     LEASE,
     SETTLE,
+    SETTLE_BY_HAND,
+    SETTLE_LATE,
     NEXT_IN_LINE,
     INSERT_ATTEMPT,
     BY_ID,
-    AHEAD,
-    RESEND,
-    GIVE_UP,
-    EMPTY,
     FREE_LEASES,
     FREE_LEASE,
 ];
@@ -138,6 +151,11 @@ pub mod why {
     pub const SKIPPED: &str = "skipped";
     /// Its endpoint was removed.
     pub const REMOVED: &str = "endpoint_removed";
+
+    /// After a last attempt that was answered so.
+    pub fn after(status: Option<u16>) -> &'static str {
+        if status == Some(410) { GONE } else { GAVE_UP }
+    }
 }
 
 /// A delivery as it is written with its event.
@@ -225,7 +243,9 @@ pub struct Try {
     pub response_body: String,
 }
 
-/// Writes a delivery: due at once, or behind an earlier one of its subject.
+/// Writes a delivery: due at once, or behind an earlier one of its subject. Its place in the line
+/// is the time, or behind the last one that waits: so places keep their order for ever, also when
+/// what is over is sent again.
 pub fn insert(tx: &mut Tx<'_>, new: &New, now: Timestamp) -> Result<(), Fault> {
     let line = [new.subject.as_str().into(), new.queue.as_str().into()];
     let last = match tx.one(LAST_IN_LINE, &line)? {
@@ -244,7 +264,9 @@ pub fn insert(tx: &mut Tx<'_>, new: &New, now: Timestamp) -> Result<(), Fault> {
         new.endpoint.as_ref().map(EndpointId::as_str).into(),
         new.target.as_str().into(),
         new.subject.as_str().into(),
-        last.map_or(1, |last| last + 1).into(),
+        last.map_or(i64::MIN, |last| last + 1)
+            .max(now.millis())
+            .into(),
         new.topic.as_str().into(),
         new.content_type.as_str().into(),
         new.body.as_str().into(),
@@ -300,9 +322,9 @@ pub fn claim(tx: &mut Tx<'_>, claim: Claim<'_>) -> Result<Vec<Delivery>, Fault> 
     Ok(claimed)
 }
 
-/// Records an attempt of a claimed delivery and what follows from it; `false` if the lease was
-/// lost meanwhile, and then nothing is recorded. When the delivery is over, the next one of its
-/// subject is due.
+/// Records an attempt of a claimed delivery and what follows from it. When the delivery is over,
+/// the next one of its subject is due. `false` if the lease was lost meanwhile: then the attempt is
+/// recorded, and nothing follows unless the receiver took it.
 pub fn settle(
     tx: &mut Tx<'_>,
     claimed: &Delivery,
@@ -310,43 +332,73 @@ pub fn settle(
     attempt: &Try,
     outcome: Outcome,
 ) -> Result<bool, Fault> {
-    let by_hand = claimed.again.is_some();
-    let (state, reason, next) = match (outcome, &claimed.again) {
-        (Outcome::Delivered, _) => ("delivered", None, None),
-        // An attempt by hand that fails changes nothing about what it was made for.
-        (_, Some((before, at))) => {
-            let reason = (before == "failed").then_some(why::GAVE_UP);
-            (before.as_str(), reason, *at)
+    let id = Value::from(claimed.new.id.as_str());
+    let row = match (outcome, &claimed.again) {
+        (Outcome::RetryAt(_) | Outcome::GivenUp, Some(_)) => {
+            let args = [id, token.into(), attempt.at.into()];
+            tx.one(SETTLE_BY_HAND, &args)?
         }
-        (Outcome::RetryAt(at), None) => ("pending", None, Some(at)),
-        (Outcome::GivenUp, None) if attempt.status == Some(410) => {
-            ("failed", Some(why::GONE), None)
+        (outcome, again) => {
+            let (state, reason, next) = match outcome {
+                Outcome::Delivered => ("delivered", None, None),
+                Outcome::RetryAt(at) => ("pending", None, Some(at)),
+                Outcome::GivenUp => ("failed", Some(why::after(attempt.status)), None),
+            };
+            let args = [
+                id,
+                token.into(),
+                state.into(),
+                reason.into(),
+                i64::from(again.is_none()).into(),
+                attempt.at.into(),
+                next.into(),
+            ];
+            tx.one(SETTLE, &args)?
         }
-        (Outcome::GivenUp, None) => ("failed", Some(why::GAVE_UP), None),
     };
-    let args = [
-        claimed.new.id.as_str().into(),
-        token.into(),
-        state.into(),
-        reason.into(),
-        i64::from(!by_hand).into(),
-        attempt.at.into(),
-        next.into(),
-    ];
-    if tx.exec(SETTLE, &args)? == 0 {
+    let Some(row) = row else {
+        settle_late(tx, claimed, attempt, outcome)?;
         return Ok(false);
-    }
-    insert_attempt(tx, &claimed.new.id, attempt)?;
-    if next.is_none() {
+    };
+    insert_attempt(tx, &claimed.new.id, row.int(0)?, attempt)?;
+    if row.time_or_null(1)?.is_none() {
         next_in_line(tx, &claimed.new, attempt.at)?;
+    } else if row.text_or_null(2)?.is_some() {
+        // Somebody asked for one more while this one was under way.
+        tx.wake(&claimed.new.queue);
     }
     Ok(true)
 }
 
-fn insert_attempt(tx: &mut Tx<'_>, id: &DeliveryId, attempt: &Try) -> Result<(), Fault> {
+fn settle_late(
+    tx: &mut Tx<'_>,
+    claimed: &Delivery,
+    attempt: &Try,
+    outcome: Outcome,
+) -> Result<(), Fault> {
+    let taken = outcome == Outcome::Delivered;
+    let args = [claimed.new.id.as_str().into(), taken.into()];
+    // Removed with its time, if it is not there any more.
+    let Some(row) = tx.one(SETTLE_LATE, &args)? else {
+        return Ok(());
+    };
+    insert_attempt(tx, &claimed.new.id, row.int(0)?, attempt)?;
+    if taken && row.time_or_null(1)?.is_none() {
+        next_in_line(tx, &claimed.new, attempt.at)?;
+    }
+    Ok(())
+}
+
+/// Its number is how many the delivery has now: another one may have been recorded meanwhile.
+fn insert_attempt(
+    tx: &mut Tx<'_>,
+    id: &DeliveryId,
+    number: i64,
+    attempt: &Try,
+) -> Result<(), Fault> {
     let args: [Value; 10] = [
         id.as_str().into(),
-        attempt.number.into(),
+        number.into(),
         attempt.at.into(),
         attempt.took_ms.into(),
         attempt.status.map(i64::from).into(),
@@ -382,46 +434,9 @@ pub fn by_id(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Delivery>, Fault
         .transpose()
 }
 
-/// The delivery that holds up a pending one that has no time of its own.
-pub fn ahead(tx: &mut Tx<'_>, of: &Delivery) -> Result<Option<Delivery>, Fault> {
-    let args = [of.new.subject.as_str().into(), of.new.queue.as_str().into()];
-    tx.one(AHEAD, &args)?.map(|row| delivery(&row)).transpose()
-}
-
-/// Asks for one more attempt now, in whatever state the delivery is; `false` if there is none of
-/// that id. An attempt on the schedule stays where it was if this one fails.
-pub fn resend(tx: &mut Tx<'_>, delivery: &Delivery, now: Timestamp) -> Result<bool, Fault> {
-    let changed = tx.exec(RESEND, &[delivery.new.id.as_str().into(), now.into()])?;
-    tx.wake(&delivery.new.queue);
-    Ok(changed == 1)
-}
-
 /// What waits in a queue is due once the transaction is committed: its endpoint was resumed.
 pub fn wake(tx: &mut Tx<'_>, queue: &str) {
     tx.wake(queue);
-}
-
-/// Gives a pending delivery up, for a reason of [`why`]; the next one of its subject is due then.
-/// One that was delivered and is only being sent again stays delivered. `false` if it was not
-/// pending.
-pub fn give_up(
-    tx: &mut Tx<'_>,
-    delivery: &Delivery,
-    reason: &'static str,
-    now: Timestamp,
-) -> Result<bool, Fault> {
-    let args = [delivery.new.id.as_str().into(), reason.into()];
-    if tx.exec(GIVE_UP, &args)? == 0 {
-        return Ok(false);
-    }
-    next_in_line(tx, &delivery.new, now)?;
-    Ok(true)
-}
-
-/// Gives up deliveries that wait for a removed endpoint; how many of at most `limit`.
-pub fn empty(tx: &mut Tx<'_>, endpoint: &EndpointId, limit: u32) -> Result<u64, Fault> {
-    let args = [endpoint.as_str().into(), why::REMOVED.into(), limit.into()];
-    tx.exec(EMPTY, &args)
 }
 
 /// Frees the leases that a dead process left, when this process is the only one: they are due
