@@ -148,11 +148,7 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         Refusal::TooManyEndpoints(most, _) => {
             format!("No more than {most} webhooks can be registered. Delete one first.")
         }
-        Refusal::AlreadyPaid => match head.method {
-            Method::DELETE => "A completed payment request cannot be deleted.".to_owned(),
-            Method::PUT => "A completed payment request cannot be updated.".to_owned(),
-            _ => "The payment request is completed already.".to_owned(),
-        },
+        Refusal::AlreadyPaid => paid_before(&head.method).to_owned(),
         Refusal::Expired => "The payment request has expired.".to_owned(),
         Refusal::Failed => "The payment request has failed.".to_owned(),
         Refusal::TryUnderWay => {
@@ -192,6 +188,15 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
         message,
         error_code: None,
         errors: None,
+    }
+}
+
+/// What cannot be done to a payment request that is paid.
+fn paid_before(method: &Method) -> &'static str {
+    match *method {
+        Method::DELETE => "A completed payment request cannot be deleted.",
+        Method::PUT => "A completed payment request cannot be updated.",
+        _ => "The payment request is completed already.",
     }
 }
 

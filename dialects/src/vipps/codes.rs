@@ -92,6 +92,17 @@ pub fn problem(code: u16, detail: impl Into<String>) -> Problem {
     problem
 }
 
+// What is said with some codes.
+const ONLY_BEFORE: &str = "cancelTransactionOnly is true, and the user has approved the payment.";
+const NAME_THE_USER: &str =
+    "Name the user by customer.phoneNumber, or send the token of the redirectUrl.";
+const BY_HAND_FIRST: &str = "This user must approve one payment by hand before a call can approve.";
+const NO_SUCH_USER: &str =
+    "Nobody who may pay this has the app: the user is unknown, or too young.";
+const NOT_ANSWERED: &str = "The bank has not answered yet whether it is reserved. Try again later.";
+const SEND_AGAIN: &str =
+    "Nothing was captured. Send the capture again, with a new Idempotency-Key.";
+
 /// The problem of a step that is not possible.
 pub fn of_step(refused: &StepProblem) -> Problem {
     let (code, detail) = match refused {
@@ -128,21 +139,12 @@ pub fn of_step(refused: &StepProblem) -> Problem {
             6030,
             said("The rest of the reservation has been cancelled by time."),
         ),
-        StepProblem::CancelOfReserved => (
-            6060,
-            said("cancelTransactionOnly is true, and the user has approved the payment."),
-        ),
+        StepProblem::CancelOfReserved => (6060, said(ONLY_BEFORE)),
         StepProblem::CancelOfEnded(state) => (6190, in_state(state)),
         StepProblem::ReservedBefore => (6230, said("The payment is approved already.")),
         StepProblem::ApproveOfEnded(state) => (10010, in_state(state)),
-        StepProblem::NoPayer => (
-            10030,
-            said("Name the user by customer.phoneNumber, or send the token of the redirectUrl."),
-        ),
-        StepProblem::NeverApproved => (
-            10020,
-            said("This user must approve one payment by hand before a call can approve."),
-        ),
+        StepProblem::NoPayer => (10030, said(NAME_THE_USER)),
+        StepProblem::NeverApproved => (10020, said(BY_HAND_FIRST)),
         StepProblem::ApproveByHand => (10060, said("A payment with shipping is approved by hand.")),
         StepProblem::Declined(cause) => {
             let code = match cause.code.as_str() {
@@ -153,24 +155,15 @@ pub fn of_step(refused: &StepProblem) -> Problem {
             (code, format!("The bank said no: {}.", cause.text))
         }
         StepProblem::LiveMode => (10020, said("Only test payments can be approved by a call.")),
-        StepProblem::NoSuchPayer => (
-            7010,
-            said("Nobody who may pay this has the app: the user is unknown, or too young."),
-        ),
+        StepProblem::NoSuchPayer => (7010, said(NO_SUCH_USER)),
         StepProblem::NoCards => (10050, said("Add a card in the app first.")),
         StepProblem::Processing => (
             6160,
             said("The bank has not answered yet. Get the payment again later."),
         ),
-        StepProblem::CancelOfProcessing => (
-            6250,
-            said("The bank has not answered yet whether it is reserved. Try again later."),
-        ),
+        StepProblem::CancelOfProcessing => (6250, said(NOT_ANSWERED)),
         StepProblem::FundsGone => (6260, said("The bank does not give what it reserved.")),
-        StepProblem::CaptureFailed => (
-            6280,
-            said("Nothing was captured. Send the capture again, with a new Idempotency-Key."),
-        ),
+        StepProblem::CaptureFailed => (6280, said(SEND_AGAIN)),
     };
     problem(code, detail)
 }

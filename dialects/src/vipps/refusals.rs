@@ -106,20 +106,7 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
         }
         Refusal::KeyReused => key_reused(head),
         Refusal::Step(step) => codes::of_step(step),
-        Refusal::TooManyEndpoints(most, of) => {
-            let mut problem = bad_request();
-            let reason = match of {
-                Some(event) => {
-                    format!("The event {event} has at most {most} registrations. Delete one first.")
-                }
-                None => format!(
-                    "There are at most {most} registrations, whatever their events. Delete one \
-                     first."
-                ),
-            };
-            problem.extra.push(Detail::new("events", reason));
-            problem
-        }
+        Refusal::TooManyEndpoints(most, of) => too_many(*most, of.as_deref()),
         Refusal::Card(_) => codes::problem(5070, "A gift card does not pay for this."),
         Refusal::NoMethod => codes::problem(5070, "Nothing that can be paid with is open."),
         Refusal::Unavailable(wait) => codes::problem(
@@ -138,6 +125,21 @@ fn worded(head: &Parts, refusal: &Refusal) -> Problem {
             ),
         ),
     }
+}
+
+/// No more registrations, of one event or in all.
+fn too_many(most: u32, of: Option<&str>) -> Problem {
+    let reason = match of {
+        Some(event) => {
+            format!("The event {event} has at most {most} registrations. Delete one first.")
+        }
+        None => format!(
+            "There are at most {most} registrations, whatever their events. Delete one first."
+        ),
+    };
+    let mut problem = bad_request();
+    problem.extra.push(Detail::new("events", reason));
+    problem
 }
 
 fn flaw(flaw: Flaw) -> Problem {

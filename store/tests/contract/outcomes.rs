@@ -146,7 +146,7 @@ fn a_standby_is_no_source_of_a_move() {
     let folder = tempfile::tempdir().unwrap();
     let to = Place::Sqlite(folder.path().join("new.db"));
     let from = Place::Postgres(standby);
-    let mut go = || {
+    let go = || {
         let watch = &mut |_: moving::Progress<'_>| ControlFlow::Continue(());
         moving::run(&from, &to, Options::TEST, watch)
             .unwrap_err()
