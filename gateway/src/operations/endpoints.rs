@@ -7,7 +7,7 @@ mod secrets;
 
 use domain::call::EndpointView;
 use domain::endpoint::Pause;
-use domain::limits::{ENDPOINTS_MAX, LABEL_MAX, SWEEP_MAX};
+use domain::limits::{ENDPOINTS_MAX, LABEL_MAX};
 use domain::{
     Call, Caller, Endpoint, EndpointAsk, EndpointId, Event, Fact, FieldProblem, MerchantId, Mode,
     Moment, Object, Refusal, Reply, TopicMax, Topics, WireId,
