@@ -5,7 +5,7 @@
 //! beside this one and gets the same events there.
 
 use domain::transaction::Standing;
-use domain::{Bill, Direction, Endpoint, Event, Fact, Payout};
+use domain::{About, Bill, Direction, Endpoint, Event, Fact, Payout};
 use serde_json::{Map, Value as Json};
 
 use super::replies::{Seven, word};
@@ -30,7 +30,10 @@ pub fn bodies(event: &Event) -> Vec<WebhookBody> {
         | Fact::PayoutRejected
         | Fact::PayoutCancelled
         | Fact::PayoutExpired => event.payout().map(withdrawal).into_iter().collect(),
-        Fact::EndpointTested => event.endpoint().map(test).into_iter().collect(),
+        Fact::EndpointTested => match &event.about {
+            About::Endpoint(endpoint) => vec![test(endpoint)],
+            About::Bill { .. } | About::Step { .. } | About::Payout(_) => Vec::new(),
+        },
         Fact::BillChanged
         | Fact::BillWithdrawn
         | Fact::PaymentAuthorized

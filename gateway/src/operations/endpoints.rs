@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 use domain::call::EndpointView;
 use domain::endpoint::Pause;
-use domain::limits::{ENDPOINTS_MAX, KEY_CACHE, LABEL_MAX, ROTATION, SWEEP_MAX};
+use domain::limits::{ENDPOINTS_MAX, KEY_CACHE, LABEL_MAX, ROTATION};
 use domain::{
     Call, Caller, Endpoint, EndpointAsk, EndpointId, Event, Fact, FieldProblem, MerchantId, Mode,
     Moment, Object, Refusal, Reply, Secret, Topics, WireId,
