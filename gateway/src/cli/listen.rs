@@ -217,13 +217,14 @@ async fn forget_gone(door: &Door) -> Result<(), Problem> {
 
 /// Does a `listen` answer there?
 async fn is_alive(outbound: &Outbound, url: &str) -> bool {
-    let asked = outbound.post(&Sending {
+    let question = Sending {
         url: format!("{url}{ALIVE}"),
         headers: Vec::new(),
         body: String::new(),
         timeout: ALIVE_WITHIN,
-    });
-    asked.await.is_ok_and(|answer| answer.body == ALIVE)
+    };
+    let answer = outbound.post(&question).await;
+    answer.is_ok_and(|answer| answer.body == ALIVE)
 }
 
 /// Resolves when the endpoint is registered no longer. A gateway that does not answer may be
