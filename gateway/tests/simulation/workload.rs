@@ -269,7 +269,7 @@ impl Workload {
                 self.auditor.pay(&id);
             }
             Ok(Paid::Declined { .. }) => {
-                let open = before.is_ok_and(|challenge| challenge.open);
+                let open = before.is_ok_and(|challenge| challenge.step == payments::Step::Open);
                 assert!(
                     answer != Answer::Approve || !open,
                     "an open try was approved"
