@@ -61,6 +61,18 @@ impl Door {
         self.ask("POST", path, &[], body).await
     }
 
+    /// A path with whose it is and what is asked for.
+    fn target(&self, path: &str, query: &[(&str, Option<&str>)]) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        text.extend_pairs(&self.of);
+        for (name, value) in query {
+            if let Some(value) = value {
+                text.append_pair(name, value);
+            }
+        }
+        format!("{path}?{}", text.finish())
+    }
+
     async fn ask(
         &self,
         method: &str,
@@ -68,16 +80,9 @@ impl Door {
         query: &[(&str, Option<&str>)],
         body: Option<Value>,
     ) -> Result<Value, Problem> {
-        let mut target = form_urlencoded::Serializer::new(String::new());
-        target.extend_pairs(&self.of);
-        for (name, value) in query {
-            if let Some(value) = value {
-                target.append_pair(name, value);
-            }
-        }
         let request = http::Request::builder()
             .method(method)
-            .uri(format!("{path}?{}", target.finish()))
+            .uri(self.target(path, query))
             .header(http::header::HOST, "florin")
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(
