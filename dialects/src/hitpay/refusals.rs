@@ -182,17 +182,22 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
             "The service cannot answer now and nothing was changed. Try again in {}.",
             wait_text(*wait)
         ),
-        Refusal::Unsure(wait) => format!(
-            "It is not known whether this was done. Look before you send it again, or send it with \
-             the same Idempotency-Key, in {}.",
-            wait_text(*wait)
-        ),
+        Refusal::Unsure(wait) => unsure(*wait),
     };
     Problem {
         message,
         error_code: None,
         errors: None,
     }
+}
+
+/// Said of a request that may have been done.
+fn unsure(wait: Span) -> String {
+    format!(
+        "It is not known whether this was done. Look before you send it again, or send it with \
+         the same Idempotency-Key, in {}.",
+        wait_text(wait)
+    )
 }
 
 /// The first sentence, and how many more there are.
