@@ -390,7 +390,7 @@ fn rules_about_sizes_can_fail() {
     )));
     assert_eq!(rust::sizes(&File::sample(path, &row[3..])).len(), 1);
 
-    let large = [File::sample("store/src/sqlite.rs", &"a();\n".repeat(3_501))];
+    let large = [File::sample("store/src/sqlite.rs", &"a();\n".repeat(3_651))];
     assert_eq!(rust::adapters_are_small(&large).len(), 1);
     let hint = "let q = \"SELECT 1 /*pg for update */\";\n";
     let hints = |n: usize| [File::sample("store/src/tables/x.rs", &hint.repeat(n))];

@@ -178,11 +178,7 @@ fn problem(head: &Parts, refusal: &Refusal) -> Problem {
             "The service cannot answer now and nothing was changed. Try again in {}.",
             wait_text(*wait)
         ),
-        Refusal::Unsure(wait) => format!(
-            "It is not known whether this was done. Look before you send it again, or send it with \
-             the same Idempotency-Key, in {}.",
-            wait_text(*wait)
-        ),
+        Refusal::Unsure(wait) => unsure(*wait),
     };
     Problem {
         message,
@@ -198,6 +194,15 @@ fn paid_before(method: &Method) -> &'static str {
         Method::PUT => "A completed payment request cannot be updated.",
         _ => "The payment request is completed already.",
     }
+}
+
+/// Said of a request that may have been done.
+fn unsure(wait: Span) -> String {
+    format!(
+        "It is not known whether this was done. Look before you send it again, or send it with \
+         the same Idempotency-Key, in {}.",
+        wait_text(wait)
+    )
 }
 
 /// The first sentence, and how many more there are.
