@@ -142,6 +142,9 @@ fn fingerprint(cards: &[(Tried, Option<Money>)]) -> String {
     texts.join("|")
 }
 
+/// A card of a call and what is wanted of it, if the call says.
+type Wanted = (CardId, Option<Money>);
+
 /// What is to be drawn from one card.
 struct Draw {
     card: CardId,
@@ -156,7 +159,7 @@ fn find_all(
     bill: &Bill,
     cards: &[(Tried, Option<Money>)],
     watch: &Watch,
-) -> Result<Result<Vec<(CardId, Option<Money>)>, Refusal>, Failure> {
+) -> Result<Result<Vec<Wanted>, Refusal>, Failure> {
     let card_present = terms(tx, bill)?.card_present;
     let mut found = Vec::new();
     for (tried, amount) in cards {
@@ -178,7 +181,7 @@ fn draw_all(
     tx: &mut Tx<'_>,
     at: &Moment,
     bill: &Bill,
-    found: &[(CardId, Option<Money>)],
+    found: &[Wanted],
 ) -> Result<Vec<Draw>, Failure> {
     let mut needed = bill.ask.amount;
     let mut drawn: Vec<Draw> = Vec::new();
