@@ -142,6 +142,9 @@ fn fingerprint(cards: &[(Tried, Option<Money>)]) -> String {
     texts.join("|")
 }
 
+/// A card of a call and what is wanted of it, if the call says.
+type Wanted = (CardId, Option<Money>);
+
 /// What is to be drawn from one card.
 struct Draw {
     card: CardId,
