@@ -152,9 +152,6 @@ struct Draw {
     rank: u64,
 }
 
-/// A card that was found, and what is wanted of it.
-type Wanted = (CardId, Option<Money>);
-
 /// The cards of a call, each with what is wanted of it. Nothing is changed but what is counted.
 fn find_all(
     tx: &mut Tx<'_>,
