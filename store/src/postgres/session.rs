@@ -42,8 +42,8 @@ const ABOUT: &str = "SELECT current_setting('server_version_num'), \
     COALESCE((SELECT oid::text FROM pg_namespace WHERE nspname = current_schema()), '')";
 
 /// Said of a role that finds nothing.
-const NO_SCHEMA: &str = "its search_path names no schema that exists and that this role may use \
-    (GRANT USAGE ON SCHEMA)";
+const NO_SCHEMA: &str = "the schema in its search_path does not exist, or this role may not use \
+    it (GRANT USAGE ON SCHEMA)";
 
 /// Ends a transaction. What goes wrong with it leaves open what became of it.
 pub(super) const COMMIT: &str = "COMMIT";
