@@ -21,8 +21,8 @@ pub(super) fn read(fields: &mut Fields<'_>) {
     fields.inside("receipt", members, |inner| {
         match inner.get("orderLines").and_then(Value::items) {
             Some(lines) if !lines.is_empty() => {
-                for (number, line) in lines.iter().enumerate() {
-                    order_line(inner, number, line);
+                for (place, line) in lines.iter().enumerate() {
+                    order_line(inner, place, line);
                 }
             }
             Some(_) | None => inner.fault("orderLines", Fault::Missing),
@@ -34,8 +34,8 @@ pub(super) fn read(fields: &mut Fields<'_>) {
     });
 }
 
-fn order_line(fields: &mut Fields<'_>, number: usize, line: &Value) {
-    let name = format!("orderLines[{number}]");
+fn order_line(fields: &mut Fields<'_>, place: usize, line: &Value) {
+    let name = format!("orderLines[{place}]");
     let Value::Object(members) = line else {
         fields.fault(&name, Fault::NotObject);
         return;
