@@ -1,5 +1,5 @@
-//! Kill -9 under load of all four APIs: whatever was acknowledged is there after the restart, exactly
-//! once.
+//! Kill -9 under load of all four APIs: whatever was acknowledged is there after the restart,
+//! exactly once.
 //!
 //! `FLORIN_KILL_ROUNDS=10 cargo test --release -p gateway --test kill -- --nocapture`
 #![allow(
