@@ -1,8 +1,8 @@
 //! What tells a repeated request from another one under the same idempotency key.
 //!
-//! It is kept for more than a year, so it is made of what the client sent and of nothing that a later
-//! version of this program might see otherwise. Its form has a number: what was kept in another form
-//! cannot be compared.
+//! It is kept for more than a year, so it is made of what the client sent and of nothing that a
+//! later version of this program might see otherwise. Its form has a number: what was kept in
+//! another form cannot be compared.
 
 use domain::call::IdempotencyKey;
 use domain::secret::hex;

@@ -11,7 +11,8 @@ pub const WIRE_ID_MAX: usize = 255;
 /// Bytes of a request body (413 above it), as the contracts settle it.
 pub const BODY_MAX: usize = 256 * 1024;
 
-/// Fields in one form or one JSON object: far above any client, and few enough to be looked through.
+/// Fields in one form or one JSON object: far above any client, and few enough to look
+/// through.
 pub const FIELDS_MAX: usize = 1_000;
 
 /// Values in one JSON body, whatever they are in: a receipt of a thousand lines, each with all that

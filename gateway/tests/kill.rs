@@ -1,5 +1,5 @@
-//! Kill -9 under load of all four APIs: whatever was acknowledged is there after the restart, exactly
-//! once.
+//! Kill -9 under load of all four APIs: whatever was acknowledged is there after the restart,
+//! exactly once.
 //!
 //! `FLORIN_KILL_ROUNDS=10 cargo test -p gateway --test kill -- --nocapture`; with `FLORIN=<path>`
 //! another binary than the one built with it, such as the one that is shipped.

@@ -223,7 +223,8 @@ async fn while_a_secret_is_replaced_both_verify_and_then_only_the_new_one() {
         domain::limits::ROTATION,
     )
     .await
-    .unwrap();
+    .unwrap()
+    .secret;
     let judged = async |lab: &Lab| {
         endpoints::test(&lab.app, &who(lab), &endpoint.head.id)
             .await

@@ -237,8 +237,8 @@ fn required_key(headers: &HeaderMap, body: &[u8]) -> Result<Option<IdempotencyKe
     }
 }
 
-/// `modificationAmount` of a capture or refund. How much is possible is decided by the payment, which
-/// may have grown by the price of a delivery.
+/// `modificationAmount` of a capture or refund. How much is possible is decided by the payment,
+/// which may have grown by the price of a delivery.
 fn modification(body: &[u8]) -> Result<Money, Refusal> {
     let members = json::parse(body)?;
     let mut fields = Fields::new(&members, terms::wording);

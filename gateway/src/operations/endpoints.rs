@@ -397,10 +397,11 @@ pub(crate) fn note(
         Fact::EndpointFailing => tracing::warn!(
             endpoint = %endpoint.head.id,
             url = endpoint.url,
-            "no webhook has reached it for long; without a success it is paused or removed in the end"
+            "no webhook has reached it for long; without a success it is paused or removed"
         ),
         Fact::EndpointRemoved => {
-            tracing::warn!(endpoint = %endpoint.head.id, url = endpoint.url, actor, "it is removed");
+            let (id, url) = (&endpoint.head.id, &endpoint.url);
+            tracing::warn!(endpoint = %id, url, actor, "it is removed");
         }
         _ => {}
     }

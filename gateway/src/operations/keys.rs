@@ -129,7 +129,8 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Key>, Failure> {
         .await
 }
 
-/// Ends a key at once, by its name; tokens that were issued for it end with it. Another node may take it for as long as it remembers keys.
+/// Ends a key at once, by its name; tokens that were issued for it end with it. Another node may
+/// take it for as long as it remembers keys.
 pub async fn end(app: &App, who: &Who<'_>, name: &str) -> Result<(), Failure> {
     let at = app.moment();
     let (caller, actor) = (who.caller.clone(), who.actor.to_owned());

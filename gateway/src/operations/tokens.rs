@@ -1,6 +1,6 @@
 //! Access tokens: JWTs (HS256) that any node can check, because the key that signs them is sealed
-//! in the database. A token ends with the client secret that it was issued for, and all tokens of an
-//! account when the account is replaced.
+//! in the database. A token ends with the client secret that it was issued for, and all tokens of
+//! an account when the account is replaced.
 
 use dialects::{Dialect, base64, sign};
 use domain::{

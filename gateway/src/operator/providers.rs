@@ -185,7 +185,8 @@ fn kind(new: &New) -> Result<Option<Kind>, Trouble> {
     let named = new.what.as_deref().and_then(Kind::parse);
     named.map(Some).ok_or_else(|| {
         Trouble::wrong(
-            "say what the key is for: client (an id with its secret) or subscription (a              subscription key)",
+            "say what the key is for: client (an id with its secret) or subscription (a \
+             subscription key)",
         )
     })
 }

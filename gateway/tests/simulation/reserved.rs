@@ -1,5 +1,5 @@
-//! Reservations beside the bills: reserved, captured, released and refunded in parts, each call with
-//! a key and sent twice, against a model of five numbers.
+//! Reservations beside the bills: reserved, captured, released and refunded in parts, each call
+//! with a key and sent twice, against a model of five numbers.
 
 use std::collections::BTreeMap;
 

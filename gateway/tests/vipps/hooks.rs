@@ -357,7 +357,7 @@ async fn a_webhook_comes_late_or_behind_the_next_one_of_its_payment() {
     assert_eq!(shop.receiver.names()[2..], ["CAPTURED", "AUTHORIZED"]);
     let got = shop.receiver.got.lock().unwrap().clone();
     assert!(got.iter().all(|one| is_genuine(one, secret)));
-    shop.later(Span::from_minutes(60)).await;
+    shop.later(Span::from_minutes(5)).await;
     assert_eq!(shop.receiver.names().len(), 4, "each once");
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     let wanted = "action=continue&trick=duplicate&times=2";

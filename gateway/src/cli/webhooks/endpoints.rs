@@ -13,7 +13,7 @@ use super::{pretty, rows, text};
 pub(in crate::cli) enum EndpointsCommand {
     /// Lists the endpoints and how they have been doing.
     List(ListArgs),
-    /// Shows one, also after it was removed: how it has been doing, and what was done to it by whom.
+    /// Shows one, also after it was removed: how it has been doing, what was done to it by whom.
     Show(ShowArgs),
     /// Registers one and prints its secret, this once.
     Add(AddArgs),

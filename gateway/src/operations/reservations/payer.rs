@@ -191,8 +191,8 @@ pub async fn decide_due(app: &App) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// A reservation of which the bank knows by now is the one that it refused; while it does not, there
-/// is nothing to answer.
+/// A reservation of which the bank knows by now is one that it refused; while it does not, there is
+/// nothing to answer.
 pub(super) fn decided(tx: &mut Tx<'_>, at: &Moment, mut found: Found) -> Result<Found, Failure> {
     match found.row.undecided_until {
         None => Ok(found),
