@@ -61,13 +61,7 @@ impl Door {
         self.ask("POST", path, &[], body).await
     }
 
-    async fn ask(
-        &self,
-        method: &str,
-        path: &str,
-        query: &[(&str, Option<&str>)],
-        body: Option<Value>,
-    ) -> Result<Value, Problem> {
+    fn target(&self, path: &str, query: &[(&str, Option<&str>)]) -> String {
         let mut target = form_urlencoded::Serializer::new(String::new());
         target.extend_pairs(&self.of);
         for (name, value) in query {
@@ -75,9 +69,19 @@ impl Door {
                 target.append_pair(name, value);
             }
         }
+        format!("{path}?{}", target.finish())
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(&str, Option<&str>)],
+        body: Option<Value>,
+    ) -> Result<Value, Problem> {
         let request = http::Request::builder()
             .method(method)
-            .uri(format!("{path}?{}", target.finish()))
+            .uri(self.target(path, query))
             .header(http::header::HOST, "florin")
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(
