@@ -165,14 +165,16 @@ fn a_fallback_stands_in_while_the_first_is_down() {
     assert_eq!(allowed.len(), 2, "either may be used later");
 }
 
+/// What is said of settings that a change made wrong.
+fn wrong(change: &dyn Fn(&mut PaymentSettings)) -> String {
+    let mut settings = three();
+    change(&mut settings);
+    settings.problem().unwrap()
+}
+
 #[test]
 fn what_is_wrong_with_settings_is_told() {
     assert_eq!(PaymentSettings::usual(Mode::Test).problem(), None);
-    let wrong = |change: &dyn Fn(&mut PaymentSettings)| {
-        let mut settings = three();
-        change(&mut settings);
-        settings.problem().unwrap()
-    };
     for (problem, part) in [
         (
             wrong(&|s| s.providers[0].id = "A b".to_owned()),
@@ -208,6 +210,14 @@ fn what_is_wrong_with_settings_is_told() {
             wrong(&|s| s.providers[0].limits = vec![bounds("EUR", Some("2"), Some("1.99"))]),
             "provider \"a\": limits: least",
         ),
+    ] {
+        assert!(problem.contains(part), "{problem}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_rules_is_told() {
+    for (problem, part) in [
         (
             wrong(&|s| {
                 s.rules = vec![ProviderRule {

@@ -61,16 +61,15 @@ impl Door {
         self.ask("POST", path, &[], body).await
     }
 
-    /// A path with whose it is and what is asked for.
     fn target(&self, path: &str, query: &[(&str, Option<&str>)]) -> String {
-        let mut text = form_urlencoded::Serializer::new(String::new());
-        text.extend_pairs(&self.of);
+        let mut target = form_urlencoded::Serializer::new(String::new());
+        target.extend_pairs(&self.of);
         for (name, value) in query {
             if let Some(value) = value {
-                text.append_pair(name, value);
+                target.append_pair(name, value);
             }
         }
-        format!("{path}?{}", text.finish())
+        format!("{path}?{}", target.finish())
     }
 
     async fn ask(
