@@ -113,7 +113,7 @@ impl DeliveryRules {
     /// The pause between two attempts, before which so many others are made.
     fn pause(&self, before: usize) -> Span {
         let zero = Timestamp::from_millis(0);
-        let end = self.planned(zero, before + 1);
+        let end = self.planned(zero, before.saturating_add(1));
         end.since(self.planned(zero, before))
     }
 
