@@ -128,8 +128,8 @@ impl Site {
     }
 }
 
-/// Whoever sends webhooks, as a question about an address: may they go there, and if not, which rule
-/// says so and which setting would permit it?
+/// Whoever sends webhooks, as a question about an address: may they go there, and if not, which
+/// rule says so and which setting would permit it?
 #[derive(Clone, Default)]
 pub struct Targets(Option<Arc<Judge>>);
 

@@ -328,7 +328,10 @@ fn a_receiver_that_hangs_for_ever_is_late_by_the_clock() {
     lab.pay(&id);
     hook.wait(&id, 1);
     let begin = lab.now();
-    let mut mover = lab.gateway.client();
+    // The call may take its half minute.
+    let patience = std::time::Duration::from_secs(60);
+    let gateway = &lab.gateway;
+    let mut mover = Client::within(gateway.address, &gateway.key, patience).unwrap();
     let moving = std::thread::spawn(move || advance(&mut mover, "{\"advance\":\"7h\"}"));
     let other = lab.create(&to(&well, "well"));
     lab.pay(&other);

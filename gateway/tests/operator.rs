@@ -665,8 +665,9 @@ fn a_killed_listen_is_cleaned_up_by_the_next_one() {
 fn two_that_listen_do_not_disturb_each_other() {
     let lab = Lab::new();
     let data = lab.folder.path();
-    let mut first = Listening::start(data, &[]);
-    let mut second = Listening::start(data, &["--events", "bill.created"]);
+    let args = ["--events", "bill.created"];
+    let mut first = Listening::start(data, &args);
+    let mut second = Listening::start(data, &args);
     let listed = lab.json(&["webhooks", "endpoints", "list"]);
     let rows = listed["endpoints"].as_array().unwrap();
     assert_eq!(rows.len(), 2, "{listed}");

@@ -306,6 +306,10 @@ async fn an_endpoint_that_fails_for_five_days_is_paused_and_the_other_one_told()
     assert!(!paused(&lab).await, "five minutes short of five days");
     lab.clock.advance(Span::from_minutes(5));
     assert!(paused(&lab).await);
+    // The other one hears of it in order, as soon as it answers.
+    receiver.answers(200);
+    lab.clock.advance(Span::from_minutes(24 * 60));
+    send(&lab).await;
     let got = receiver.got.lock().unwrap().clone();
     let told: BTreeSet<String> = got
         .iter()

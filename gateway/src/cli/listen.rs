@@ -3,8 +3,8 @@
 //! It registers an endpoint of its own, an address of this process, shows what arrives there, and
 //! hands each request on unchanged, signature and all; where a scheme signs the address too, it
 //! signs anew for the other one. What the other side answers is what the gateway gets to hear, so
-//! retries and the list of deliveries tell the truth. When it ends, its endpoint is removed. Several
-//! may run at once, each with an endpoint of its own.
+//! retries and the list of deliveries tell the truth. When it ends, its endpoint is removed.
+//! Several may run at once, each with an endpoint of its own.
 
 use std::sync::Arc;
 use std::time::Duration;

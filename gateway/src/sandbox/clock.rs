@@ -68,8 +68,8 @@ async fn kept(store: &Store) -> Result<Option<Kept>, Failure> {
     kept.map(read).transpose()
 }
 
-/// Moves the clock by a step on its way. What a dead process showed must not come again: the step is
-/// kept first.
+/// Moves the clock by a step on its way. What a dead process showed must not come again: the step
+/// is kept first.
 async fn step(app: &App, step: Span, goal: u64) -> Result<(), Failure> {
     let now = app.clock.now();
     let kept = Kept {

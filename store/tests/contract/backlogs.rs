@@ -1,5 +1,5 @@
-//! What serves a queue costs what it finds, however much waits there or is over: counted in rows and
-//! steps, not in time.
+//! What serves a queue costs what it finds, however much waits there or is over: counted in rows
+//! and steps, not in time.
 
 use domain::delivery::Outcome;
 use domain::endpoint::Pause;

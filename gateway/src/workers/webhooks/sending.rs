@@ -11,8 +11,8 @@ use std::time::Duration;
 use domain::Timestamp;
 use tokio::sync::{Mutex, Notify, watch};
 
-/// How long a move of the clock waits for answers before it moves a receiver's time too: much longer
-/// than any that works takes.
+/// How long a move of the clock waits for answers before it moves a receiver's time too: much
+/// longer than any that works takes.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 
 /// How long it waits for those to be recorded that ended so.
