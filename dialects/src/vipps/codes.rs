@@ -153,23 +153,20 @@ pub fn of_step(refused: &StepProblem) -> Problem {
             (code, format!("The bank said no: {}.", cause.text))
         }
         StepProblem::LiveMode => (10020, said("Only test payments can be approved by a call.")),
-        StepProblem::NoSuchPayer => (
-            7010,
-            said("Nobody who may pay this has the app: the user is unknown, or too young."),
-        ),
+        StepProblem::NoSuchPayer => (7010, said("The user is unknown, or too young for this.")),
         StepProblem::NoCards => (10050, said("Add a card in the app first.")),
         StepProblem::Processing => (
             6160,
-            said("The bank has not answered yet. Get the payment again later."),
+            said("The bank has not answered yet. Get it again later."),
         ),
         StepProblem::CancelOfProcessing => (
             6250,
-            said("The bank has not answered yet whether it is reserved. Try again later."),
+            said("The bank has not answered yet. Try again later."),
         ),
         StepProblem::FundsGone => (6260, said("The bank does not give what it reserved.")),
         StepProblem::CaptureFailed => (
             6280,
-            said("Nothing was captured. Send the capture again, with a new Idempotency-Key."),
+            said("Nothing was captured. Try again, with a new key."),
         ),
     };
     problem(code, detail)

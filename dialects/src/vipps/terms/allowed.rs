@@ -156,7 +156,9 @@ pub(super) fn metadata(members: &Members) -> Result<(), Refusal> {
         }
         let length = match value {
             Value::Text(text) => text.chars().count(),
-            other => json::write(other).chars().count(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Object(_) => {
+                json::write(value).chars().count()
+            }
         };
         if length > METADATA_VALUE_MAX {
             return Err(coded(
