@@ -97,11 +97,6 @@ const ONLY_BEFORE: &str = "cancelTransactionOnly is true, and the user has appro
 const NAME_THE_USER: &str =
     "Name the user by customer.phoneNumber, or send the token of the redirectUrl.";
 const BY_HAND_FIRST: &str = "This user must approve one payment by hand before a call can approve.";
-const NO_SUCH_USER: &str =
-    "Nobody who may pay this has the app: the user is unknown, or too young.";
-const NOT_ANSWERED: &str = "The bank has not answered yet whether it is reserved. Try again later.";
-const SEND_AGAIN: &str =
-    "Nothing was captured. Send the capture again, with a new Idempotency-Key.";
 
 /// The problem of a step that is not possible.
 pub fn of_step(refused: &StepProblem) -> Problem {
@@ -155,15 +150,21 @@ pub fn of_step(refused: &StepProblem) -> Problem {
             (code, format!("The bank said no: {}.", cause.text))
         }
         StepProblem::LiveMode => (10020, said("Only test payments can be approved by a call.")),
-        StepProblem::NoSuchPayer => (7010, said(NO_SUCH_USER)),
+        StepProblem::NoSuchPayer => (7010, said("The user is unknown, or too young for this.")),
         StepProblem::NoCards => (10050, said("Add a card in the app first.")),
         StepProblem::Processing => (
             6160,
-            said("The bank has not answered yet. Get the payment again later."),
+            said("The bank has not answered yet. Get it again later."),
         ),
-        StepProblem::CancelOfProcessing => (6250, said(NOT_ANSWERED)),
+        StepProblem::CancelOfProcessing => (
+            6250,
+            said("The bank has not answered yet. Try again later."),
+        ),
         StepProblem::FundsGone => (6260, said("The bank does not give what it reserved.")),
-        StepProblem::CaptureFailed => (6280, said(SEND_AGAIN)),
+        StepProblem::CaptureFailed => (
+            6280,
+            said("Nothing was captured. Try again, with a new key."),
+        ),
     };
     problem(code, detail)
 }

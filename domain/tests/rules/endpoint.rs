@@ -237,7 +237,7 @@ fn a_topic_may_have_a_limit_of_its_own() {
     let most = TopicMax {
         usual: 25,
         own: vec![("once", 1)],
-        in_all: 50,
+        in_all: 100,
     };
     assert_eq!((most.of("once"), most.of("often")), (1, 25));
 }

@@ -193,8 +193,7 @@ async fn what_breaks_off_is_told_in_the_words_of_the_api_that_was_asked() {
             .to_bytes();
         let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert!(!told[member].is_null(), "{path}: {told}");
-        let retry = head.headers.contains_key("retry-after");
-        assert_eq!(retry, path != "/nobody", "{path}");
+        assert!(head.headers.contains_key("retry-after"), "{path}");
     }
 }
 
