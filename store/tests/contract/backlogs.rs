@@ -45,7 +45,7 @@ fn backlog(lab: &Lab, caller: &Caller) -> Endpoint {
 
 /// The statement that holds a text.
 fn statement(part: &str) -> &'static str {
-    let mut all = tables::statements().into_iter();
+    let mut all = tables::statements();
     all.find(|sql| sql.contains(part)).unwrap()
 }
 
