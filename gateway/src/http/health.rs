@@ -19,7 +19,7 @@ pub async fn live() -> Response {
 }
 
 /// What is known of the writing side of the database, and since when. It is asked at most once in
-/// [`FRESH`], whoever asks here how often, and never again before the last question is answered.
+/// `FRESH`, whoever asks here how often, and never again before the last question is answered.
 pub type Writing = Arc<tokio::sync::Mutex<Option<(Duration, bool)>>>;
 
 /// How long an answer of the writing side counts.
