@@ -105,3 +105,36 @@ fn a_list_of_one_state_is_found_in_its_own_order() {
     }
     assert_eq!(count, 3, "all, in a state, open");
 }
+
+#[test]
+fn what_stands_in_one_line_is_not_looked_for_in_its_whole_queue() {
+    let lab = Lab::sqlite().unwrap();
+    let Place::Sqlite(folder) = &lab.place else {
+        panic!()
+    };
+    let connection = rusqlite::Connection::open(folder.path().join("florin.db")).unwrap();
+    let (mut count, mut wrong) = (0, Vec::new());
+    let of_a_line = |sql: &&&str| sql.contains("subject = ") && sql.contains("deliveries");
+    for sql in tables::deliveries::STATEMENTS.iter().filter(of_a_line) {
+        count += 1;
+        let mut explained = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let nulls = vec![rusqlite::types::Null; explained.parameter_count()];
+        let lines = explained
+            .query_map(rusqlite::params_from_iter(nulls), |row| row.get("detail"))
+            .unwrap();
+        let lines: Vec<String> = lines.map(Result::unwrap).collect();
+        let text = lines.join("\n");
+        if !text.contains("deliveries_in_order (subject=? AND queue=?")
+            || text.contains("deliveries_due")
+        {
+            wrong.push(format!("{sql}\n{text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(
+        count, 4,
+        "the last, the next, the one ahead, one sent again"
+    );
+}

@@ -26,7 +26,7 @@ pub(super) const RESEND_IN_LINE: &str = "UPDATE deliveries SET again = state, ag
     again_at = NULL, state = 'pending', why = NULL, \
     place = CASE WHEN place < created_at THEN created_at + place ELSE place END, \
     next_at = CASE WHEN EXISTS (SELECT 1 FROM deliveries o WHERE o.subject = deliveries.subject \
-    AND o.queue = deliveries.queue AND o.state = 'pending' AND o.next_at IS NOT NULL) THEN NULL \
+    AND o.queue = deliveries.queue AND o.state = 'pending' AND +o.next_at IS NOT NULL) THEN NULL \
     ELSE CAST(?2 AS BIGINT) END WHERE id = ?1 AND state <> 'pending' RETURNING queue, next_at";
 /// What was delivered before somebody sent it again stays delivered.
 pub(super) const GIVE_UP: &str = "UPDATE deliveries SET \
