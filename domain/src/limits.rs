@@ -91,6 +91,10 @@ pub const IDEMPOTENCY_KEPT: Span = Span::from_minutes(30 * 24 * 60);
 /// How long webhooks that are over are kept, unless the operator says otherwise.
 pub const DELIVERIES_KEPT: Span = Span::from_minutes(90 * 24 * 60);
 
+/// Deliveries of a time range that are sent again in one transaction: payments that are made
+/// meanwhile wait for one of these at most.
+pub const RESENT_AT_ONCE: u32 = 50;
+
 /// Rows that one pass of a worker takes at most, so that no transaction grows without bound.
 pub const SWEEP_MAX: u32 = 500;
 

@@ -1,7 +1,7 @@
 //! Webhook deliveries, for those who look at them, send them again or skip them.
 
 use domain::endpoint::Pause;
-use domain::limits::SWEEP_MAX;
+use domain::limits::RESENT_AT_ONCE;
 use domain::{
     BillId, Caller, DeliveryId, EndpointState, Moment, Object, PaymentId, PayoutId, Refusal,
     Timestamp, WireId,
@@ -347,7 +347,7 @@ pub async fn resend_range(app: &App, who: &Who<'_>, range: Range) -> Result<u64,
         let batch = app
             .store
             .read("deliveries_in_range", move |tx| {
-                Ok(table::in_range(tx, &range, last.as_ref(), SWEEP_MAX)?)
+                Ok(table::in_range(tx, &range, last.as_ref(), RESENT_AT_ONCE)?)
             })
             .await?;
         after = batch.iter().max().cloned();
