@@ -34,6 +34,18 @@ const PERMITTED: &[(&str, &str)] = &[
     ("AS moves GROUP BY account", "the ledger's balances"),
 ];
 
+/// How SQLite goes about a statement.
+fn plan(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
+    let mut explained = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    let nulls = vec![rusqlite::types::Null; explained.parameter_count()];
+    let lines = explained
+        .query_map(rusqlite::params_from_iter(nulls), |row| row.get("detail"))
+        .unwrap();
+    lines.map(Result::unwrap).collect()
+}
+
 #[test]
 fn every_statement_finds_its_rows_by_an_index() {
     let lab = Lab::sqlite().unwrap();
@@ -46,14 +58,7 @@ fn every_statement_finds_its_rows_by_an_index() {
         .run("SELECT name FROM sqlite_master WHERE type = 'table'");
     let (mut wrong, mut used) = (Vec::new(), vec![false; PERMITTED.len()]);
     for sql in tables::statements() {
-        let mut explained = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .unwrap();
-        let nulls = vec![rusqlite::types::Null; explained.parameter_count()];
-        let lines = explained
-            .query_map(rusqlite::params_from_iter(nulls), |row| row.get("detail"))
-            .unwrap();
-        let lines: Vec<String> = lines.map(Result::unwrap).collect();
+        let lines = plan(&connection, sql);
         let scanned = |line: &String| {
             let name = line
                 .strip_prefix("SCAN ")
@@ -91,14 +96,7 @@ fn a_list_of_one_state_is_found_in_its_own_order() {
     let mut count = 0;
     for sql in lists {
         count += 1;
-        let mut explained = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .unwrap();
-        let nulls = vec![rusqlite::types::Null; explained.parameter_count()];
-        let lines = explained
-            .query_map(rusqlite::params_from_iter(nulls), |row| row.get("detail"))
-            .unwrap();
-        let lines: Vec<String> = lines.map(Result::unwrap).collect();
+        let lines = plan(&connection, sql);
         let text = lines.join("\n");
         assert!(text.starts_with("SEARCH bills USING"), "{sql}\n{text}");
         assert!(!text.contains("TEMP B-TREE"), "{sql}\n{text}");
@@ -117,14 +115,7 @@ fn what_stands_in_one_line_is_not_looked_for_in_its_whole_queue() {
     let of_a_line = |sql: &&&str| sql.contains("subject = ") && sql.contains("deliveries");
     for sql in tables::deliveries::STATEMENTS.iter().filter(of_a_line) {
         count += 1;
-        let mut explained = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .unwrap();
-        let nulls = vec![rusqlite::types::Null; explained.parameter_count()];
-        let lines = explained
-            .query_map(rusqlite::params_from_iter(nulls), |row| row.get("detail"))
-            .unwrap();
-        let lines: Vec<String> = lines.map(Result::unwrap).collect();
+        let lines = plan(&connection, sql);
         let text = lines.join("\n");
         if !text.contains("deliveries_in_order (subject=? AND queue=?")
             || text.contains("deliveries_due")
