@@ -136,15 +136,30 @@ pub const STATEMENTS: &[&str] = &[
     TOTALS,
 ];
 
-/// What no statement looks at, kept as one JSON object.
+/// What no statement looks at, kept as one JSON object. What is not there takes no room: there is
+/// one of these for every payment.
 #[derive(Serialize, Deserialize)]
 struct Details {
+    #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<String>,
-    payer: Payer,
+    payer: KnownPayer,
     methods: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     return_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     notify_url: Option<String>,
     extras: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What is known of a [`Payer`].
+#[derive(Serialize, Deserialize)]
+struct KnownPayer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
 }
 
 /// Which bills a list shows.
@@ -311,7 +326,11 @@ pub fn totals(tx: &mut Tx<'_>) -> Result<Vec<(String, i64)>, Fault> {
 fn details(ask: &Ask) -> Result<String, Fault> {
     to_json(&Details {
         purpose: ask.purpose.clone(),
-        payer: ask.payer.clone(),
+        payer: KnownPayer {
+            name: ask.payer.name.clone(),
+            email: ask.payer.email.clone(),
+            phone: ask.payer.phone.clone(),
+        },
         methods: ask.methods.clone(),
         return_url: ask.return_url.clone(),
         notify_url: ask.notify_url.clone(),
@@ -361,7 +380,11 @@ fn bill(row: &Row) -> Result<Bill, Fault> {
         repeatable: row.int(9)? == 1,
         reference: row.text_or_null(7)?.map(str::to_owned),
         purpose: details.purpose,
-        payer: details.payer,
+        payer: Payer {
+            name: details.payer.name,
+            email: details.payer.email,
+            phone: details.payer.phone,
+        },
         methods: details.methods,
         return_url: details.return_url,
         notify_url: details.notify_url,
