@@ -14,11 +14,9 @@ mod drive;
 mod echo;
 mod failure;
 mod figures;
-mod fill;
 mod floor;
 mod grown;
 mod learn;
-mod lookups;
 mod measure;
 mod pattern;
 mod process;
@@ -27,6 +25,7 @@ mod report;
 mod samples;
 mod server;
 mod shop;
+mod tills;
 mod torture;
 mod webhooks;
 mod wire;
@@ -73,7 +72,8 @@ struct Options {
     /// JSON goes into `grown.json` beside the usual one.
     #[arg(long, value_parser = clap::value_parser!(u64).range(2_000..=1_000_000_000))]
     rows: Option<u64>,
-    /// Where the filled database is kept; one that is there already is used as it is.
+    /// Where filled databases are kept; those that are there already are used as they are. On
+    /// PostgreSQL that is the schema bench_filled.
     #[arg(long, requires = "rows")]
     filled: Option<PathBuf>,
     /// Exit with 1 if a target is missed.
@@ -128,7 +128,11 @@ fn run(options: &Options) -> Outcome<bool> {
         None => {}
     }
     if let Some(count) = options.rows {
-        let figures = runtime.block_on(grown::run(&plan, (count, options.filled.clone())))?;
+        let filling = grown::Filling {
+            count,
+            kept: options.filled.clone(),
+        };
+        let figures = runtime.block_on(grown::run(&plan, filling))?;
         std::io::stdout().write_all(grown::table(count, &figures).as_bytes())?;
         if let Some(path) = &options.json {
             let mut text = serde_json::to_string_pretty(&grown::json(count, &figures))?;

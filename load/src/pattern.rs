@@ -38,6 +38,8 @@ pub struct Changing {
     /// Does the row's number come first (and the value grow) or last?
     ordered: bool,
     digits: &'static [u8; 16],
+    /// Where the time stands in an id that begins with it, in milliseconds as twelve digits.
+    time: Option<[usize; 12]>,
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -73,6 +75,7 @@ fn numeral(last: i64) -> Pattern {
         places,
         ordered: false,
         digits: DECIMAL,
+        time: None,
     })
 }
 
@@ -108,14 +111,40 @@ impl Changing {
             places,
             ordered: shared >= ORDERED_PREFIX,
             digits,
+            time: if binary { None } else { time_in(one, two) },
         }
+    }
+
+    /// The same as [`Self::write`] for a row that is so many milliseconds older than the one that
+    /// the rule was learned from: an id that begins with its time says so, and stands where an id
+    /// of that time would.
+    pub fn write_before(&self, number: u64, earlier: u64, into: &mut Vec<u8>) {
+        let Some(time) = self.time else {
+            return self.write(number, into);
+        };
+        into.clear();
+        into.extend_from_slice(&self.shape);
+        let then = millis(&self.shape, &time).saturating_sub(earlier);
+        for (place, at) in time.iter().rev().enumerate() {
+            let digit = usize::try_from(then >> (4 * place) & 15).unwrap_or(0);
+            if let (Some(target), Some(digit)) = (into.get_mut(*at), HEX.get(digit)) {
+                *target = *digit;
+            }
+        }
+        let rest: Vec<usize> = self
+            .places
+            .iter()
+            .copied()
+            .filter(|at| !time.contains(at))
+            .collect();
+        self.spread(&rest, (number, false), into);
     }
 
     /// Two rules of one call (the ids of its two events) must not give the same value, and an id
     /// that stands inside another text must give the one that it has alone: so chance begins with
     /// the characters that change.
-    fn salt(&self) -> u64 {
-        let changing = self.places.iter().filter_map(|at| self.shape.get(*at));
+    fn salt(&self, places: &[usize]) -> u64 {
+        let changing = places.iter().filter_map(|at| self.shape.get(*at));
         changing.fold(1, |salt, byte| scramble(salt ^ u64::from(*byte)))
     }
 
@@ -124,16 +153,21 @@ impl Changing {
     pub fn write(&self, number: u64, into: &mut Vec<u8>) {
         into.clear();
         into.extend_from_slice(&self.shape);
-        let count = self.places.len();
+        self.spread(&self.places, (number, self.ordered), into);
+    }
+
+    /// Writes new digits at `places`: those of the number first or last, the others by chance.
+    fn spread(&self, places: &[usize], (number, ordered): (u64, bool), into: &mut [u8]) {
+        let count = places.len();
         let counted = count.min(COUNTED);
         let base = if self.digits == DECIMAL { 10 } else { 16 };
-        let (mut left, mut chance) = (number, self.salt().wrapping_add(number));
+        let (mut left, mut chance) = (number, self.salt(places).wrapping_add(number));
         for step in 0..count {
             // The lowest digit of the number is written first: last place of the counted ones.
             let (place, digit) = if step < counted {
                 let digit = left % base;
                 left /= base;
-                let place = if self.ordered {
+                let place = if ordered {
                     counted - 1 - step
                 } else {
                     count - 1 - step
@@ -141,18 +175,50 @@ impl Changing {
                 (place, digit)
             } else {
                 chance = scramble(chance);
-                let place = if self.ordered { step } else { step - counted };
+                let place = if ordered { step } else { step - counted };
                 (place, chance >> 60)
             };
             let digit = usize::try_from(digit)
                 .ok()
                 .and_then(|digit| self.digits.get(digit));
-            let target = self.places.get(place).and_then(|at| into.get_mut(*at));
+            let target = places.get(place).and_then(|at| into.get_mut(*at));
             if let (Some(target), Some(digit)) = (target, digit) {
                 *target = *digit;
             }
         }
     }
+}
+
+/// Where the first id stands in two texts that begins with its time: at one place in both, 32
+/// digits with or without signs between them, the time of both within a day.
+fn time_in(one: &[u8], two: &[u8]) -> Option<[usize; 12]> {
+    const DAY_MS: u64 = 86_400_000;
+    let begins = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| one.get(at));
+        before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    };
+    (0..one.len()).filter(|at| begins(*at)).find_map(|at| {
+        let digits = (at..).map_while(|at| one.get(at).map(|byte| (at, *byte)));
+        let digits = digits.take_while(|(_, byte)| byte.is_ascii_hexdigit() || *byte == b'-');
+        let places: Vec<usize> = digits
+            .filter(|(_, byte)| *byte != b'-')
+            .map(|(at, _)| at)
+            .collect();
+        let time: [usize; 12] = places.get(..12)?.try_into().ok()?;
+        let close = millis(one, &time).abs_diff(millis(two, &time)) < DAY_MS;
+        let recent = millis(one, &time) >> 40 == 1;
+        (places.len() == 32 && close && recent).then_some(time)
+    })
+}
+
+/// The number that hexadecimal digits at these places say.
+fn millis(text: &[u8], places: &[usize; 12]) -> u64 {
+    places.iter().fold(0, |sum, at| {
+        let digit = text
+            .get(*at)
+            .and_then(|byte| char::from(*byte).to_digit(16));
+        sum << 4 | u64::from(digit.unwrap_or(0))
+    })
 }
 
 /// One step of a generator that is good enough to spread keys over an index.
@@ -209,6 +275,46 @@ mod tests {
         assert!(made.is_sorted());
         assert!(made.iter().all(|id| id.starts_with("019a1b2c3d")));
         assert_eq!(made.iter().collect::<HashSet<_>>().len(), made.len());
+    }
+
+    #[test]
+    fn an_id_that_begins_with_its_time_says_how_old_its_row_is() {
+        let (one, two) = (
+            "held:pay_01a2241ce18077a1952641ce0a1a2f39",
+            "held:pay_01a2241ce1917bf22d5c90d1b4e0036c",
+        );
+        let rule = |one: &str, two: &str| match Pattern::of(
+            &one.to_owned().into(),
+            &two.to_owned().into(),
+        ) {
+            Pattern::Text(rule) => rule,
+            other => panic!("{other:?}"),
+        };
+        let written = |rule: &Changing, number, earlier| {
+            let mut text = Vec::new();
+            rule.write_before(number, earlier, &mut text);
+            String::from_utf8(text).unwrap()
+        };
+        let (long, id) = (rule(one, two), rule(&one[5..], &two[5..]));
+        assert!(written(&id, 7, 0).starts_with("pay_01a2241ce180"));
+        assert!(written(&id, 7, 0x80).starts_with("pay_01a2241ce100"));
+        let made: Vec<String> = (0..5_000)
+            .map(|number| written(&id, number, 50 * (5_000 - number)))
+            .collect();
+        assert!(made.is_sorted());
+        assert_eq!(made.iter().collect::<HashSet<_>>().len(), made.len());
+        assert_eq!(
+            written(&long, 7, 350),
+            format!("held:{}", written(&id, 7, 350))
+        );
+        // The same as a UUID, and one that is all chance.
+        let uuid = rule(
+            "01a2241c-e180-77a1-9526-41ce0a1a2f39",
+            "01a2241c-e191-7bf2-ad5c-90d1b4e0036c",
+        );
+        assert!(written(&uuid, 7, 0x80).starts_with("01a2241c-e100-7"));
+        let chance = rule(&"9e".repeat(32), &"0b".repeat(32));
+        assert_ne!(written(&chance, 1, 5), written(&chance, 2, 5));
     }
 
     #[test]

@@ -1,13 +1,11 @@
-//! The shops of a torture: each takes a payment through its own API, step by step, and says after
-//! each answer which fact was acknowledged.
+//! Shops of all four APIs: each takes a payment through its own, step by step, and says after each
+//! answer which fact was acknowledged.
 
 use std::path::Path;
 
-use dialects::verify::Scheme;
 use domain::Secret;
 use serde_json::{Value, json};
 
-use super::proof::Trust;
 use crate::failure::{Failure, Outcome};
 use crate::shop::{Shop, id_in};
 use crate::wire::{Ask, Wire};
@@ -23,27 +21,14 @@ impl Credentials {
         Ok(Credentials(serde_json::from_slice(&text)?))
     }
 
-    fn text(&self, dialect: &str, name: &str) -> &str {
+    /// One of them.
+    pub fn text(&self, dialect: &str, name: &str) -> &str {
         self.0[dialect][name].as_str().unwrap_or_default()
     }
 
     /// What HitPay's forms are signed with.
     pub fn salt(&self) -> Secret {
         Secret::new(self.text("hitpay", "salt").to_owned())
-    }
-
-    /// How shops are signed to that give an address with each payment.
-    pub fn trust(&self, dialect: &str) -> Trust {
-        match dialect {
-            "numipay" => Trust {
-                scheme: Scheme::Numipay,
-                secret: Secret::new(self.text("numipay", "signature_password").to_owned()),
-            },
-            _ => Trust {
-                scheme: Scheme::HitpayCallback,
-                secret: self.salt(),
-            },
-        }
     }
 }
 
@@ -56,8 +41,18 @@ pub enum Till {
     Numipay {
         /// The head of its calls.
         head: String,
-        /// Where its webhooks go.
-        webhook: String,
+        /// Where its webhooks go, if anywhere.
+        webhook: Option<String>,
+    },
+    /// Numipay's payouts, approved by the shop and paid by the bank.
+    Payouts {
+        /// The head of its calls.
+        head: String,
+    },
+    /// iGivePay: a new gift card for each payment, spent at once.
+    IGivePay {
+        /// The head of its calls.
+        head: String,
     },
     /// Vipps, whose webhooks go to registered endpoints.
     Vipps {
@@ -91,18 +86,45 @@ fn odd(answer: &[u8]) -> Failure {
     }
 }
 
+/// What an answer calls what it is about.
+fn named<'a>(answer: &'a Value, name: &str) -> Outcome<&'a str> {
+    let id = answer[name].as_str();
+    id.ok_or_else(|| odd(answer.to_string().as_bytes()))
+}
+
+/// A transaction as Numipay is asked for one.
+fn transaction(number: u64, amount: &str, webhook: Option<&str>) -> Value {
+    let tracking = format!("order-{number}");
+    let mut order = json!({
+        "user_id": "1", "tracking_id": tracking, "currency": "EUR", "amount": amount,
+    });
+    if let Some(webhook) = webhook {
+        order["notification_url"] = webhook.into();
+    }
+    json!({"request": order})
+}
+
 /// Hears what was acknowledged: of which payment, which fact.
 pub type Hear<'a> = &'a (dyn Fn(&str, &'static str) + Send + Sync);
 
 impl Till {
     /// A till of a dialect.
-    pub fn of(dialect: &str, known: &Credentials, shop: Shop, webhook: String) -> Till {
+    pub fn of(dialect: &str, known: &Credentials, shop: Shop, webhook: Option<String>) -> Till {
         const JSON: &str = "Content-Type: application/json\r\n";
+        let numipay = || format!("X-Api-Key: {}\r\n{JSON}", known.text("numipay", "api_key"));
         match dialect {
             "numipay" => Till::Numipay {
-                head: format!("X-Api-Key: {}\r\n{JSON}", known.text("numipay", "api_key")),
+                head: numipay(),
                 webhook,
             },
+            "payouts" => Till::Payouts { head: numipay() },
+            "igivepay" => {
+                let text = |name| known.text("igivepay", name);
+                let (id, secret) = (text("client_id"), text("client_secret"));
+                Till::IGivePay {
+                    head: format!("x-client-id: {id}\r\nx-client-secret: {secret}\r\n{JSON}"),
+                }
+            }
             "vipps" => {
                 let text = |name| known.text("vipps", name);
                 let key = format!(
@@ -131,16 +153,38 @@ impl Till {
                 hear(&id, "bill.paid");
             }
             Till::Numipay { head, webhook } => {
-                let order = json!({"request": {
-                    "user_id": "1", "tracking_id": format!("order-{number}"), "currency": "EUR",
-                    "amount": "200.00", "notification_url": webhook,
-                }});
                 let path = "/gateway/v1/payments/hosted";
+                let order = transaction(number, "200.00", webhook.as_deref());
                 let made = line.post(path, head, &order, 200).await?;
-                let id = made["transaction_id"].as_str();
-                let id = id.ok_or_else(|| odd(made.to_string().as_bytes()))?;
+                let id = named(&made, "transaction_id")?;
                 hear(id, "bill.created");
                 line.approve(id).await?;
+                hear(id, "bill.paid");
+            }
+            Till::Payouts { head } => {
+                let order = transaction(number, "1.00", None);
+                let made = line.post("/gateway/v1/payouts", head, &order, 200).await?;
+                let id = named(&made, "transaction_id")?;
+                let which = json!({"transaction_id": id});
+                let path = "/gateway/v1/payouts/approve";
+                line.post(path, head, &which, 200).await?;
+                line.approve(id).await?;
+                hear(id, "payout.paid");
+            }
+            Till::IGivePay { head } => {
+                let worth = json!({"amount": "10.00"});
+                let card = line.post("/sandbox/gift-cards", head, &worth, 201).await?;
+                let order = json!({
+                    "paymentTotal": 10, "reference": format!("order-{number}"), "accessMode": "api",
+                });
+                let made = line.post("/api/v1/payments", head, &order, 200).await?;
+                let id = named(&made, "paymentId")?;
+                hear(id, "bill.created");
+                let path = format!("/api/v1/payments/{id}/perform");
+                let cards = json!({"cards": [{
+                    "cardNumber": card["card_number"], "cvc": card["cvc"], "amount": 10,
+                }]});
+                line.post(&path, head, &cards, 200).await?;
                 hear(id, "bill.paid");
             }
             Till::Vipps { client, head } => {

@@ -2,22 +2,24 @@
 //! wrote, again and again with ids, times and numbers of their own. The ledger's chain is computed
 //! as Florin computes it, so that what is filled is a database of Florin's own like any other.
 
+use std::ops::Range;
+
 use domain::ledger::{ChainHash, Entry, Reason, Subject};
 use domain::{AccountId, Currency, Mode, Money, Timestamp, Transfer};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Statement};
 
+use super::base::Base;
+use super::stock::Stock;
 use crate::failure::{Outcome, said};
-use crate::floor::insert;
 use crate::learn::RowPattern;
 use crate::pattern::Pattern;
 
 /// Payments in one transaction.
 const BATCH: u64 = 5_000;
 /// Milliseconds between two payments of the past: a shop with twenty a second.
-const APART: i64 = 50;
-/// Memory for pages while it is filled, in KiB.
-const CACHE_KIB: i64 = -256 * 1024;
+const APART: u64 = 50;
+/// Numbers from here on are times in milliseconds.
+const TIME: i64 = 1_000_000_000_000;
 
 /// The end of the chain so far.
 struct Chain {
@@ -25,78 +27,74 @@ struct Chain {
     hash: ChainHash,
 }
 
-/// Writes `count` payments into a database that no gateway works on; `watch` hears how many there
-/// are.
-pub fn fill(
-    database: &Connection,
-    rows: &[RowPattern],
-    count: u64,
+/// Rows of one rule that are written together.
+type Rows<'a> = (&'a RowPattern, Vec<Vec<Value>>);
+
+/// Writes payments into a database that no gateway works on: those with numbers in `range` of
+/// `count` in all. `watch` hears how many there are.
+pub async fn fill(
+    base: &Base,
+    stock: &Stock,
+    (range, count): (Range<u64>, u64),
     watch: &mut dyn FnMut(u64),
 ) -> Outcome<()> {
-    for (name, value) in [("foreign_keys", 0), ("cache_size", CACHE_KIB)] {
-        database.pragma_update(None, name, value)?;
-    }
-    // Nobody was promised these rows; the last checkpoint is synced.
-    database.pragma_update(None, "synchronous", "OFF")?;
-    let mut statements = Vec::with_capacity(rows.len());
-    for row in rows {
-        statements.push(database.prepare(&insert(row))?);
-    }
-    let mut chain = Chain::end(database)?;
-    let mut number = 0;
-    while number < count {
-        database.execute_batch("BEGIN IMMEDIATE")?;
-        for _ in 0..BATCH.min(count - number) {
-            for (row, statement) in rows.iter().zip(&mut statements) {
-                write(row, statement, (number, count), &mut chain)?;
+    base.open().await?;
+    let mut chain = Chain::end(base).await?;
+    let mut from = range.start;
+    while from < range.end {
+        let to = range.end.min(from + BATCH);
+        let mut batch: Vec<Rows<'_>> = Vec::new();
+        for number in from..to {
+            let (rows, of_kind) = stock.of(number);
+            let turn = (of_kind, APART.saturating_mul(count - number));
+            for row in rows {
+                let mut values = row_at(row, turn);
+                if row.table == "transfers" {
+                    chain.add(&row.columns, &mut values)?;
+                }
+                match batch
+                    .iter_mut()
+                    .find(|(known, _)| std::ptr::eq(*known, row))
+                {
+                    Some((_, rows)) => rows.push(values),
+                    None => batch.push((row, vec![values])),
+                }
             }
-            number += 1;
         }
-        database.execute_batch("COMMIT")?;
-        watch(number);
+        base.begin().await?;
+        for (row, rows) in &batch {
+            base.insert(row, rows).await?;
+        }
+        base.commit().await?;
+        watch(to);
+        from = to;
     }
-    drop(statements);
-    database.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)")?;
-    Ok(())
+    base.close().await
 }
 
-fn write(
-    row: &RowPattern,
-    statement: &mut Statement<'_>,
-    (number, count): (u64, u64),
-    chain: &mut Chain,
-) -> Outcome<()> {
-    let mut values = Vec::with_capacity(row.values.len());
-    for (column, pattern) in row.columns.iter().zip(&row.values) {
-        let time = column == "at" || column.ends_with("_at");
-        values.push(value(pattern, time, (number, count)));
-    }
-    if row.table == "transfers" {
-        chain.add(&row.columns, &mut values)?;
-    }
-    for (place, value) in (1..).zip(&values) {
-        statement.raw_bind_parameter(place, value)?;
-    }
-    statement.raw_execute()?;
-    Ok(())
+fn row_at(row: &RowPattern, turn: (u64, u64)) -> Vec<Value> {
+    let columns = row.columns.iter().zip(&row.values);
+    columns
+        .map(|(column, pattern)| value(pattern, column == "at" || column.ends_with("_at"), turn))
+        .collect()
 }
 
-/// What goes into a column of the row with this number. Times lie in the past, one payment after
-/// the other.
-fn value(pattern: &Pattern, time: bool, (number, count): (u64, u64)) -> Value {
+/// What goes into a column of the row with this number among its kind, so many milliseconds before
+/// the one that the rule was learned from.
+fn value(pattern: &Pattern, time: bool, (number, earlier): (u64, u64)) -> Value {
     let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let before = |then: i64| Value::Integer(then.saturating_sub(whole(earlier)));
     match pattern {
+        Pattern::Fixed(Value::Integer(then)) if time && *then > TIME => before(*then),
         Pattern::Fixed(value) => value.clone(),
-        Pattern::Counting { last, .. } if time => {
-            Value::Integer(last.saturating_sub(APART.saturating_mul(whole(count - number))))
-        }
+        Pattern::Counting { last, .. } if time => before(*last),
         Pattern::Counting { last, step } => {
             let grown = step.saturating_mul(whole(number).saturating_add(1));
             Value::Integer(last.saturating_add(grown))
         }
         Pattern::Text(rule) => {
             let mut text = Vec::new();
-            rule.write(number, &mut text);
+            rule.write_before(number, earlier, &mut text);
             Value::Text(String::from_utf8_lossy(&text).into_owned())
         }
         Pattern::Bytes(rule) => {
@@ -109,14 +107,18 @@ fn value(pattern: &Pattern, time: bool, (number, count): (u64, u64)) -> Value {
 
 impl Chain {
     /// Where the first lane ends.
-    fn end(database: &Connection) -> Outcome<Chain> {
+    async fn end(base: &Base) -> Outcome<Chain> {
         let sql = "SELECT place, hash FROM transfers WHERE lane = 0 ORDER BY place DESC LIMIT 1";
-        let (place, hash): (i64, String) =
-            database.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Chain {
-            place,
-            hash: ChainHash::stored(hash),
-        })
+        match base.find(sql, &[]).await?.as_slice() {
+            [row] => match row.as_slice() {
+                [place, hash] if let Ok(place) = place.parse() => Ok(Chain {
+                    place,
+                    hash: ChainHash::stored(hash.clone()),
+                }),
+                _ => Err(said("the ledger ends with a row that is none")),
+            },
+            _ => Err(said("there is no ledger to go on with")),
+        }
     }
 
     /// Gives a transfer its place and its hash.
@@ -172,10 +174,15 @@ mod tests {
             last: 1_000_000,
             step: 2,
         };
-        let times = [0, 1, 9].map(|number| value(&pattern, true, (number, 10)));
+        let times = [500, 450, 50].map(|earlier| value(&pattern, true, (3, earlier)));
         assert_eq!(times, [999_500, 999_550, 999_950].map(Value::Integer));
         let numbers = [0, 1].map(|number| value(&pattern, false, (number, 10)));
         assert_eq!(numbers, [1_000_002, 1_000_004].map(Value::Integer));
+        // Two payments within one millisecond have no growing time to learn, and it is one.
+        let same = Pattern::Fixed(Value::Integer(TIME + 9));
+        assert_eq!(value(&same, true, (3, 5)), Value::Integer(TIME + 4));
+        let amount = Pattern::Fixed(Value::Integer(1_050));
+        assert_eq!(value(&amount, true, (3, 5)), Value::Integer(1_050));
     }
 
     #[test]

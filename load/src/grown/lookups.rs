@@ -1,92 +1,329 @@
-//! Every way in which something is found by an id, timed at the store's own door.
+//! Every way in which something is found by one of its ids, timed at the store's own door.
 
-use domain::{AttemptId, BillId, DeliveryId, PaymentId, WireId};
-use store::tables::{attempts, bills, deliveries, events, ledger, payments};
-use store::{Failure, Store, Tx};
+use domain::{
+    AttemptId, BillId, Caller, CardId, DeliveryId, MerchantId, Mode, PaymentId, PayoutId, Span,
+    Timestamp, WireId,
+};
+use store::tables::{
+    attempts, bills, deliveries, events, gift_cards, ledger, merchants, payments, payouts,
+    reservations, transactions,
+};
+use store::{Failure, Fault, Store, Tx};
 
+use super::base::Base;
+use crate::chance::Chance;
 use crate::clock;
 use crate::failure::{Outcome, said};
 use crate::samples::Samples;
 
-/// What belongs to one payment.
+/// Objects of each kind that are looked up.
+const LOOKED_UP: usize = 2_000;
+
+/// One object's ids, and whose it is.
 #[derive(Clone, Debug)]
-pub struct Ids {
-    bill: BillId,
-    bill_wire: WireId,
-    payment: PaymentId,
-    payment_wire: WireId,
-    attempt: AttemptId,
-    delivery: DeliveryId,
+struct Known {
+    caller: Caller,
+    ids: Vec<String>,
 }
 
-impl Ids {
-    /// From a row with the ids in the order of the fields.
-    pub fn read(row: &rusqlite::Row<'_>) -> Outcome<Ids> {
-        let text = |at: usize| row.get::<_, String>(at);
-        let wrong = |error: &dyn std::fmt::Display| said(format!("an id: {error}"));
-        Ok(Ids {
-            bill: BillId::parse(&text(0)?).map_err(|error| wrong(&error))?,
-            bill_wire: WireId::new(text(1)?).map_err(|error| wrong(&error))?,
-            payment: PaymentId::parse(&text(2)?).map_err(|error| wrong(&error))?,
-            payment_wire: WireId::new(text(3)?).map_err(|error| wrong(&error))?,
-            attempt: AttemptId::parse(&text(4)?).map_err(|error| wrong(&error))?,
-            delivery: DeliveryId::parse(&text(5)?).map_err(|error| wrong(&error))?,
-        })
+impl Known {
+    fn text(&self, at: usize) -> &str {
+        self.ids.get(at).map_or("", String::as_str)
+    }
+
+    fn id<T, E: std::fmt::Display>(
+        &self,
+        at: usize,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Failure> {
+        let id = parse(self.text(at));
+        id.map_err(|error| Fault(format!("{:?}: {error}", self.text(at))).into())
+    }
+
+    fn wire(&self, at: usize) -> Result<WireId, Failure> {
+        self.id(at, |text| WireId::new(text))
     }
 }
 
 /// One way: says whether it found what it looked for.
-type Way = fn(&mut Tx<'_>, &Ids) -> Result<bool, Failure>;
+type Way = fn(&mut Tx<'_>, &Known) -> Result<bool, Failure>;
 
-const WAYS: &[(&str, Way)] = &[
-    ("bill by our id", |tx, ids| {
-        Ok(bills::by_id(tx, &ids.bill)?.is_some())
-    }),
-    ("bill by its id on the wire", |tx, ids| {
-        Ok(bills::by_wire(tx, "hitpay", &ids.bill_wire)?.is_some())
-    }),
-    ("payment by our id", |tx, ids| {
-        Ok(payments::by_id(tx, &ids.payment)?.is_some())
-    }),
-    ("payment by its id on the wire", |tx, ids| {
-        Ok(payments::by_wire(tx, "hitpay", &ids.payment_wire)?.is_some())
-    }),
-    ("payments of a bill", |tx, ids| {
-        Ok(!payments::of_bill(tx, &ids.bill, 100)?.is_empty())
-    }),
-    ("attempt by its id", |tx, ids| {
-        Ok(attempts::by_id(tx, &ids.attempt)?.is_some())
-    }),
-    ("transfers of a payment", |tx, ids| {
-        Ok(!ledger::of(tx, ids.payment.as_str())?.is_empty())
-    }),
-    ("events about a bill", |tx, ids| {
-        Ok(!events::about(tx, ids.bill.as_str(), 100)?.is_empty())
-    }),
-    ("webhooks about a bill", |tx, ids| {
-        Ok(!deliveries::about(tx, ids.bill.as_str(), 100)?.is_empty())
-    }),
-    ("webhook by its id, with attempts", |tx, ids| {
-        let found = deliveries::by_id(tx, &ids.delivery)?.is_some();
-        Ok(found && !deliveries::attempts(tx, &ids.delivery)?.is_empty())
-    }),
+/// Objects of one kind: what their ids begin with, the statement that finds the first one with an
+/// id from `?1` on, and the ways to look it up.
+struct Kind {
+    prefix: &'static str,
+    sample: &'static str,
+    ways: &'static [(&'static str, Way)],
+}
+
+const KINDS: [Kind; 5] = [
+    Kind {
+        prefix: BillId::PREFIX,
+        sample: "SELECT b.id, b.wire_id, b.reference, p.id, p.wire_id, a.id, d.id FROM \
+            (SELECT id, wire_id, reference FROM bills WHERE id >= ?1 AND dialect = 'hitpay' \
+            ORDER BY id LIMIT 1) b JOIN payments p ON p.bill = b.id \
+            JOIN attempts a ON a.payment = p.id JOIN deliveries d ON d.about = b.id LIMIT 1",
+        ways: &[
+            ("bill by our id", |tx, known| {
+                let id = known.id(0, BillId::parse)?;
+                Ok(bills::by_id(tx, &id)?.is_some())
+            }),
+            ("bill by its id on the wire", |tx, known| {
+                Ok(bills::by_wire(tx, "hitpay", &known.wire(1)?)?.is_some())
+            }),
+            ("bill by the shop's reference", |tx, known| {
+                let Caller { merchant, mode } = &known.caller;
+                Ok(bills::by_reference(tx, &merchant.id, *mode, known.text(2))?.is_some())
+            }),
+            ("payment by our id", |tx, known| {
+                let id = known.id(3, PaymentId::parse)?;
+                Ok(payments::by_id(tx, &id)?.is_some())
+            }),
+            ("payment by its id on the wire", |tx, known| {
+                Ok(payments::by_wire(tx, "hitpay", &known.wire(4)?)?.is_some())
+            }),
+            ("payments of a bill", |tx, known| {
+                let id = known.id(0, BillId::parse)?;
+                Ok(!payments::of_bill(tx, &id, 100)?.is_empty())
+            }),
+            ("attempt by its id", |tx, known| {
+                let id = known.id(5, AttemptId::parse)?;
+                Ok(attempts::by_id(tx, &id)?.is_some())
+            }),
+            ("transfers of a payment", |tx, known| {
+                Ok(!ledger::of(tx, known.text(3))?.is_empty())
+            }),
+            ("events about a bill", |tx, known| {
+                Ok(!events::about(tx, known.text(0), 100)?.is_empty())
+            }),
+            ("webhooks about a bill", |tx, known| {
+                Ok(!deliveries::about(tx, known.text(0), 100)?.is_empty())
+            }),
+            ("webhook by its id, with attempts", |tx, known| {
+                let id = known.id(6, DeliveryId::parse)?;
+                let found = deliveries::by_id(tx, &id)?.is_some();
+                Ok(found && !deliveries::attempts(tx, &id)?.is_empty())
+            }),
+        ],
+    },
+    Kind {
+        prefix: BillId::PREFIX,
+        sample: "SELECT reference FROM reservations WHERE bill >= ?1 ORDER BY bill LIMIT 1",
+        ways: &[("reservation by the shop's reference", |tx, known| {
+            let found = reservations::by_reference(tx, "vipps", &known.caller, known.text(0))?;
+            Ok(found.is_some())
+        })],
+    },
+    Kind {
+        prefix: BillId::PREFIX,
+        sample: "SELECT id, wire_id, tracking, page FROM transactions WHERE id >= ?1 \
+            ORDER BY id LIMIT 1",
+        ways: &[
+            ("transaction by our id", |tx, known| {
+                Ok(transactions::by_id(tx, known.text(0))?.is_some())
+            }),
+            ("transaction by its id on the wire", |tx, known| {
+                Ok(transactions::by_wire(tx, "numipay", known.text(1))?.is_some())
+            }),
+            ("transaction by the shop's tracking id", |tx, known| {
+                let (caller, tracking) = (&known.caller, known.text(2));
+                Ok(transactions::by_tracking(tx, caller, "numipay", tracking)?.is_some())
+            }),
+            ("a page of the list of transactions", |tx, known| {
+                let last = known.id(0, |id| time_of(id).ok_or("no time"))?;
+                let of = transactions::Of {
+                    caller: known.caller.clone(),
+                    dialect: "numipay".to_owned(),
+                    from: Timestamp::from_millis(0),
+                    last: last.plus(Span::from_seconds(1)),
+                    below: String::new(),
+                };
+                Ok(transactions::page(tx, &of, last, 100)?.len() > 1)
+            }),
+            ("transaction by its page", |tx, known| {
+                Ok(transactions::by_page(tx, known.text(3))?.is_some())
+            }),
+        ],
+    },
+    Kind {
+        prefix: PayoutId::PREFIX,
+        sample: "SELECT id, wire_id FROM payouts WHERE id >= ?1 ORDER BY id LIMIT 1",
+        ways: &[
+            ("payout by our id", |tx, known| {
+                let id = known.id(0, PayoutId::parse)?;
+                Ok(payouts::by_id(tx, &id)?.is_some())
+            }),
+            ("payout by its id on the wire", |tx, known| {
+                Ok(payouts::by_wire(tx, "numipay", &known.wire(1)?)?.is_some())
+            }),
+            ("payouts of a merchant that were paid", |tx, known| {
+                let filter = payouts::Filter {
+                    caller: known.caller.clone(),
+                    state: Some("paid"),
+                    before: Some(known.id(0, PayoutId::parse)?),
+                    limit: 20,
+                };
+                let listed = payouts::list(tx, &filter)?;
+                Ok(listed
+                    .iter()
+                    .all(|payout| payout.state().as_str() == "paid"))
+            }),
+        ],
+    },
+    Kind {
+        prefix: CardId::PREFIX,
+        sample: "SELECT id, number_hash, last5 FROM gift_cards WHERE id >= ?1 \
+            ORDER BY id LIMIT 1",
+        ways: &[
+            ("gift card by our id", |tx, known| {
+                let id = known.id(0, CardId::parse)?;
+                Ok(gift_cards::by_id(tx, &id)?.is_some())
+            }),
+            ("gift card by its number", |tx, known| {
+                let found = gift_cards::by_number(tx, known.text(1), known.caller.mode)?;
+                Ok(found.is_some())
+            }),
+            ("gift cards by their last digits", |tx, known| {
+                let Caller { merchant, mode } = &known.caller;
+                let found = gift_cards::by_last5(tx, &merchant.id, *mode, known.text(2), 20)?;
+                Ok(!found.is_empty())
+            }),
+        ],
+    },
 ];
 
-/// Looks everything up in every way, one after the other.
-pub async fn all(store: &Store, ids: &[Ids]) -> Outcome<Vec<(&'static str, Samples)>> {
-    let mut all = Vec::with_capacity(WAYS.len());
-    for (what, way) in WAYS {
-        let mut taken = Vec::with_capacity(ids.len());
-        for one in ids {
-            let one = one.clone();
-            let began = clock::now();
-            let found = store.read("look_up", move |tx| way(tx, &one)).await;
-            taken.push(began.elapsed());
-            if found != Ok(true) {
-                return Err(said(format!("{what}: {found:?}")));
+/// Looks objects from all over the database up in every way, one after the other.
+pub async fn all(base: &Base, store: &Store) -> Outcome<Vec<(&'static str, Samples)>> {
+    let (whole, caller) = (span(base).await?, owner(base, store).await?);
+    let mut all = Vec::new();
+    let mut chance = Chance::new(1, "look-ups");
+    for kind in KINDS {
+        let mut known = Vec::with_capacity(LOOKED_UP);
+        while known.len() < LOOKED_UP {
+            let from = chance.between(whole.0, whole.1);
+            let from = format!("{}{from:012x}", kind.prefix);
+            let caller = caller.clone();
+            match base.find(kind.sample, &[&from]).await?.pop() {
+                Some(ids) => known.push(Known { caller, ids }),
+                None => return Err(said(format!("nothing from {from} on"))),
             }
         }
-        all.push((*what, Samples::new(taken)));
+        for (what, way) in kind.ways {
+            all.push((*what, timed(store, what, *way, &known).await?));
+        }
     }
     Ok(all)
+}
+
+async fn timed(store: &Store, what: &str, way: Way, known: &[Known]) -> Outcome<Samples> {
+    let mut taken = Vec::with_capacity(known.len());
+    for one in known {
+        let one = one.clone();
+        let began = clock::now();
+        let found = store.read("look_up", move |tx| way(tx, &one)).await;
+        taken.push(began.elapsed());
+        if found != Ok(true) {
+            return Err(said(format!("{what}: {found:?}")));
+        }
+    }
+    Ok(Samples::new(taken))
+}
+
+/// The times, in milliseconds, between which there are objects of every kind.
+async fn span(base: &Base) -> Outcome<(u64, u64)> {
+    let at = |ids: Vec<Vec<String>>| {
+        let time = time_of(&ids.concat().concat())?;
+        u64::try_from(time.millis()).ok()
+    };
+    let first = base.find("SELECT MIN(id) FROM bills", &[]).await?;
+    // A little before the last one of the rarest kind.
+    let last = base
+        .find(
+            "SELECT id FROM bills ORDER BY id DESC LIMIT 1 OFFSET 200",
+            &[],
+        )
+        .await?;
+    match (at(first), at(last)) {
+        (Some(first), Some(last)) if first < last => Ok((first, last)),
+        _ => Err(said("the filled database has hardly any payments")),
+    }
+}
+
+/// The time that one of our ids begins with.
+fn time_of(id: &str) -> Option<Timestamp> {
+    let (_, rest) = id.split_once('_')?;
+    let millis = i64::from_str_radix(rest.get(..12)?, 16).ok()?;
+    Some(Timestamp::from_millis(millis))
+}
+
+/// Whose everything is.
+async fn owner(base: &Base, store: &Store) -> Outcome<Caller> {
+    let id = base
+        .find("SELECT id FROM merchants", &[])
+        .await?
+        .concat()
+        .concat();
+    let id = MerchantId::parse(&id).map_err(|error| said(format!("the merchant: {error}")))?;
+    let merchant = store.read("merchant", move |tx| Ok(merchants::by_id(tx, &id)?));
+    match merchant.await {
+        Ok(Some(merchant)) => Ok(Caller {
+            merchant,
+            mode: Mode::Test,
+        }),
+        other => Err(said(format!("the merchant: {other:?}"))),
+    }
+}
+
+/// Webhooks that are claimed at once, and how often.
+const CLAIMED: u32 = 64;
+const CLAIMS: usize = 100;
+
+/// Claims webhooks that are due, with all the others beside them. What is changed for it is put
+/// back.
+pub async fn claims(base: &Base, open: impl AsyncFnOnce() -> Outcome<Store>) -> Outcome<Samples> {
+    let count = CLAIMS * CLAIMED as usize;
+    let queue = base
+        .find("SELECT queue FROM deliveries ORDER BY id DESC LIMIT 1", &[])
+        .await?;
+    let queue = queue.concat().concat();
+    let due = format!(
+        "UPDATE deliveries SET state = 'pending', queue = 'bench', next_at = first_at \
+         WHERE id IN (SELECT id FROM deliveries WHERE state = 'delivered' \
+         ORDER BY id DESC LIMIT {count}) RETURNING id"
+    );
+    let made = base.find(&due, &[]).await?.len();
+    let store = open().await?;
+    let claimed = claim_all(&store).await;
+    store.close();
+    let back = "UPDATE deliveries SET state = 'delivered', queue = ?1, next_at = NULL, \
+        lease = NULL WHERE queue = 'bench' RETURNING id";
+    base.find(back, &[&queue]).await?;
+    let (taken, found) = claimed?;
+    if made == count && found == count {
+        return Ok(Samples::new(taken));
+    }
+    Err(said(format!(
+        "of {count} due webhooks {made} were there and {found} were claimed"
+    )))
+}
+
+async fn claim_all(store: &Store) -> Outcome<(Vec<std::time::Duration>, usize)> {
+    let (mut taken, mut found) = (Vec::with_capacity(CLAIMS), 0);
+    for turn in 0..CLAIMS {
+        let claim = move |tx: &mut Tx<'_>| {
+            let claim = deliveries::Claim {
+                queue: "bench",
+                now: Timestamp::from_millis(i64::MAX / 4),
+                until: Timestamp::from_millis(i64::MAX / 2),
+                token: &turn.to_string(),
+                limit: CLAIMED,
+            };
+            Ok(deliveries::claim(tx, claim)?.len())
+        };
+        let began = clock::now();
+        let claimed = store.write_unsynced("claim", claim).await;
+        taken.push(began.elapsed());
+        found += claimed.map_err(|failure| said(format!("a claim: {failure:?}")))?;
+    }
+    Ok((taken, found))
 }

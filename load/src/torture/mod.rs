@@ -15,7 +15,6 @@ pub mod proof;
 pub mod stands;
 mod stored;
 mod table;
-mod tills;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -33,12 +32,12 @@ use crate::door;
 use crate::failure::{Outcome, said};
 use crate::server::{Launch, Server, tail};
 use crate::shop::Shop;
+use crate::tills::{Credentials, Till};
 use judge::{Case, Hears, Kill};
 use produce::Production;
 use proof::Trust;
 use stands::{FAILING, Mood, Record, Stand};
 use stored::Look;
-use tills::{Credentials, Till};
 
 /// Facts that one payment announces, through whichever API: it is created, authorised or captured,
 /// captured or paid.
@@ -161,7 +160,7 @@ impl<'a> Run<'a> {
             .map(|_| Stand::start(options.seed, &record))
             .collect::<Outcome<Vec<_>>>()?;
         for (dialect, stand) in SHOPS.iter().zip(&stands) {
-            stand.trusts(known.trust(dialect));
+            stand.trusts(Trust::of(dialect, &known));
         }
         let mut hears = Vec::new();
         for ((scheme, facts), stand) in ENDPOINTS.iter().zip(stands.iter().skip(SHOPS.len())) {
@@ -244,7 +243,7 @@ impl<'a> Run<'a> {
         shops
             .map(|(dialect, stand)| {
                 let shop = Shop::at((address, key), &stand.url());
-                Till::of(dialect, &self.known, shop, stand.url())
+                Till::of(dialect, &self.known, shop, Some(stand.url()))
             })
             .collect()
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::tills::{Line, Till};
 use crate::drive::gather;
 use crate::failure::{Failure, Outcome};
+use crate::tills::{Line, Till};
 use crate::wire::Wire;
 
 /// Connections that create and pay.

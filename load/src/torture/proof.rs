@@ -11,6 +11,7 @@ use domain::Secret;
 use serde_json::Value;
 
 use crate::receiver::subject;
+use crate::tills::Credentials;
 
 /// The headers that say something about an attempt; the others belong to the connection.
 const TELLING: [&str; 13] = [
@@ -39,6 +40,20 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// How a shop of a dialect is signed to that gives an address with each payment.
+    pub fn of(dialect: &str, known: &Credentials) -> Trust {
+        match dialect {
+            "numipay" => Trust {
+                scheme: Scheme::Numipay,
+                secret: Secret::new(known.text("numipay", "signature_password").to_owned()),
+            },
+            _ => Trust {
+                scheme: Scheme::HitpayCallback,
+                secret: known.salt(),
+            },
+        }
+    }
+
     /// Does everything that is signed in this message carry the right signature? Its date may be
     /// any: the sandbox's clock is moved.
     pub fn holds(&self, message: &Delivery) -> bool {
