@@ -15,6 +15,7 @@ use crate::http::auth::KeyCache;
 use crate::http::limits::Limits;
 use crate::http::routes::Routes;
 use crate::http::visitor::Proxies;
+use crate::operations::Failure;
 use crate::outbound::Outbound;
 use crate::schemes::Scheme;
 use crate::vault::Vault;
@@ -68,6 +69,8 @@ pub struct App {
     pub sending: Sending,
     /// What is to go wrong with webhooks on purpose, in the sandbox.
     pub mischief: crate::sandbox::mischief::Mischief,
+    /// The sandbox's clock as other nodes move it.
+    pub following: crate::sandbox::clock::Following,
     /// When endpoints that fail were last looked at.
     pub judged: Mutex<Option<Timestamp>>,
     /// The proxies in front that are believed about who comes.
@@ -136,6 +139,7 @@ impl App {
             endpoint_secrets: Mutex::default(),
             sending: Sending::default(),
             mischief: crate::sandbox::mischief::Mischief::default(),
+            following: crate::sandbox::clock::Following::default(),
             judged: Mutex::default(),
             proxies: Proxies::default(),
             kept: Kept::default(),
@@ -160,6 +164,12 @@ impl App {
             now: self.clock.now(),
             seed: self.entropy.seed(),
         }
+    }
+
+    /// Is this the only process that writes to the database now?
+    pub async fn is_alone(&self) -> Result<bool, Failure> {
+        let alone = self.store.write_alone("is_alone", |_| Ok(())).await?;
+        Ok(alone.is_some())
     }
 
     /// From now on the process is not ready: it finishes what is under way and ends.

@@ -46,6 +46,14 @@ impl Clock {
         }
     }
 
+    /// Moves the sandbox's clock to so far ahead of the system's, if it is not there yet.
+    pub fn raise(&self, offset: Span) {
+        if let Self::Ahead(ahead) = self {
+            let offset = i64::try_from(offset.millis()).unwrap_or(i64::MAX);
+            ahead.offset.fetch_max(offset, Ordering::SeqCst);
+        }
+    }
+
     /// A manual clock that stands at a time.
     pub fn manual(at: Timestamp) -> Self {
         Self::Manual(Arc::new(AtomicI64::new(at.millis())))
@@ -63,17 +71,12 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock or the sandbox's forward; the system's clock moves by itself.
+    /// Moves a manual clock forward; the system's clock moves by itself, the sandbox's by
+    /// [`Self::raise`].
     pub fn advance(&self, span: Span) {
-        let span = i64::try_from(span.millis()).unwrap_or(i64::MAX);
-        match self {
-            Self::System => {}
-            Self::Ahead(ahead) => {
-                ahead.offset.fetch_add(span, Ordering::SeqCst);
-            }
-            Self::Manual(millis) => {
-                millis.fetch_add(span, Ordering::SeqCst);
-            }
+        if let Self::Manual(millis) = self {
+            let span = i64::try_from(span.millis()).unwrap_or(i64::MAX);
+            millis.fetch_add(span, Ordering::SeqCst);
         }
     }
 }

@@ -70,6 +70,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0010_queues",
         sql: include_str!("../migrations/0010_queues.sql"),
     },
+    Migration {
+        version: 11,
+        name: "0011_calls",
+        sql: include_str!("../migrations/0011_calls.sql"),
+    },
 ];
 
 impl Migration {

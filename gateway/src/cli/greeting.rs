@@ -4,17 +4,17 @@
 use std::path::Path;
 
 use crate::clock::Clock;
-use crate::sandbox::{self, Credentials};
+use crate::sandbox::{self, Credentials, Origin};
 
 /// The whole text.
 pub(super) fn greeting(
     credentials: &Credentials,
     data: &Path,
-    fresh: bool,
+    origin: Origin,
     clock: &Clock,
 ) -> String {
     let parts = [
-        places(credentials, data, fresh, clock),
+        places(credentials, data, origin, clock),
         keys(credentials),
         hitpay(credentials),
         vipps(credentials),
@@ -26,12 +26,12 @@ pub(super) fn greeting(
 }
 
 /// Where everything is.
-fn places(credentials: &Credentials, data: &Path, fresh: bool, clock: &Clock) -> String {
+fn places(credentials: &Credentials, data: &Path, origin: Origin, clock: &Clock) -> String {
     let base = &credentials.base_url;
-    let made = if fresh {
-        "new credentials for Demo Shop"
-    } else {
-        "credentials as before"
+    let made = match origin {
+        Origin::Kept => "credentials as before",
+        Origin::New => "new credentials for Demo Shop",
+        Origin::Common => "the credentials of the nodes that run already",
     };
     let data = data.display();
     let now = sandbox::simulate::rfc3339(clock.now());

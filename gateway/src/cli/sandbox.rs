@@ -92,14 +92,24 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             demo: None,
             delivery: args.delivery,
         });
-        start::same_key(&app).await?;
+        start::same_key(&app)
+            .await
+            .map_err(|problem| match problem {
+                Problem::Cannot(why) if app.store.takes_many_nodes() => {
+                    let path = args.data.join(KEY);
+                    Problem::Cannot(format!(
+                        "{why}; put that of the first sandbox into {}",
+                        path.display()
+                    ))
+                }
+                other => other,
+            })?;
         app.routes = args.config.routes().map_err(Problem::Usage)?;
         app.proxies = args.config.proxies().map_err(Problem::Usage)?;
         app.kept = args.config.retention.kept().map_err(Problem::Usage)?;
         let known = sandbox::read(&args.data).map_err(Problem::Cannot)?;
-        let fresh = known.is_none();
-        let mut credentials = known.unwrap_or_else(|| sandbox::new_credentials(&app));
-        sandbox::complete(&app, &mut credentials);
+        let settled = sandbox::settle(&app, known).await;
+        let (mut credentials, origin) = settled.map_err(failed)?;
         credentials.base_url.clone_from(&base_url);
         credentials.portal.url = format!("{base_url}/portal");
         let demo = sandbox::prepare(&app, credentials).await.map_err(failed)?;
@@ -107,7 +117,7 @@ pub(super) fn run(args: &SandboxArgs) -> Result<(), Problem> {
             let path = args.data.join(sandbox::FILE);
             Problem::Cannot(format!("cannot write {}: {error}", path.display()))
         })?;
-        say(&greeting(&demo.credentials, &args.data, fresh, &app.clock));
+        say(&greeting(&demo.credentials, &args.data, origin, &app.clock));
         app.sandbox = true;
         app.demo = Some(demo);
         start::serve(Arc::new(app), listener, &args.data).await

@@ -2,17 +2,22 @@
 //! a merchant where the operator does. Only well-formed calls of a known caller count, repeated
 //! ones too.
 //!
-//! Each process counts for itself; several nodes together allow as many times more. Memory is
-//! bounded by time: what was not called for two minutes is forgotten without being looked for.
+//! Many nodes count together, in the database; the one process of an embedded database counts in its
+//! memory, which is bounded by time: what was not called for two minutes is forgotten without being
+//! looked for.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use dialects::Dialect;
+use domain::limits::SWEEP_MAX;
 use domain::{Call, Caller, Refusal, Span, Timestamp};
+use store::Tx;
+use store::tables::calls;
 
 use crate::app::App;
+use crate::operations::Failure;
 
 const MINUTE: Span = Span::from_minutes(1);
 
@@ -81,12 +86,12 @@ impl Limits {
 }
 
 /// Lets a call through, or says when to come back. How many there may be is the dialect's.
-pub fn admit(
+pub async fn admit(
     app: &App,
     dialect: &dyn Dialect,
     caller: &Caller,
     call: &Call,
-) -> Result<(), Refusal> {
+) -> Result<(), Failure> {
     let most = dialect.calls_per_minute(&app.site, call);
     if most == 0 {
         return Ok(());
@@ -100,7 +105,36 @@ pub fn admit(
         _ => (call.name(), ""),
     };
     let name = format!("{merchant}/{mode}/{dialect}/{kind}/{object}");
-    app.limits.count(name, most, app.clock.now())
+    let now = app.clock.now();
+    if !app.store.takes_many_nodes() {
+        return Ok(app.limits.count(name, most, now)?);
+    }
+    // Nobody is told of the count but by a refusal: it need not be on disk.
+    let window = app
+        .store
+        .write_unsynced("count_call", move |tx| {
+            Ok(calls::count(tx, &name, now, MINUTE)?)
+        })
+        .await?;
+    if window.made > i64::from(most) {
+        let again = window.start.plus(MINUTE).since(now);
+        return Err(Refusal::TooManyCalls(again).into());
+    }
+    Ok(())
+}
+
+/// Forgets what was counted in the database and is over.
+pub async fn forget(app: &App) -> Result<(), Failure> {
+    let before = app.clock.now().minus(MINUTE);
+    let old = app
+        .store
+        .read("old_calls", move |tx| Ok(calls::are_older(tx, before)?))
+        .await?;
+    if old {
+        let work = move |tx: &mut Tx<'_>| Ok(calls::forget(tx, before, SWEEP_MAX)?);
+        app.store.write_unsynced("forget_calls", work).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::app::App;
+use crate::sandbox::clock;
 use mounted::Mounted;
 
 /// Everything the gateway answers. Pages and operational calls have routes; every other path goes
@@ -26,8 +27,13 @@ pub fn router(app: Arc<App>) -> Router {
     } else {
         own()
     };
-    own.router()
-        .fallback(pipeline::handle)
+    let shared = app.sandbox && app.store.takes_many_nodes();
+    let mut router = own.router().fallback(pipeline::handle);
+    if shared {
+        let follow = axum::middleware::from_fn_with_state(Arc::clone(&app), clock::followed);
+        router = router.layer(follow);
+    }
+    router
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&app),
             pipeline::around,

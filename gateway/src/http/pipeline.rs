@@ -215,7 +215,7 @@ async fn answer(
         providers::admit(app, &caller, peer.address).await?;
     }
     let incoming = incoming?;
-    limits::admit(app, dialect, &caller, &incoming.call)?;
+    limits::admit(app, dialect, &caller, &incoming.call).await?;
     note(dialect, head, &incoming.call);
     if let (Some(shared), Call::Transaction(TransactionCall::List(from, until))) =
         (shared, &incoming.call)

@@ -4,9 +4,9 @@ use std::sync::PoisonError;
 
 use domain::limits::KEY_CACHE;
 use domain::merchant::pair_digest;
-use domain::{Caller, Currency, Merchant, MerchantId, Mode, Secret};
+use domain::{Caller, Currency, Merchant, MerchantId, Mode, Moment, Secret};
 use store::tables::{keys, merchants};
-use store::{Failure, Fault};
+use store::{Failure, Fault, Tx};
 
 use crate::app::App;
 
@@ -27,31 +27,57 @@ pub async fn add(
     currency: Currency,
     link_mode: Mode,
 ) -> Result<Merchant, Failure> {
-    let at = app.moment();
-    let name = name.to_owned();
+    let (at, name) = (app.moment(), name.to_owned());
     app.store
         .write("add_merchant", move |tx| {
-            let base = Merchant::slug_of(&name);
-            for number in 1..=1_000 {
-                let slug = if number == 1 {
-                    base.clone()
-                } else {
-                    format!("{base}-{number}")
-                };
-                let id = MerchantId::mint(&at, "merchant");
-                let merchant = Merchant {
-                    id,
-                    name: name.clone(),
-                    slug,
-                    currency,
-                };
-                if merchants::insert(tx, &merchant, link_mode, at.now)? {
-                    return Ok(merchant);
-                }
-            }
-            Err(Fault(format!("a thousand merchants are called {name} already")).into())
+            insert(tx, &at, (&name, currency, link_mode))
         })
         .await
+}
+
+/// Adds a merchant unless there is one of this name whose slug says so: of several nodes that start
+/// at once, one adds it.
+pub async fn add_once(
+    app: &App,
+    name: &str,
+    currency: Currency,
+    link_mode: Mode,
+) -> Result<Merchant, Failure> {
+    let (at, name) = (app.moment(), name.to_owned());
+    app.store
+        .write("add_merchant_once", move |tx| {
+            match merchants::by_slug(tx, &Merchant::slug_of(&name))? {
+                Some((merchant, _)) if merchant.name == name => Ok(merchant),
+                _ => insert(tx, &at, (&name, currency, link_mode)),
+            }
+        })
+        .await
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    at: &Moment,
+    (name, currency, link_mode): (&str, Currency, Mode),
+) -> Result<Merchant, Failure> {
+    let base = Merchant::slug_of(name);
+    for number in 1..=1_000 {
+        let slug = if number == 1 {
+            base.clone()
+        } else {
+            format!("{base}-{number}")
+        };
+        let id = MerchantId::mint(at, "merchant");
+        let merchant = Merchant {
+            id,
+            name: name.to_owned(),
+            slug,
+            currency,
+        };
+        if merchants::insert(tx, &merchant, link_mode, at.now)? {
+            return Ok(merchant);
+        }
+    }
+    Err(Fault(format!("a thousand merchants are called {name} already")).into())
 }
 
 /// Makes a new API key for a dialect and saves its digest. The key itself is only here: show it

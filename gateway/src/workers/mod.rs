@@ -17,9 +17,11 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
+use crate::http::limits;
 use crate::operations::{
     Failure, bills, covering, endpoints, gift_cards, payments, payouts, reservations,
 };
+use crate::sandbox::clock;
 
 /// How often due work is looked for.
 const POLL: Duration = Duration::from_millis(500);
@@ -29,21 +31,43 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let webhooks = tokio::spawn(webhooks::run(Arc::clone(&app), stop.clone()));
     let mut every = tokio::time::interval(POLL);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let shared = app.sandbox && app.store.takes_many_nodes();
+    let mut watch = tokio::time::interval(clock::LOOK);
+    watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut gone = None;
     loop {
         tokio::select! {
             _ = every.tick() => {
                 crate::http::health::fold();
                 tell_reach(app.store.unreachable(), &mut gone);
-                if let Err(Failure::Fault(fault) | Failure::Unknown(fault)) = tick(&app).await {
-                    tracing::error!(fault = fault.0, "a worker failed and will try again");
-                }
+                told(pass(&app).await);
             }
+            _ = watch.tick(), if shared => told(clock::follow(&app).await),
             _ = stop.changed() => break,
         }
     }
     // It ends by the same signal; a panic in it was counted and logged where it happened.
     let _ = webhooks.await;
+}
+
+/// Logs what a worker could not do. That the database is out of reach is said elsewhere, once.
+fn told(done: Result<(), Failure>) {
+    if let Err(Failure::Fault(fault) | Failure::Unknown(fault)) = done {
+        tracing::error!(fault = fault.0, "a worker failed and will try again");
+    }
+}
+
+/// One pass over everything that is due. While another node moves the sandbox's clock, what is due
+/// is that node's to do.
+async fn pass(app: &Arc<App>) -> Result<(), Failure> {
+    if app.sandbox {
+        clock::follow(app).await?;
+        clock::resume(app).await?;
+    }
+    match app.following.is_led() {
+        true => Ok(()),
+        false => tick(app).await,
+    }
 }
 
 /// Says why the database cannot be reached, once for each reason, and once that it is back.
@@ -72,6 +96,9 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
     while covering::free_old(app).await? == SWEEP_MAX as usize {}
     while gift_cards::expire_due(app).await? >= SWEEP_MAX as usize {}
     gift_cards::forget_guesses(app).await?;
+    if app.store.takes_many_nodes() {
+        limits::forget(app).await?;
+    }
     retention::tick(app).await
 }
 

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod attempts;
 pub mod audit;
 pub mod bills;
+pub mod calls;
 pub mod deliveries;
 pub mod endpoints;
 pub mod events;
@@ -35,6 +36,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         attempts::STATEMENTS,
         audit::STATEMENTS,
         bills::STATEMENTS,
+        calls::STATEMENTS,
         deliveries::STATEMENTS,
         endpoints::STATEMENTS,
         events::STATEMENTS,

@@ -10,6 +10,7 @@ mod audit;
 mod backlogs;
 mod backups;
 mod bills;
+mod calls;
 mod cluster;
 mod concurrency;
 mod durability;
@@ -166,6 +167,10 @@ suite! {
         two_requests_cannot_spend_the_same_money,
         settings_are_kept_for_each_mode,
         old_transfers_keep_their_hashes,
+    ]
+    calls: [
+        calls_are_counted_within_their_minute,
+        what_was_counted_is_forgotten_when_it_is_over,
     ]
     records: [an_object_is_kept_and_replaced, objects_are_listed_by_the_start_of_their_id]
     reservations: [

@@ -4,20 +4,23 @@
 //! Moving it walks from due time to due time: what becomes due on the way (expiries, retries of
 //! webhooks) happens in order, each at its own time, before the call answers. The offset is kept
 //! in the database before anybody sees it, and so is where the clock is going: it never goes back,
-//! restarts included, and a process that ends on the way goes on at its next start.
+//! restarts included, and where a process ended on the way, its next start or another node goes on.
+
+mod kept;
+mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::{Span, Timestamp};
+use domain::Span;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
-use store::tables::records;
-use store::{Fault, Store};
+use store::Fault;
 
 use super::answers::{failed, refused};
 use super::simulate::{BODY_MAX, admitted, rfc3339};
@@ -26,11 +29,9 @@ use crate::clock::Clock;
 use crate::config;
 use crate::http::pipeline::{self, plain};
 use crate::operations::Failure;
-use crate::workers;
 
-/// Where the offset is kept.
-const KIND: &str = "sandbox";
-const ID: &str = "clock";
+pub use kept::{Following, LOOK, follow, load};
+pub use walk::{resume, walk};
 
 /// The furthest that one call moves the clock.
 const ADVANCE_MAX: Span = Span::from_minutes(400 * 24 * 60);
@@ -38,70 +39,11 @@ const ADVANCE_MAX: Span = Span::from_minutes(400 * 24 * 60);
 /// How long a call waits for the walk; after that it goes on by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is kept: milliseconds ahead of the system's clock, the time it showed then, and how far
-/// ahead it is going.
-#[derive(Deserialize, Serialize)]
-struct Kept {
-    ahead_ms: u64,
-    shown_ms: i64,
-    #[serde(default)]
-    goal_ms: u64,
-}
-
-/// The clock as an earlier process left it.
-pub async fn load(store: &Store) -> Result<Clock, Failure> {
-    let kept = kept(store).await?;
-    let shown = kept.as_ref().map_or(i64::MIN, |kept| kept.shown_ms);
-    let ahead = kept.map_or(0, |kept| kept.ahead_ms);
-    let shown = Timestamp::from_millis(shown);
-    Ok(Clock::ahead(Span::from_millis(ahead), shown))
-}
-
-async fn kept(store: &Store) -> Result<Option<Kept>, Failure> {
-    let kept = store
-        .read("sandbox_clock", |tx| Ok(records::get(tx, KIND, ID)?))
-        .await?;
-    let read = |text: String| {
-        serde_json::from_str(&text)
-            .map_err(|error| Fault(format!("the sandbox's clock cannot be read: {error}")).into())
-    };
-    kept.map(read).transpose()
-}
-
-/// Moves the clock by a step on its way. What a dead process showed must not come again: the step
-/// is kept first.
-async fn step(app: &App, step: Span, goal: u64) -> Result<(), Failure> {
-    let now = app.clock.now();
-    let kept = Kept {
-        ahead_ms: app.clock.offset().millis().saturating_add(step.millis()),
-        shown_ms: now.millis(),
-        goal_ms: goal,
-    };
-    let text = serde_json::to_string(&kept).map_err(|error| Fault(error.to_string()))?;
-    app.store
-        .write("keep_sandbox_clock", move |tx| {
-            Ok(records::put(tx, KIND, ID, &text, now)?)
-        })
-        .await?;
-    app.clock.advance(step);
-    Ok(())
-}
-
-/// Goes on where a process ended while it moved the clock, without making anybody wait for it.
-pub async fn resume(app: &Arc<App>) -> Result<(), Failure> {
-    let Some(kept) = kept(&app.store).await? else {
-        return Ok(());
-    };
-    if kept.goal_ms > app.clock.offset().millis() {
-        let app = Arc::clone(app);
-        tokio::spawn(async move {
-            let _claiming = app.sending.claiming.lock().await;
-            if let Err(failure) = walk_to(&app, kept.goal_ms).await {
-                tracing::error!(?failure, "the sandbox's clock stopped on its way");
-            }
-        });
-    }
-    Ok(())
+/// Before a request is answered by one of many nodes: it shows no earlier time than another has.
+pub async fn followed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    // Without the database there is no common time, and hardly anything to answer with it.
+    let _ = follow(&app).await;
+    next.run(request).await
 }
 
 /// `GET /sandbox/clock`.
@@ -223,45 +165,10 @@ fn span(body: &[u8]) -> Result<Span, String> {
     })
 }
 
-/// Moves the clock, one due time after the other. One walk at a time; while it lasts, nobody else
-/// sends webhooks, so that each is sent at its own time.
-pub async fn walk(app: &Arc<App>, span: Span) -> Result<(), Failure> {
-    let _claiming = app.sending.claiming.lock().await;
-    let goal = app.clock.offset().millis().saturating_add(span.millis());
-    walk_to(app, goal).await
-}
-
-async fn walk_to(app: &Arc<App>, goal: u64) -> Result<(), Failure> {
-    let left = || Span::from_millis(goal.saturating_sub(app.clock.offset().millis()));
-    let end = app.clock.now().plus(left());
-    // Where it goes is known before anything happens.
-    step(app, Span::from_millis(0), goal).await?;
-    app.sending.calm(end).await;
-    do_due(app, end).await?;
-    loop {
-        let now = app.clock.now();
-        let next = workers::next_due(app, now).await?;
-        let Some(next) = next.filter(|next| *next <= end) else {
-            step(app, left(), goal).await?;
-            return do_due(app, end).await;
-        };
-        step(app, next.since(now).min(left()), goal).await?;
-        do_due(app, end).await?;
-    }
-}
-
-/// Does everything that is due now, on the way to `end`.
-async fn do_due(app: &Arc<App>, end: Timestamp) -> Result<(), Failure> {
-    loop {
-        workers::tick(app).await?;
-        if workers::webhooks::tick_until(app, end).await? == 0 {
-            return Ok(());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
+
     use super::*;
 
     #[test]

@@ -177,9 +177,9 @@ async fn turn(
         one.leave(desk);
     }
     let wanted = match &claiming {
-        Ok(_) => desk.places(),
-        // Somebody else claims now: the sandbox's clock is being moved.
-        Err(_) => Vec::new(),
+        Ok(_) if !app.following.is_led() => desk.places(),
+        // Somebody else claims now: the sandbox's clock is being moved, here or by another node.
+        Ok(_) | Err(_) => Vec::new(),
     };
     if wanted.is_empty() && unrecorded.is_empty() {
         return None;
