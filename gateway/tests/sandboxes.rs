@@ -274,6 +274,29 @@ fn a_node_finishes_the_walk_of_one_that_died() {
     assert_eq!(status(&mut two.client(), &expiring), "expired");
 }
 
+/// Payments whose webhooks fail while the clock is moved.
+const FAILING: usize = 40;
+
+/// Makes a payment and pays it; its id.
+fn failing_payment(client: &mut Client, url: &str) -> String {
+    let id = create(client, &format!("&webhook={url}"));
+    let pay = format!("{{\"payment\":\"{id}\",\"outcome\":\"approve\"}}");
+    let paid = client.post("/sandbox/simulate", JSON, &pay).unwrap();
+    assert_eq!(paid.status, 200, "{}", paid.body);
+    id
+}
+
+/// How many webhooks a node has sent.
+fn sent(gateway: &Gateway) -> u64 {
+    let text = gateway.client().get("/metrics").unwrap().body;
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with("florin_delivery_attempts_total"));
+    lines
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
+        .sum()
+}
+
 #[test]
 fn what_is_due_on_the_way_is_done_once_by_the_node_that_moves_the_clock() {
     let Some(lab) = Lab::new() else {
@@ -283,32 +306,65 @@ fn what_is_due_on_the_way_is_done_once_by_the_node_that_moves_the_clock() {
     let hook = Hook::open();
     hook.answers("", 500);
     let url = hook.url("/hook").replace(':', "%3A").replace('/', "%2F");
-    let id = create(&mut two.client(), &format!("&webhook={url}"));
-    let pay = format!("{{\"payment\":\"{id}\",\"outcome\":\"approve\"}}");
-    let paid = two.client().post("/sandbox/simulate", JSON, &pay).unwrap();
-    assert_eq!(paid.status, 200, "{}", paid.body);
-    hook.wait("", 1);
-    advance(&one, "9h");
-    // HitPay's six attempts, each at its own time, and never two of the same.
-    let path = format!("/sandbox/webhooks?payment={id}");
-    let told = two.client().get(&path).unwrap();
-    let told: Value = serde_json::from_str(&told.body).unwrap();
-    let attempts = told["deliveries"][0]["attempts"]
-        .as_array()
-        .unwrap()
-        .clone();
-    let at = attempts.iter().map(|attempt| {
-        let text = attempt["at"].as_str().unwrap();
-        millis(text)
-    });
-    let at: Vec<i64> = at.collect();
-    let apart: Vec<i64> = at
-        .windows(2)
-        .map(|pair| (pair[1] - pair[0] + 30_000) / 60_000)
+    let mut client = two.client();
+    let ids: Vec<String> = (0..FAILING)
+        .map(|_| failing_payment(&mut client, &url))
         .collect();
-    assert_eq!(apart, [1, 4, 25, 90, 240], "{told}");
-    assert_eq!(told["deliveries"][0]["state"], "failed");
-    assert_eq!(hook.got().len(), 6);
+    hook.wait("", FAILING);
+    // A node counts what it has sent once it was answered.
+    while sent(&one) + sent(&two) < FAILING as u64 {
+        std::thread::yield_now();
+    }
+    let before = sent(&two);
+    advance(&one, "9h");
+    assert_eq!(hook.got().len(), 6 * FAILING, "none twice");
+    assert_eq!(sent(&two), before, "the other one only looked on");
+    for id in ids {
+        let told = client.get(&format!("/sandbox/webhooks?payment={id}"));
+        let told: Value = serde_json::from_str(&told.unwrap().body).unwrap();
+        let delivery = &told["deliveries"][0];
+        let attempts = delivery["attempts"].as_array().unwrap();
+        let at = attempts
+            .iter()
+            .map(|attempt| attempt["at"].as_str().unwrap());
+        let at: Vec<i64> = at.map(millis).collect();
+        // HitPay's six attempts, each at its own time.
+        let apart = at
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0] + 30_000) / 60_000);
+        assert_eq!(apart.collect::<Vec<_>>(), [1, 4, 25, 90, 240], "{told}");
+        assert_eq!(delivery["state"], "failed");
+    }
+}
+
+#[test]
+fn a_receiver_that_hangs_gives_other_nodes_nothing_to_do() {
+    let Some(lab) = Lab::new() else {
+        return;
+    };
+    let [one, two] = lab.two();
+    let hook = Hook::open();
+    hook.answers("", 500);
+    let url = hook.url("/hook").replace(':', "%3A").replace('/', "%2F");
+    for number in 1..=2 {
+        failing_payment(&mut two.client(), &url);
+        hook.wait("", number);
+    }
+    let both = || sent(&one) + sent(&two);
+    while both() < 2 {
+        std::thread::yield_now();
+    }
+    let before = sent(&one);
+    // The second one falls due while the first one is waited for.
+    hook.hangs(true);
+    advance(&one, "2m");
+    assert_eq!(hook.got().len(), 4);
+    assert_eq!(
+        sent(&one),
+        before + 2,
+        "both by the node that moves the clock"
+    );
+    hook.hangs(false);
 }
 
 /// A client of Vipps MobilePay at a node.
