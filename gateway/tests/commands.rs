@@ -472,10 +472,10 @@ fn connected(gateway: &Gateway) -> Client {
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=3m", "tmpfs", text(folder.path())]);
+        let (size, mut mount) = (format!("size={size}"), Command::new("mount"));
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs", text(folder.path())]);
         let done = mount
             .stderr(Stdio::null())
             .status()
@@ -492,7 +492,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount("3m") else {
         println!("a small file system cannot be mounted here: the full disk was not tried");
         return;
     };
@@ -541,4 +541,37 @@ fn a_full_disk_refuses_and_loses_nothing() {
             .status
             .success()
     );
+}
+
+#[test]
+fn a_copy_that_finds_no_room_says_which_file_could_not_be_written() {
+    let Some(disk) = SmallDisk::mount("64k") else {
+        println!("a small file system cannot be mounted here: the full disk was not tried");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    drop(Gateway::start(&data, "127.0.0.1:0"));
+    let (copy, full) = (folder.path().join("copy"), disk.0.path());
+    let refused = |args: &[&str], path: &Path| {
+        let output = run(args);
+        let line = said(&output);
+        let line = line.lines().last().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        let begin = format!("florin: cannot write {}: ", path.display());
+        assert!(line.starts_with(&begin), "{line}");
+    };
+    let to = full.join("copy");
+    refused(&["backup", "--data", text(&data), "--to", text(&to)], &to);
+    assert_eq!(
+        std::fs::read_dir(full).unwrap().count(),
+        0,
+        "nothing is left"
+    );
+    let copied = run(&["backup", "--data", text(&data), "--to", text(&copy)]);
+    assert!(copied.status.success(), "{}", said(&copied));
+    let to = full.join("new");
+    let args = ["restore", "--from", text(&copy), "--data", text(&to)];
+    refused(&args, &to.join("florin.db"));
+    assert!(!to.join("florin.db").exists());
 }

@@ -27,6 +27,9 @@ pub enum OpenError {
     /// The folder or the file cannot be read or written.
     #[error("cannot open {0}: {1}")]
     File(PathBuf, String),
+    /// A file that is being made cannot be written: what was begun of it is removed.
+    #[error("cannot write {0}: {1}")]
+    Unwritten(PathBuf, String),
     /// The schema is newer or foreign.
     #[error("{0}: {1}")]
     Schema(PathBuf, SchemaError),

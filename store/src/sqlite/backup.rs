@@ -62,7 +62,7 @@ pub fn back_up(database: &Path, to: &Path, watch: Watch<'_>) -> Result<Copied, O
     let made = private(&part)?;
     let copying = |error: rusqlite::Error| match error.sqlite_error_code() {
         // Only what is written needs room.
-        Some(rusqlite::ErrorCode::DiskFull) => wrong(to, &plain(&error)),
+        Some(rusqlite::ErrorCode::DiskFull) => OpenError::Unwritten(to.to_owned(), plain(&error)),
         _ => failed(error),
     };
     let copied = pages(&source, &part, watch)
@@ -95,7 +95,7 @@ pub fn restore(copy: &Path, database: &Path, watch: Watch<'_>) -> Result<Copied,
     // A part that is left over from a process that died; nobody else has the lock.
     let _ = fs::remove_file(&part);
     let mut made = private(&part)?;
-    let copied = bytes(copy, &mut made, watch)
+    let copied = bytes(copy, (&mut made, database), watch)
         .and_then(|digest| match digest == wanted {
             true => Ok(()),
             false => Err(wrong(
@@ -148,8 +148,14 @@ fn pages(source: &Connection, part: &Path, watch: Watch<'_>) -> rusqlite::Result
     target.close().map_err(|(_, error)| error)
 }
 
-/// Copies bytes; their SHA-256.
-fn bytes(copy: &Path, to: &mut File, watch: Watch<'_>) -> Result<String, OpenError> {
+/// Copies bytes into the file that becomes `target`; their SHA-256.
+fn bytes(
+    copy: &Path,
+    (to, target): (&mut File, &Path),
+    watch: Watch<'_>,
+) -> Result<String, OpenError> {
+    let unwritten =
+        |error: std::io::Error| OpenError::Unwritten(target.to_owned(), error.to_string());
     let failed = |error: std::io::Error| wrong(copy, &error.to_string());
     let mut from = File::open(copy).map_err(failed)?;
     let total = from.metadata().map_err(failed)?.len();
@@ -160,7 +166,7 @@ fn bytes(copy: &Path, to: &mut File, watch: Watch<'_>) -> Result<String, OpenErr
             return Ok(hex(&digest.finalize()));
         };
         digest.update(read);
-        to.write_all(read).map_err(failed)?;
+        to.write_all(read).map_err(unwritten)?;
         done += u64::try_from(read.len()).unwrap_or(0);
         watch(done, total);
     }
