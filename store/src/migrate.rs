@@ -75,6 +75,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0011_calls",
         sql: include_str!("../migrations/0011_calls.sql"),
     },
+    Migration {
+        version: 12,
+        name: "0012_pending",
+        sql: include_str!("../migrations/0012_pending.sql"),
+    },
 ];
 
 impl Migration {

@@ -378,6 +378,14 @@ impl Run<'_> {
                 "/v1/payment-requests?per_page=20&page=100",
             ),
             ("list of webhooks", "/sandbox/webhooks"),
+            (
+                "page of the webhooks that wait",
+                "/sandbox/deliveries?state=pending",
+            ),
+            (
+                "page of the webhooks that failed",
+                "/sandbox/deliveries?state=failed",
+            ),
         ] {
             self.listed(column, &mut wire, (what, &shop.get(path)))
                 .await?;

@@ -424,6 +424,8 @@ pub fn lists_are_filtered_and_paged(lab: &Lab) {
     assert_eq!(in_state("delivered", None), [to_one[0].clone()]);
     assert_eq!(in_state("failed", Some(&one)), [to_one[1].clone()]);
     assert_eq!(in_state("failed", Some(&two)), []);
+    assert_eq!(in_state("pending", Some(&one)), [to_one[2].clone()]);
+    assert_eq!(in_state("delivered", Some(&one)), [to_one[0].clone()]);
     assert_eq!(
         in_state("pending", None),
         [to_two.clone(), to_one[2].clone()]

@@ -105,6 +105,30 @@ fn a_list_of_one_state_is_found_in_its_own_order() {
 }
 
 #[test]
+fn webhooks_that_are_not_delivered_are_not_looked_for_among_those_that_are() {
+    let lab = Lab::sqlite().unwrap();
+    let Place::Sqlite(folder) = &lab.place else {
+        panic!()
+    };
+    let connection = rusqlite::Connection::open(folder.path().join("florin.db")).unwrap();
+    for state in ["pending", "failed"] {
+        let words = format!("d.state = '{state}'");
+        let lists = tables::deliveries::STATEMENTS
+            .iter()
+            .filter(|sql| sql.contains(&words) && sql.contains("d.id DESC"));
+        let mut count = 0;
+        for sql in lists {
+            count += 1;
+            let text = plan(&connection, sql).join("\n");
+            let own = format!("deliveries_{state} (merchant=? AND mode=? AND id<?)");
+            assert!(text.contains(&own), "{sql}\n{text}");
+            assert!(!text.contains("TEMP B-TREE"), "{sql}\n{text}");
+        }
+        assert_eq!(count, 2, "of a merchant, of an endpoint");
+    }
+}
+
+#[test]
 fn what_stands_in_one_line_is_not_looked_for_in_its_whole_queue() {
     let lab = Lab::sqlite().unwrap();
     let Place::Sqlite(folder) = &lab.place else {

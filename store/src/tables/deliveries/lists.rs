@@ -19,18 +19,39 @@ pub(super) const NEWEST: &str = concat!(
     columns!(),
     " WHERE d.merchant = ?1 AND d.mode = ?2 AND d.id < ?3 ORDER BY d.id DESC LIMIT ?4"
 );
+/// Those that were delivered are most of all: the newest are soon found among the newest.
 pub(super) const NEWEST_IN: &str = concat!(
     "SELECT ",
     columns!(),
     " WHERE d.merchant = ?1 AND d.mode = ?2 AND d.id < ?3 AND d.state = ?5 \
      ORDER BY d.id DESC LIMIT ?4"
 );
-/// By an index of its own, because the word stands in the statement.
+/// These two go by indexes of their own, because the word stands in the statement: a merchant with
+/// millions delivered may have none of them.
+pub(super) const NEWEST_PENDING: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " WHERE d.merchant = ?1 AND d.mode = ?2 AND d.id < ?3 AND d.state = 'pending' \
+     ORDER BY d.id DESC LIMIT ?4"
+);
 pub(super) const NEWEST_FAILED: &str = concat!(
     "SELECT ",
     columns!(),
     " WHERE d.merchant = ?1 AND d.mode = ?2 AND d.id < ?3 AND d.state = 'failed' \
      ORDER BY d.id DESC LIMIT ?4"
+);
+/// The same of one endpoint. The empty text keeps the index of all that went there out of it.
+pub(super) const OF_ENDPOINT_PENDING: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " WHERE d.merchant = ?1 AND d.mode = ?2 AND d.id < ?3 AND d.state = 'pending' \
+     AND d.endpoint || '' = ?5 ORDER BY d.id DESC LIMIT ?4"
+);
+pub(super) const OF_ENDPOINT_FAILED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " WHERE d.merchant = ?1 AND d.mode = ?2 AND d.id < ?3 AND d.state = 'failed' \
+     AND d.endpoint || '' = ?5 ORDER BY d.id DESC LIMIT ?4"
 );
 pub(super) const OF_ENDPOINT: &str = concat!(
     "SELECT ",
@@ -101,27 +122,29 @@ pub fn newest(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Delivery>, Fault> 
     // Above every id: the alphabet of ids ends at `z`.
     let before = filter.before.as_ref().map_or("dlv_z", DeliveryId::as_str);
     let (before, limit) = (Value::from(before), Value::from(filter.limit));
-    let rows = match (&filter.endpoint, &filter.state) {
+    let (merchant, mode) = (filter.merchant.as_str().into(), filter.mode.as_str().into());
+    let rows = match (&filter.endpoint, filter.state.as_deref()) {
+        (None, None) => tx.query(NEWEST, &[merchant, mode, before, limit])?,
+        (None, Some("pending")) => tx.query(NEWEST_PENDING, &[merchant, mode, before, limit])?,
+        (None, Some("failed")) => tx.query(NEWEST_FAILED, &[merchant, mode, before, limit])?,
+        (None, Some(state)) => {
+            let args = [merchant, mode, before, limit, state.into()];
+            tx.query(NEWEST_IN, &args)?
+        }
         (Some(endpoint), None) => {
             tx.query(OF_ENDPOINT, &[endpoint.as_str().into(), before, limit])?
         }
-        (Some(endpoint), Some(state)) => {
-            let endpoint = endpoint.as_str().into();
-            tx.query(
-                OF_ENDPOINT_IN,
-                &[endpoint, before, limit, state.as_str().into()],
-            )?
+        (Some(endpoint), Some("pending")) => {
+            let args = [merchant, mode, before, limit, endpoint.as_str().into()];
+            tx.query(OF_ENDPOINT_PENDING, &args)?
         }
-        (None, state) => {
-            let (merchant, mode) = (filter.merchant.as_str().into(), filter.mode.as_str().into());
-            match state.as_deref() {
-                None => tx.query(NEWEST, &[merchant, mode, before, limit])?,
-                Some("failed") => tx.query(NEWEST_FAILED, &[merchant, mode, before, limit])?,
-                Some(state) => {
-                    let args = [merchant, mode, before, limit, state.into()];
-                    tx.query(NEWEST_IN, &args)?
-                }
-            }
+        (Some(endpoint), Some("failed")) => {
+            let args = [merchant, mode, before, limit, endpoint.as_str().into()];
+            tx.query(OF_ENDPOINT_FAILED, &args)?
+        }
+        (Some(endpoint), Some(state)) => {
+            let args = [endpoint.as_str().into(), before, limit, state.into()];
+            tx.query(OF_ENDPOINT_IN, &args)?
         }
     };
     rows.iter().map(delivery).collect()
