@@ -72,6 +72,10 @@ struct Options {
     /// JSON goes into `grown.json` beside the usual one.
     #[arg(long, value_parser = clap::value_parser!(u64).range(2_000..=1_000_000_000))]
     rows: Option<u64>,
+    /// How many of them, the newest, have their webhooks and answers to idempotency keys still; the
+    /// others are as retention leaves them. Usually all have them.
+    #[arg(long, requires = "rows")]
+    recent: Option<u64>,
     /// Where filled databases are kept; those that are there already are used as they are. On
     /// PostgreSQL that is the schema bench_filled.
     #[arg(long, requires = "rows")]
@@ -130,12 +134,13 @@ fn run(options: &Options) -> Outcome<bool> {
     if let Some(count) = options.rows {
         let filling = grown::Filling {
             count,
+            recent: options.recent.unwrap_or(count),
             kept: options.filled.clone(),
         };
-        let figures = runtime.block_on(grown::run(&plan, filling))?;
-        std::io::stdout().write_all(grown::table(count, &figures).as_bytes())?;
+        let figures = runtime.block_on(grown::run(&plan, filling.clone()))?;
+        std::io::stdout().write_all(grown::table(&filling, &figures).as_bytes())?;
         if let Some(path) = &options.json {
-            let mut text = serde_json::to_string_pretty(&grown::json(count, &figures))?;
+            let mut text = serde_json::to_string_pretty(&grown::json(&filling, &figures))?;
             text.push('\n');
             std::fs::write(path.with_file_name("grown.json"), text)?;
         }

@@ -30,24 +30,40 @@ struct Chain {
 /// Rows of one rule that are written together.
 type Rows<'a> = (&'a RowPattern, Vec<Vec<Value>>);
 
-/// Writes payments into a database that no gateway works on: those with numbers in `range` of
-/// `count` in all. `watch` hears how many there are.
+/// Tables of what is removed when it is old.
+const REMOVED: [&str; 3] = ["deliveries", "delivery_attempts", "idempotency"];
+
+/// Which payments are written: those with numbers in `range` of `count` in all; of all but the
+/// newest `recent` without what is removed when it is old.
+#[derive(Clone, Debug)]
+pub struct Which {
+    /// Numbers.
+    pub range: Range<u64>,
+    /// How many there are in the end.
+    pub count: u64,
+    /// How many have everything.
+    pub recent: u64,
+}
+
+/// Writes payments into a database that no gateway works on. `watch` hears how many there are.
 pub async fn fill(
     base: &Base,
     stock: &Stock,
-    (range, count): (Range<u64>, u64),
+    which: Which,
     watch: &mut dyn FnMut(u64),
 ) -> Outcome<()> {
     base.open().await?;
     let mut chain = Chain::end(base).await?;
-    let mut from = range.start;
-    while from < range.end {
-        let to = range.end.min(from + BATCH);
+    let (count, old) = (which.count, which.count.saturating_sub(which.recent));
+    let mut from = which.range.start;
+    while from < which.range.end {
+        let to = which.range.end.min(from + BATCH);
         let mut batch: Vec<Rows<'_>> = Vec::new();
         for number in from..to {
             let (rows, of_kind) = stock.of(number);
             let turn = (of_kind, APART.saturating_mul(count - number));
-            for row in rows {
+            let stays = |row: &&RowPattern| number >= old || !REMOVED.contains(&&*row.table);
+            for row in rows.iter().filter(stays) {
                 let mut values = row_at(row, turn);
                 if row.table == "transfers" {
                     chain.add(&row.columns, &mut values)?;

@@ -48,21 +48,21 @@ impl Known {
 /// One way: says whether it found what it looked for.
 type Way = fn(&mut Tx<'_>, &Known) -> Result<bool, Failure>;
 
-/// Objects of one kind: what their ids begin with, the statement that finds the first one with an
-/// id from `?1` on, and the ways to look it up.
+/// Objects of one kind: the statement that says where their ids begin and end, the one that finds
+/// the first one with an id from `?1` on, and the ways to look it up.
 struct Kind {
-    prefix: &'static str,
+    span: &'static str,
     sample: &'static str,
     ways: &'static [(&'static str, Way)],
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind {
-        prefix: BillId::PREFIX,
-        sample: "SELECT b.id, b.wire_id, b.reference, p.id, p.wire_id, a.id, d.id FROM \
+        span: "SELECT MIN(id), MAX(id) FROM bills",
+        sample: "SELECT b.id, b.wire_id, b.reference, p.id, p.wire_id, a.id FROM \
             (SELECT id, wire_id, reference FROM bills WHERE id >= ?1 AND dialect = 'hitpay' \
             ORDER BY id LIMIT 1) b JOIN payments p ON p.bill = b.id \
-            JOIN attempts a ON a.payment = p.id JOIN deliveries d ON d.about = b.id LIMIT 1",
+            JOIN attempts a ON a.payment = p.id LIMIT 1",
         ways: &[
             ("bill by our id", |tx, known| {
                 let id = known.id(0, BillId::parse)?;
@@ -96,18 +96,24 @@ const KINDS: [Kind; 5] = [
             ("events about a bill", |tx, known| {
                 Ok(!events::about(tx, known.text(0), 100)?.is_empty())
             }),
+        ],
+    },
+    Kind {
+        span: "SELECT MIN(id), MAX(id) FROM deliveries",
+        sample: "SELECT id, about FROM deliveries WHERE id >= ?1 ORDER BY id LIMIT 1",
+        ways: &[
             ("webhooks about a bill", |tx, known| {
-                Ok(!deliveries::about(tx, known.text(0), 100)?.is_empty())
+                Ok(!deliveries::about(tx, known.text(1), 100)?.is_empty())
             }),
             ("webhook by its id, with attempts", |tx, known| {
-                let id = known.id(6, DeliveryId::parse)?;
+                let id = known.id(0, DeliveryId::parse)?;
                 let found = deliveries::by_id(tx, &id)?.is_some();
                 Ok(found && !deliveries::attempts(tx, &id)?.is_empty())
             }),
         ],
     },
     Kind {
-        prefix: BillId::PREFIX,
+        span: "SELECT MIN(bill), MAX(bill) FROM reservations",
         sample: "SELECT reference FROM reservations WHERE bill >= ?1 ORDER BY bill LIMIT 1",
         ways: &[("reservation by the shop's reference", |tx, known| {
             let found = reservations::by_reference(tx, "vipps", &known.caller, known.text(0))?;
@@ -115,7 +121,7 @@ const KINDS: [Kind; 5] = [
         })],
     },
     Kind {
-        prefix: BillId::PREFIX,
+        span: "SELECT MIN(id), MAX(id) FROM transactions WHERE id < 'bim'",
         sample: "SELECT id, wire_id, tracking, page FROM transactions WHERE id >= ?1 \
             ORDER BY id LIMIT 1",
         ways: &[
@@ -146,7 +152,7 @@ const KINDS: [Kind; 5] = [
         ],
     },
     Kind {
-        prefix: PayoutId::PREFIX,
+        span: "SELECT MIN(id), MAX(id) FROM payouts",
         sample: "SELECT id, wire_id FROM payouts WHERE id >= ?1 ORDER BY id LIMIT 1",
         ways: &[
             ("payout by our id", |tx, known| {
@@ -171,7 +177,7 @@ const KINDS: [Kind; 5] = [
         ],
     },
     Kind {
-        prefix: CardId::PREFIX,
+        span: "SELECT MIN(id), MAX(id) FROM gift_cards",
         sample: "SELECT id, number_hash, last5 FROM gift_cards WHERE id >= ?1 \
             ORDER BY id LIMIT 1",
         ways: &[
@@ -194,14 +200,15 @@ const KINDS: [Kind; 5] = [
 
 /// Looks objects from all over the database up in every way, one after the other.
 pub async fn all(base: &Base, store: &Store) -> Outcome<Vec<(&'static str, Samples)>> {
-    let (whole, caller) = (span(base).await?, owner(base, store).await?);
+    let caller = owner(base, store).await?;
     let mut all = Vec::new();
     let mut chance = Chance::new(1, "look-ups");
     for kind in KINDS {
+        let (first, last) = span(base, kind.span).await?;
         let mut known = Vec::with_capacity(LOOKED_UP);
         while known.len() < LOOKED_UP {
-            let from = chance.between(whole.0, whole.1);
-            let from = format!("{}{from:012x}", kind.prefix);
+            let from = chance.between(first.1, last.1);
+            let from = format!("{}_{from:012x}", first.0);
             let caller = caller.clone();
             match base.find(kind.sample, &[&from]).await?.pop() {
                 Some(ids) => known.push(Known { caller, ids }),
@@ -229,23 +236,17 @@ async fn timed(store: &Store, what: &str, way: Way, known: &[Known]) -> Outcome<
     Ok(Samples::new(taken))
 }
 
-/// The times, in milliseconds, between which there are objects of every kind.
-async fn span(base: &Base) -> Outcome<(u64, u64)> {
-    let at = |ids: Vec<Vec<String>>| {
-        let time = time_of(&ids.concat().concat())?;
-        u64::try_from(time.millis()).ok()
+/// The first and the last id of a kind: its prefix and its time in milliseconds.
+async fn span(base: &Base, sql: &str) -> Outcome<((String, u64), (String, u64))> {
+    let ids = base.find(sql, &[]).await?.concat();
+    let part = |at: usize| {
+        let id = ids.get(at)?;
+        let time = u64::try_from(time_of(id)?.millis()).ok()?;
+        Some((id.split_once('_')?.0.to_owned(), time))
     };
-    let first = base.find("SELECT MIN(id) FROM bills", &[]).await?;
-    // A little before the last one of the rarest kind.
-    let last = base
-        .find(
-            "SELECT id FROM bills ORDER BY id DESC LIMIT 1 OFFSET 200",
-            &[],
-        )
-        .await?;
-    match (at(first), at(last)) {
-        (Some(first), Some(last)) if first < last => Ok((first, last)),
-        _ => Err(said("the filled database has hardly any payments")),
+    match (part(0), part(1)) {
+        (Some(first), Some(last)) if first.1 < last.1 => Ok((first, last)),
+        _ => Err(said(format!("{sql}: the filled database has hardly any"))),
     }
 }
 

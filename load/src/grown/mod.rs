@@ -89,6 +89,8 @@ struct Run<'a> {
 pub struct Filling {
     /// Payments in each.
     pub count: u64,
+    /// The newest of them, which have their webhooks and answers to idempotency keys still.
+    pub recent: u64,
     /// Where they are kept, if they are to stay; those that are there are used as they are.
     pub kept: Option<PathBuf>,
 }
@@ -193,10 +195,18 @@ impl Run<'_> {
                 say(format!("  filled {done} of {count}"));
             }
         };
-        fill::fill(base, stock, (from..count, count), watch).await?;
+        fill::fill(base, stock, self.which(from..count), watch).await?;
         let rate = count.saturating_sub(from) as f64 / began.elapsed().as_secs_f64();
         self.sheet.add(column, "filling", "/s", rate);
         Ok(())
+    }
+
+    fn which(&self, range: std::ops::Range<u64>) -> fill::Which {
+        fill::Which {
+            range,
+            count: self.filling.count,
+            recent: self.filling.recent,
+        }
     }
 
     fn found(&mut self, column: usize, all: Vec<(&'static str, Samples)>) {
@@ -296,9 +306,9 @@ impl Run<'_> {
             .map_err(|error| asked(&error))?;
         let data = self.launch("moved", None)?.data;
         self.seed(&data)?;
-        let (count, first) = (self.filling.count, self.filling.count.min(MOVED));
+        let first = self.filling.count.min(MOVED);
         let file = Base::File(Connection::open(learn::find_database(&data)?)?);
-        fill::fill(&file, stock, (0..first, count), &mut |_| {}).await?;
+        fill::fill(&file, stock, self.which(0..first), &mut |_| {}).await?;
         drop(file);
         let began = clock::now();
         let from = format!("sqlite:{}", shown(&data));
@@ -503,9 +513,11 @@ fn opened(error: store::OpenError) -> Failure {
 }
 
 /// The figures as Markdown.
-pub fn table(count: u64, figures: &[Grown]) -> String {
+pub fn table(filling: &Filling, figures: &[Grown]) -> String {
+    let (count, recent) = (filling.count, filling.recent.min(filling.count));
     let mut text = format!(
-        "{count} payments stored, of all APIs; those of HitPay, seven of ten, with webhooks.\n\n\
+        "{count} payments stored, of all APIs; those of HitPay, seven of ten, with webhooks, which \
+         the newest {recent} have still.\n\n\
          | what | embedded, empty | filled | PostgreSQL, empty | filled |\n\
          | --- | ---: | ---: | ---: | ---: |\n"
     );
@@ -522,9 +534,9 @@ pub fn table(count: u64, figures: &[Grown]) -> String {
 }
 
 /// The figures by what they are, for machines.
-pub fn json(count: u64, figures: &[Grown]) -> serde_json::Value {
+pub fn json(filling: &Filling, figures: &[Grown]) -> serde_json::Value {
     let by_name: BTreeMap<&str, &Grown> = figures.iter().map(|g| (g.what.as_str(), g)).collect();
-    serde_json::json!({"payments": count, "figures": by_name})
+    serde_json::json!({"payments": filling.count, "recent": filling.recent, "figures": by_name})
 }
 
 #[cfg(test)]
@@ -537,7 +549,12 @@ mod tests {
         sheet.add(0, "creation", "/s", 9_000.4);
         sheet.add(3, "creation", "/s", 5_000.0);
         sheet.add(1, "look-up", "ms", 0.123);
-        let text = table(10, &sheet.0);
+        let filling = Filling {
+            count: 10,
+            recent: 5,
+            kept: None,
+        };
+        let text = table(&filling, &sheet.0);
         let lines: Vec<&str> = text.lines().skip(4).collect();
         assert_eq!(
             lines,
@@ -546,6 +563,9 @@ mod tests {
                 "| look-up |  | 0.12 ms |  |  |"
             ]
         );
-        assert_eq!(json(10, &sheet.0)["figures"]["creation"]["unit"], "/s");
+        assert_eq!(
+            json(&filling, &sheet.0)["figures"]["creation"]["unit"],
+            "/s"
+        );
     }
 }

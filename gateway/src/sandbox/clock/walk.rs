@@ -8,12 +8,16 @@ use store::tables::deliveries;
 
 use super::kept::{self, Kept, LOOK};
 use crate::app::App;
+use crate::clock::stopwatch;
 use crate::operations::Failure;
 use crate::workers;
 
 /// How long a move waits for what other nodes have sent and not recorded: much longer than any
 /// receiver takes that works.
 const ELSEWHERE: Duration = Duration::from_secs(3);
+
+/// How often a node that does what is due at one time says that it is alive.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// Moves the clock, one due time after the other. One walk at a time; while it lasts, nobody else
 /// sends webhooks, so that each is sent at its own time.
@@ -138,28 +142,35 @@ async fn walk_to(app: &Arc<App>, goal: u64) -> Result<(), Failure> {
     let left = || Span::from_millis(goal.saturating_sub(app.clock.offset().millis()));
     let end = app.clock.now().plus(left());
     app.sending.calm(end).await;
-    do_due(app, end).await?;
+    if !do_due(app, end, goal).await? {
+        return Ok(());
+    }
     loop {
         let now = app.clock.now();
         let next = workers::next_due(app, now).await?;
         let next = next.filter(|next| *next <= end);
         let by = next.map_or_else(left, |next| next.since(now).min(left()));
-        if !step(app, by, goal).await? {
-            return Ok(());
-        }
-        do_due(app, end).await?;
-        if next.is_none() {
+        let mine = step(app, by, goal).await? && do_due(app, end, goal).await?;
+        if !mine || next.is_none() {
             return Ok(());
         }
     }
 }
 
-/// Does everything that is due now, on the way to `end`.
-async fn do_due(app: &Arc<App>, end: Timestamp) -> Result<(), Failure> {
+/// Does everything that is due now, on the way to `end`; `false` if another node has taken the walk
+/// over meanwhile. What takes long is said to the others, who would take it for the end of this one.
+async fn do_due(app: &Arc<App>, end: Timestamp, goal: u64) -> Result<bool, Failure> {
+    let mut beat = stopwatch();
     loop {
         workers::tick(app).await?;
         if workers::webhooks::tick_until(app, end).await? == 0 {
-            return Ok(());
+            return Ok(true);
+        }
+        if stopwatch().saturating_sub(beat) > BEAT {
+            beat = stopwatch();
+            if !step(app, Span::from_millis(0), goal).await? {
+                return Ok(false);
+            }
         }
     }
 }
