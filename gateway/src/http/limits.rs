@@ -2,9 +2,9 @@
 //! a merchant where the operator does. Only well-formed calls of a known caller count, repeated
 //! ones too.
 //!
-//! Many nodes count together, in the database; the one process of an embedded database counts in its
-//! memory, which is bounded by time: what was not called for two minutes is forgotten without being
-//! looked for.
+//! Many nodes count together, in the database; the one process of an embedded database counts in
+//! its memory, which is bounded by time: what was not called for two minutes is forgotten without
+//! being looked for.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! The credentials of Demo Shop: in a file of the data folder, the same at every start, and common to
-//! all nodes of one database.
+//! The credentials of Demo Shop: in a file of the data folder, the same at every start, and common
+//! to all nodes of one database.
 
 use std::fs;
 use std::io::Write;

@@ -98,7 +98,8 @@ impl Maker<'_> {
         Err(failed)
     }
 
-    /// Takes one payment under a reference of its own: all of equal length, alike in hardly a digit.
+    /// Takes one payment under a reference of its own: all are of equal length and alike in hardly
+    /// a digit.
     async fn make(&self, wire: &mut Wire, line: &mut Line, chance: &mut Chance) -> Outcome<()> {
         let number = chance.between(100_000_000_000_000, 999_999_999_999_999);
         let Till::Hitpay(shop) = &self.till else {

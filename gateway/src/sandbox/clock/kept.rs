@@ -92,7 +92,8 @@ impl Following {
         self.name.get_or_init(|| app.entropy.token()).clone()
     }
 
-    /// Is another node moving the clock? Until it arrives, what becomes due on the way is its to do.
+    /// Is another node moving the clock? Until it arrives, what becomes due on the way is for that
+    /// one to do.
     pub fn is_led(&self) -> bool {
         self.led.load(Ordering::SeqCst)
     }

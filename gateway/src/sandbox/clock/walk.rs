@@ -158,7 +158,7 @@ async fn walk_to(app: &Arc<App>, goal: u64) -> Result<(), Failure> {
 }
 
 /// Does everything that is due now, on the way to `end`; `false` if another node has taken the walk
-/// over meanwhile. What takes long is said to the others, who would take it for the end of this one.
+/// over meanwhile. If it takes long the others are told, who would take this node for dead.
 async fn do_due(app: &Arc<App>, end: Timestamp, goal: u64) -> Result<bool, Failure> {
     let mut beat = stopwatch();
     loop {

@@ -69,6 +69,7 @@ pub(super) const OF_ENDPOINT_FROM: &str = "SELECT id, created_at, place FROM del
     AND state IN ('delivered', 'failed') AND (state = 'failed' OR ?6 = 1) ORDER BY id LIMIT ?7";
 pub(super) const WAITING: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries \
     WHERE state = 'pending' AND next_at IS NOT NULL LIMIT ?1) AS waiting";
+pub(super) const LEASED: &str = "SELECT id FROM deliveries WHERE lease IS NOT NULL LIMIT 1";
 
 /// Which deliveries a list shows, newest first.
 #[derive(Clone, Debug)]
@@ -201,4 +202,9 @@ pub fn in_range(
 pub fn waiting(tx: &mut Tx<'_>, limit: u32) -> Result<i64, Fault> {
     tx.one(WAITING, &[limit.into()])?
         .map_or(Ok(0), |row| row.int(0))
+}
+
+/// Is anything under way, on whatever node?
+pub fn are_leased(tx: &mut Tx<'_>) -> Result<bool, Fault> {
+    Ok(tx.one(LEASED, &[])?.is_some())
 }

@@ -14,7 +14,7 @@ use domain::delivery::Outcome;
 use domain::{DeliveryId, EndpointId, MerchantId, Mode, Timestamp};
 
 pub use self::by_hand::{ahead, empty, give_up, resend, resend_in_line};
-pub use self::lists::{Filter, Range, about, attempts, in_range, newest, waiting};
+pub use self::lists::{Filter, Range, about, are_leased, attempts, in_range, newest, waiting};
 pub use self::old::{Stretch, forget, old_after};
 
 use super::mode;
@@ -108,7 +108,6 @@ const FREE_LEASES: &str = "UPDATE deliveries SET lease = NULL, next_at = ?1 \
     WHERE lease IS NOT NULL";
 const FREE_LEASE: &str = "UPDATE deliveries SET lease = NULL, next_at = ?3 \
     WHERE id = ?1 AND lease = ?2";
-const LEASED: &str = "SELECT id FROM deliveries WHERE lease IS NOT NULL LIMIT 1";
 /// See [`super::statements`].
 pub const STATEMENTS: &[&str] = &[
     lists::ATTEMPTS,
@@ -123,6 +122,7 @@ pub const STATEMENTS: &[&str] = &[
     lists::OF_ENDPOINT_IN,
     lists::OF_ENDPOINT_FROM,
     lists::WAITING,
+    lists::LEASED,
     by_hand::AHEAD,
     by_hand::RESEND,
     by_hand::RESEND_IN_LINE,
@@ -144,7 +144,6 @@ pub const STATEMENTS: &[&str] = &[
     BY_ID,
     FREE_LEASES,
     FREE_LEASE,
-    LEASED,
 ];
 
 /// Why a delivery is failed, as it stands in the database.
@@ -443,11 +442,6 @@ pub fn by_id(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Delivery>, Fault
 /// What waits in a queue is due once the transaction is committed: its endpoint was resumed.
 pub fn wake(tx: &mut Tx<'_>, queue: &str) {
     tx.wake(queue);
-}
-
-/// Is anything under way, on whatever node?
-pub fn are_leased(tx: &mut Tx<'_>) -> Result<bool, Fault> {
-    Ok(tx.one(LEASED, &[])?.is_some())
 }
 
 /// Frees the leases that a dead process left, when this process is the only one: they are due
