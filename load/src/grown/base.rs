@@ -1,6 +1,8 @@
 //! A database as whoever fills it and takes samples from it sees it: of either kind, with no
 //! gateway on it.
 
+use std::fs::File;
+
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tokio_postgres::types::ToSql;
@@ -107,6 +109,17 @@ impl Base {
             }
             Base::Server(_) => self.run("VACUUM (ANALYZE)").await,
         }
+    }
+
+    /// Has the system forget what it has read of a file, so that the next to look something up reads
+    /// it from the disk. What a server remembers cannot be taken from it.
+    pub fn forget(&self) -> Outcome<()> {
+        if let Base::File(database) = self {
+            let file = File::open(database.path().unwrap_or_default())?;
+            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)
+                .map_err(std::io::Error::from)?;
+        }
+        Ok(())
     }
 
     /// Begins a transaction.

@@ -33,10 +33,12 @@ const BY_NUMBER: &str = concat!(
 );
 const NUMBER_TAKEN: &str = "SELECT 1 FROM gift_cards WHERE number_hash = ?1";
 const NUMBER_HASH: &str = "SELECT number_hash FROM gift_cards WHERE id = ?1";
+/// The empty text keeps the index of all cards of a merchant, which is in this order, out of it.
 const BY_LAST5: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM gift_cards WHERE merchant = ?1 AND mode = ?2 AND last5 = ?3 ORDER BY id LIMIT ?4"
+    " FROM gift_cards WHERE merchant = ?1 AND mode = ?2 AND last5 = ?3 \
+     ORDER BY id || '' LIMIT ?4"
 );
 const DUE: &str = concat!(
     "SELECT ",

@@ -129,6 +129,22 @@ fn webhooks_that_are_not_delivered_are_not_looked_for_among_those_that_are() {
 }
 
 #[test]
+fn cards_with_the_same_last_digits_are_not_looked_for_among_all_cards() {
+    let lab = Lab::sqlite().unwrap();
+    let Place::Sqlite(folder) = &lab.place else {
+        panic!()
+    };
+    let connection = rusqlite::Connection::open(folder.path().join("florin.db")).unwrap();
+    let by_last5 = |sql: &&&str| sql.contains("last5 = ?");
+    let statements = tables::gift_cards::STATEMENTS;
+    let found: Vec<_> = statements.iter().filter(by_last5).collect();
+    assert_eq!(found.len(), 1);
+    let text = plan(&connection, found[0]).join("\n");
+    let own = "gift_cards_by_last5 (merchant=? AND mode=? AND last5=?)";
+    assert!(text.contains(own), "{text}");
+}
+
+#[test]
 fn what_stands_in_one_line_is_not_looked_for_in_its_whole_queue() {
     let lab = Lab::sqlite().unwrap();
     let Place::Sqlite(folder) = &lab.place else {
