@@ -11,6 +11,7 @@ const PERMITTED: &[(&str, &str)] = &[
     // The first of an index, or up to a bound.
     ("SELECT at FROM idempotency ORDER BY at LIMIT 1", "one row"),
     ("AS waiting", "bounded by its limit"),
+    ("AS newest", "bounded by its limit"),
     ("emptied = 0 ORDER BY id LIMIT 1", "one row"),
     // Small tables: merchants, endpoints, what was written down of some accounts.
     ("FROM merchants ORDER BY id", "all of them are asked for"),
