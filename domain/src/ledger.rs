@@ -334,8 +334,8 @@ impl Entry {
 pub struct CurrencyTotals {
     /// The currency.
     pub currency: Currency,
-    /// Sum of all debits in minor units.
-    pub debits: i64,
+    /// Sum of all debits in minor units. Two amounts may be more than 64 bits hold.
+    pub debits: i128,
     /// Sum of all credits in minor units.
-    pub credits: i64,
+    pub credits: i128,
 }

@@ -126,7 +126,7 @@ async fn account(lab: &Lab, start: &str) -> i64 {
         .accounts
         .iter()
         .filter(|a| a.account.starts_with(start));
-    of.map(|account| account.minor).sum()
+    i64::try_from(of.map(|account| account.minor).sum::<i128>()).unwrap()
 }
 
 /// Issued = left + held + spent + expired; every card's row is its account; nothing is held.

@@ -317,3 +317,23 @@ fn what_cannot_be_says_why() {
     assert_eq!(lab.post("/sandbox/clock", &huge).0, 400);
     lab.balanced();
 }
+
+#[test]
+fn the_ledger_counts_more_than_64_bits_hold() {
+    let mut lab = Lab::new();
+    let card = json!({"amount": "92233720368547758.07"});
+    for _ in 0..2 {
+        let (status, made) = lab.post("/sandbox/gift-cards", &card);
+        assert_eq!(status, 201, "{made}");
+    }
+    let told = lab.client().get("/sandbox/ledger").unwrap();
+    assert_eq!(told.status, 200, "{}", told.body);
+    let sum = (i128::from(i64::MAX) * 2).to_string();
+    let sums = format!("{{\"debits\":{sum},\"credits\":{sum},\"difference\":0}}");
+    assert!(told.body.contains(&sums), "{}", told.body);
+    assert!(
+        told.body.starts_with("{\"balanced\":true,"),
+        "{}",
+        told.body
+    );
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::ledger::{ChainHash, CurrencyTotals, Reason};
-use domain::{Currency, Money, Payment, PaymentState, Payout, PayoutState, Refusal};
+use domain::{Currency, Payment, PaymentState, Payout, PayoutState, Refusal};
 use store::tables::ledger::{self, Balance, Link};
 use store::tables::{gift_cards, payments, payouts};
 use store::{Failure, Tx};
@@ -38,7 +38,7 @@ impl Summary {
         }
         let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
         for balance in &self.accounts {
-            *sums.entry(balance.currency).or_default() += i128::from(balance.minor);
+            *sums.entry(balance.currency).or_default() += balance.minor;
         }
         self.totals
             .iter()
@@ -123,9 +123,9 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Verified, Failure> {
 /// What the ledger and the payments say of gift cards, in minor units.
 struct OnCards {
     /// Left and not held, by card.
-    left: BTreeMap<String, i64>,
+    left: BTreeMap<String, i128>,
     /// Held, by card.
-    held: BTreeMap<String, i64>,
+    held: BTreeMap<String, i128>,
 }
 
 impl OnCards {
@@ -146,7 +146,7 @@ impl OnCards {
         else {
             return;
         };
-        let held = sums.held().map_or(0, Money::minor);
+        let held = sums.held().map_or(0, |held| i128::from(held.minor()));
         if held != 0 {
             *self.held.entry(part.card.to_string()).or_default() += held;
         }
@@ -168,8 +168,8 @@ fn verify_cards(
             verified.gift_cards += 1;
             let id = card.head.id.as_str();
             let (left, held) = (told.left.remove(id), told.held.remove(id));
-            let wanted = (left.unwrap_or(0), held.unwrap_or(0));
-            let found = (card.available().minor(), card.held().minor());
+            let wanted = [left.unwrap_or(0), held.unwrap_or(0)];
+            let found = [card.available(), card.held()].map(|money| i128::from(money.minor()));
             if found != wanted {
                 verified.problem(format!(
                     "gift card {id}: available and held are {found:?} but the ledger says \

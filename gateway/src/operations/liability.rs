@@ -134,13 +134,15 @@ fn report_in(tx: &mut Tx<'_>, of: &Caller, at: Timestamp) -> Result<Liability, F
         let own = found
             .entry(balance.currency)
             .or_insert_with(|| OfCurrency::new(balance.currency));
+        let minor = i64::try_from(balance.minor)
+            .map_err(|_| Fault("a sum of gift cards does not fit 64 bits".to_owned()))?;
         if balance.account == issued.to_string() {
             // Below zero by all that was issued.
-            own.issued = balance.minor.saturating_neg();
+            own.issued = minor.saturating_neg();
         } else if balance.account == redeemed.to_string() {
-            own.spent = balance.minor;
+            own.spent = minor;
         } else {
-            own.expired = balance.minor;
+            own.expired = minor;
         }
     }
     let currencies = found.into_values().collect();

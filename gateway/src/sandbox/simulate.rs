@@ -3,12 +3,14 @@
 //! Authorised by any credential of the demo merchant or, on loopback, by none; a credential that
 //! is there and wrong is refused.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
+use domain::ledger::CurrencyTotals;
 use domain::payment::Cause;
 use domain::{
     Bill, BillState, BillView, Caller, DeliveryId, FieldProblem, Object, Payout, Refusal, Reply,
@@ -16,7 +18,7 @@ use domain::{
 };
 use http::StatusCode;
 use http::request::Parts;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::tables::{bills as table, payments as payment_table, reservations as reservation_table};
 use store::{Fault, Tx};
@@ -29,6 +31,7 @@ use crate::app::App;
 use crate::http::auth;
 use crate::http::pipeline::{self, plain};
 use crate::http::visitor::Peer;
+use crate::operations::ledger::Summary;
 use crate::operations::payments::{self, Paid};
 use crate::operations::reservations::{self, Response as Answered};
 use crate::operations::{self, Failure, approvals, bills, covering, deposits};
@@ -333,34 +336,56 @@ pub async fn ledger(State(app): State<Arc<App>>, request: Request) -> Response {
         return *response;
     }
     match operations::ledger::summary(&app).await {
-        Ok(summary) => {
-            let currencies: serde_json::Map<_, _> = summary
-                .totals
-                .iter()
-                .map(|total| {
-                    let (debits, credits) = (total.debits, total.credits);
-                    let row = json!({
-                        "debits": debits, "credits": credits, "difference": debits - credits,
-                    });
-                    (total.currency.code().to_owned(), row)
-                })
-                .collect();
-            let accounts: Vec<_> = summary
-                .accounts
-                .iter()
-                .map(|account| {
-                    json!({
-                        "account": account.account,
-                        "currency": account.currency.code(),
-                        "balance": account.minor,
-                    })
-                })
-                .collect();
-            let balanced = summary.balanced();
-            Json(json!({"balanced": balanced, "currencies": currencies, "accounts": accounts}))
-                .into_response()
-        }
+        Ok(summary) => Json(Books::of(&summary)).into_response(),
         Err(failure) => failed(&failure),
+    }
+}
+
+/// What `GET /sandbox/ledger` answers. It is written as it stands here, because a JSON value of the
+/// library holds no number of more than 64 bits.
+#[derive(Serialize)]
+struct Books<'a> {
+    balanced: bool,
+    currencies: BTreeMap<&'static str, Sums>,
+    accounts: Vec<Account<'a>>,
+}
+
+#[derive(Serialize)]
+struct Sums {
+    debits: i128,
+    credits: i128,
+    difference: i128,
+}
+
+#[derive(Serialize)]
+struct Account<'a> {
+    account: &'a str,
+    currency: &'static str,
+    balance: i128,
+}
+
+impl<'a> Books<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        let sums = |total: &CurrencyTotals| Sums {
+            debits: total.debits,
+            credits: total.credits,
+            difference: total.debits - total.credits,
+        };
+        let totals = summary.totals.iter();
+        let accounts = summary.accounts.iter();
+        Self {
+            balanced: summary.balanced(),
+            currencies: totals
+                .map(|total| (total.currency.code(), sums(total)))
+                .collect(),
+            accounts: accounts
+                .map(|account| Account {
+                    account: &account.account,
+                    currency: account.currency.code(),
+                    balance: account.minor,
+                })
+                .collect(),
+        }
     }
 }
 

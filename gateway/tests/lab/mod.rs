@@ -145,7 +145,7 @@ impl Lab {
             .accounts
             .iter()
             .filter(|a| a.account.starts_with("merchant:"));
-        of.map(|account| account.minor).sum()
+        i64::try_from(of.map(|account| account.minor).sum::<i128>()).unwrap()
     }
 
     /// The bytes of every file of the database.

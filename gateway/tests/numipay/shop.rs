@@ -358,9 +358,8 @@ impl Shop {
         let summary = ledger::summary(&self.app).await.unwrap();
         assert!(summary.balanced(), "{summary:?}");
         let of = summary.accounts.iter();
-        of.filter(|account| account.account.starts_with(kind))
-            .map(|account| account.minor)
-            .sum()
+        let of = of.filter(|account| account.account.starts_with(kind));
+        i64::try_from(of.map(|account| account.minor).sum::<i128>()).unwrap()
     }
 
     pub async fn ledger_is_whole(&self) {

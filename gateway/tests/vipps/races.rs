@@ -343,7 +343,7 @@ async fn held(shop: &Arc<Shop>) -> i64 {
     let held = accounts
         .iter()
         .filter(|account| account.account.starts_with("held:"));
-    held.map(|account| account.minor.abs()).sum()
+    i64::try_from(held.map(|account| account.minor.abs()).sum::<i128>()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,8 +111,8 @@ impl Base {
         }
     }
 
-    /// Has the system forget what it has read of a file, so that the next to look something up reads
-    /// it from the disk. What a server remembers cannot be taken from it.
+    /// Has the system forget what it has read of a file, so that the next to look something up
+    /// reads it from the disk. What a server remembers cannot be taken from it.
     pub fn forget(&self) -> Outcome<()> {
         if let Base::File(database) = self {
             let file = File::open(database.path().unwrap_or_default())?;

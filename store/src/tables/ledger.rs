@@ -32,14 +32,19 @@ const PUT_SNAPSHOT: &str = "INSERT INTO balances (account, mode, currency, lane,
     SET place = excluded.place, minor = excluded.minor";
 const SNAPSHOTS: &str = "SELECT account, mode, currency, lane, place, minor FROM balances \
     ORDER BY account, mode, currency, lane";
-const TOTALS: &str = "SELECT currency, CAST(SUM(amount) AS BIGINT) FROM transfers \
-    GROUP BY currency ORDER BY currency";
-const BALANCES: &str = "SELECT account, currency, CAST(SUM(amount) AS BIGINT) FROM ( \
+// Sums of everything are taken in two parts, thousand millions and what is below: neither leaves 64
+// bits, whatever the amounts are.
+const TOTALS: &str = "SELECT currency, CAST(SUM(amount / 1000000000) AS BIGINT), \
+    CAST(SUM(amount % 1000000000) AS BIGINT) FROM transfers GROUP BY currency ORDER BY currency";
+const BALANCES: &str = "SELECT account, currency, CAST(SUM(amount / 1000000000) AS BIGINT), \
+    CAST(SUM(amount % 1000000000) AS BIGINT) FROM ( \
     SELECT credit AS account, currency, amount FROM transfers \
     UNION ALL SELECT debit AS account, currency, -amount AS amount FROM transfers \
-    ) AS moves GROUP BY account, currency HAVING SUM(amount) <> 0 ORDER BY account, currency";
+    ) AS moves GROUP BY account, currency HAVING SUM(amount / 1000000000) <> 0 \
+    OR SUM(amount % 1000000000) <> 0 ORDER BY account, currency";
 
-const OF_ACCOUNTS: &str = "SELECT account, currency, CAST(SUM(amount) AS BIGINT) FROM ( \
+const OF_ACCOUNTS: &str = "SELECT account, currency, \
+    CAST(SUM(amount / 1000000000) AS BIGINT), CAST(SUM(amount % 1000000000) AS BIGINT) FROM ( \
     SELECT credit AS account, currency, amount FROM transfers \
     WHERE mode = ?1 AND credit IN (?2, ?3, ?4) \
     UNION ALL SELECT debit AS account, currency, -amount AS amount FROM transfers \
@@ -70,7 +75,7 @@ pub struct Balance {
     /// The currency.
     pub currency: Currency,
     /// Received less given; clearing accounts are below zero while a rail owes us.
-    pub minor: i64,
+    pub minor: i128,
 }
 
 /// A stored transfer with its hash.
@@ -310,7 +315,7 @@ pub fn totals(tx: &mut Tx<'_>) -> Result<Vec<CurrencyTotals>, Fault> {
     let rows = tx.query(TOTALS, &[])?;
     rows.iter()
         .map(|row| {
-            let (currency, sum) = (row.read(0, Currency::parse_exact)?, row.int(1)?);
+            let (currency, sum) = (row.read(0, Currency::parse_exact)?, sum(row, 1)?);
             Ok(CurrencyTotals {
                 currency,
                 debits: sum,
@@ -337,7 +342,16 @@ pub fn of_accounts(
 
 /// The balance of every account in every currency, where it is not zero.
 pub fn balances(tx: &mut Tx<'_>) -> Result<Vec<Balance>, Fault> {
-    rows_of_balances(&tx.query(BALANCES, &[])?)
+    let mut all = rows_of_balances(&tx.query(BALANCES, &[])?)?;
+    // The two parts of nothing may be one above and one below it.
+    all.retain(|balance| balance.minor != 0);
+    Ok(all)
+}
+
+/// A sum from its two parts.
+fn sum(row: &Row, column: usize) -> Result<i128, Fault> {
+    let (whole, rest) = (row.int(column)?, row.int(column + 1)?);
+    Ok(i128::from(whole) * 1_000_000_000 + i128::from(rest))
 }
 
 fn rows_of_balances(rows: &[Row]) -> Result<Vec<Balance>, Fault> {
@@ -346,7 +360,7 @@ fn rows_of_balances(rows: &[Row]) -> Result<Vec<Balance>, Fault> {
             Ok(Balance {
                 account: row.text(0)?.to_owned(),
                 currency: row.read(1, Currency::parse_exact)?,
-                minor: row.int(2)?,
+                minor: sum(row, 2)?,
             })
         })
         .collect()

@@ -77,16 +77,38 @@ pub fn a_changed_row_breaks_the_chain(lab: &Lab) {
     }
 }
 
+pub fn sums_of_the_largest_amounts_are_exact(lab: &Lab) {
+    posted(lab);
+    let most = i64::MAX;
+    let change = "UPDATE transfers SET amount = 9223372036854775807";
+    lab.write(move |tx| Ok(tx.exec(change, &[])?)).unwrap();
+    let (totals, balances) = lab
+        .read(|tx| Ok((ledger::totals(tx)?, ledger::balances(tx)?)))
+        .unwrap();
+    let four = i128::from(most) * 4;
+    assert_eq!((totals[0].debits, totals[0].credits), (four, four));
+    assert_eq!(
+        balances.iter().map(|balance| balance.minor).sum::<i128>(),
+        0
+    );
+    let clearing = balances.iter().find(|b| b.account.starts_with("clearing:"));
+    assert_eq!(clearing.unwrap().minor, i128::from(most) * -2);
+    assert!(!balances.iter().any(|b| b.account.starts_with("held:")));
+}
+
 pub fn balances_sum_to_zero(lab: &Lab) {
     posted(lab);
     let balances = lab.read(|tx| Ok(ledger::balances(tx)?)).unwrap();
-    assert_eq!(balances.iter().map(|balance| balance.minor).sum::<i64>(), 0);
+    assert_eq!(
+        balances.iter().map(|balance| balance.minor).sum::<i128>(),
+        0
+    );
     let of = |start: &str| {
         balances
             .iter()
             .filter(|b| b.account.starts_with(start))
             .map(|b| b.minor)
-            .sum::<i64>()
+            .sum::<i128>()
     };
     assert_eq!(
         (of("clearing:"), of("held:"), of("merchant:")),

@@ -95,6 +95,7 @@ suite! {
         a_journal_is_chained_and_balanced,
         a_changed_row_breaks_the_chain,
         balances_sum_to_zero,
+        sums_of_the_largest_amounts_are_exact,
     ]
     outbox: [
         a_delivery_is_claimed_once,

@@ -114,9 +114,12 @@ pub async fn follow(app: &App) -> Result<(), Failure> {
     }
     *looked = Some(now);
     if let Some(kept) = kept(&app.store).await? {
-        app.clock.raise(Span::from_millis(kept.ahead_ms));
-        let led = kept.is_led_elsewhere(&following.name(app), app.clock.now());
+        // Whoever sees the new time must know already who does what is due by then.
+        let behind = kept.ahead_ms.saturating_sub(app.clock.offset().millis());
+        let now = app.clock.now().plus(Span::from_millis(behind));
+        let led = kept.is_led_elsewhere(&following.name(app), now);
         following.led.store(led, Ordering::SeqCst);
+        app.clock.raise(Span::from_millis(kept.ahead_ms));
     }
     Ok(())
 }
