@@ -2,6 +2,7 @@
 //! look at. None of it exists under `florin serve`.
 
 mod answers;
+mod books;
 pub mod cards;
 pub mod clock;
 mod credentials;
@@ -58,7 +59,7 @@ pub fn routes() -> Mounted {
                 .post(mischief::add)
                 .delete(mischief::forget),
         )
-        .route("/sandbox/ledger", get(simulate::ledger))
+        .route("/sandbox/ledger", get(books::show))
         .route("/sandbox/webhooks", get(simulate::webhooks))
         .route(
             "/sandbox/webhooks/{delivery}/resend",

@@ -3,14 +3,12 @@
 //! Authorised by any credential of the demo merchant or, on loopback, by none; a credential that
 //! is there and wrong is refused.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use dialects::Dialect;
-use domain::ledger::CurrencyTotals;
 use domain::payment::Cause;
 use domain::{
     Bill, BillState, BillView, Caller, DeliveryId, FieldProblem, Object, Payout, Refusal, Reply,
@@ -18,7 +16,7 @@ use domain::{
 };
 use http::StatusCode;
 use http::request::Parts;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use store::tables::{bills as table, payments as payment_table, reservations as reservation_table};
 use store::{Fault, Tx};
@@ -31,7 +29,6 @@ use crate::app::App;
 use crate::http::auth;
 use crate::http::pipeline::{self, plain};
 use crate::http::visitor::Peer;
-use crate::operations::ledger::Summary;
 use crate::operations::payments::{self, Paid};
 use crate::operations::reservations::{self, Response as Answered};
 use crate::operations::{self, Failure, approvals, bills, covering, deposits};
@@ -327,66 +324,6 @@ fn search(
     }
     let bill = table::by_reference(tx, &caller.merchant.id, caller.mode, reference)?;
     Ok(bill.filter(|bill| only.is_none_or(|only| only == bill.head.dialect)))
-}
-
-/// `GET /sandbox/ledger`.
-pub async fn ledger(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (head, _) = request.into_parts();
-    if let Err(response) = admitted(&app, &head).await {
-        return *response;
-    }
-    match operations::ledger::summary(&app).await {
-        Ok(summary) => Json(Books::of(&summary)).into_response(),
-        Err(failure) => failed(&failure),
-    }
-}
-
-/// What `GET /sandbox/ledger` answers. It is written as it stands here, because a JSON value of the
-/// library holds no number of more than 64 bits.
-#[derive(Serialize)]
-struct Books<'a> {
-    balanced: bool,
-    currencies: BTreeMap<&'static str, Sums>,
-    accounts: Vec<Account<'a>>,
-}
-
-#[derive(Serialize)]
-struct Sums {
-    debits: i128,
-    credits: i128,
-    difference: i128,
-}
-
-#[derive(Serialize)]
-struct Account<'a> {
-    account: &'a str,
-    currency: &'static str,
-    balance: i128,
-}
-
-impl<'a> Books<'a> {
-    fn of(summary: &'a Summary) -> Self {
-        let sums = |total: &CurrencyTotals| Sums {
-            debits: total.debits,
-            credits: total.credits,
-            difference: total.debits - total.credits,
-        };
-        let totals = summary.totals.iter();
-        let accounts = summary.accounts.iter();
-        Self {
-            balanced: summary.balanced(),
-            currencies: totals
-                .map(|total| (total.currency.code(), sums(total)))
-                .collect(),
-            accounts: accounts
-                .map(|account| Account {
-                    account: &account.account,
-                    currency: account.currency.code(),
-                    balance: account.minor,
-                })
-                .collect(),
-        }
-    }
 }
 
 /// The query of `GET /sandbox/webhooks`.

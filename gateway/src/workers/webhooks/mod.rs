@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::limits::{CLAIM_MAX, IN_FLIGHT_MAX, LEASE, QUEUES_MAX};
-use domain::{Span, Timestamp};
+use domain::{Moment, Span, Timestamp};
 use store::tables::deliveries::{self as outbox, Claim};
 use store::{Failure, Tx};
 use tokio::sync::{mpsc, watch};
@@ -176,6 +176,8 @@ async fn turn(
     for one in unrecorded.iter_mut() {
         one.leave(desk);
     }
+    // Before it is asked who claims: another node may begin to move the clock at any moment.
+    let now = app.clock.now();
     let wanted = match &claiming {
         Ok(_) if !app.following.is_led() => desk.places(),
         // Somebody else claims now: the sandbox's clock is being moved, here or by another node.
@@ -185,7 +187,7 @@ async fn turn(
         return None;
     }
     let token = app.entropy.token();
-    match exchange(app, unrecorded, wanted.clone(), &token).await {
+    match exchange(app, unrecorded, wanted.clone(), (&token, now)).await {
         Ok(claimed) => {
             app.sending.end(unrecorded.len());
             unrecorded.clear();
@@ -206,7 +208,7 @@ async fn record(app: &Arc<App>, desk: &mut Desk, unrecorded: &mut Vec<Finished>)
     for one in unrecorded.iter_mut() {
         one.leave(desk);
     }
-    match exchange(app, unrecorded, nothing, "").await {
+    match exchange(app, unrecorded, nothing, ("", app.clock.now())).await {
         Ok(_) => {
             app.sending.end(unrecorded.len());
             unrecorded.clear();
@@ -219,9 +221,12 @@ async fn exchange(
     app: &App,
     finished: &[Finished],
     wanted: Vec<(String, u32)>,
-    token: &str,
+    (token, now): (&str, Timestamp),
 ) -> Result<Vec<Leased>, Failure> {
-    let at = app.moment();
+    let at = Moment {
+        now,
+        ..app.moment()
+    };
     let until = at.now.plus(app.lease);
     // A failure may pause its endpoint and be announced: nobody hears of what is not on disk.
     let quiet = finished.iter().all(Finished::is_no_failure);
@@ -310,7 +315,7 @@ async fn take_off(app: &Arc<App>) -> Result<Batch, Failure> {
     let each = (CLAIM_MAX / u32::try_from(queues.len()).unwrap_or(CLAIM_MAX)).max(1);
     let wanted = queues.into_iter().map(|queue| (queue, each)).collect();
     let token = app.entropy.token();
-    let claimed = exchange(app, &[], wanted, &token).await?;
+    let claimed = exchange(app, &[], wanted, (&token, app.clock.now())).await?;
     app.sending.begin(claimed.len());
     for (number, leased) in claimed.into_iter().enumerate() {
         let app = Arc::clone(app);
@@ -350,7 +355,7 @@ async fn gather(
     }
     finished.sort_by_key(|(number, _)| *number);
     let finished: Vec<_> = finished.into_iter().map(|(_, one)| one).collect();
-    let recorded = exchange(app, &finished, Vec::new(), "").await;
+    let recorded = exchange(app, &finished, Vec::new(), ("", app.clock.now())).await;
     app.sending.end(finished.len());
     if recorded.is_err() {
         app.sending.end(under_way.len());
