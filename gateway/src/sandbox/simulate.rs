@@ -31,7 +31,7 @@ use crate::http::pipeline::{self, plain};
 use crate::http::visitor::Peer;
 use crate::operations::payments::{self, Paid};
 use crate::operations::reservations::{self, Response as Answered};
-use crate::operations::{self, Failure, approvals, bills, covering, deposits};
+use crate::operations::{Failure, approvals, bills, covering, deposits};
 use crate::rails::Answer;
 
 /// Bytes of the body of a sandbox call.

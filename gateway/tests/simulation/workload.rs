@@ -430,7 +430,7 @@ impl Workload {
                 .accounts
                 .iter()
                 .filter(|a| a.account.starts_with(start));
-            of.map(|a| a.minor).sum()
+            i64::try_from(of.map(|a| a.minor).sum::<i128>()).unwrap()
         };
         let (earned, held) = self.reserved.balances();
         let earned = self.auditor.merchant_balance() + earned;
