@@ -29,9 +29,11 @@ use crate::sql::{Row, Sql, Value};
 const VERSION_MIN: i64 = 15;
 
 /// Said to every session. Plans are made once and use indexes: a sequential scan of a table that
-/// was small when the plan was made would lock all of it against everybody. A process that was
-/// frozen in a transaction must not hold its locks.
+/// was small when the plan was made would lock all of it against everybody. A page of a list is
+/// read sooner than a second process of the server starts to help. A process that was frozen in a
+/// transaction must not hold its locks.
 const SET_UP: &str = "SET enable_seqscan = off; SET jit = off; \
+    SET max_parallel_workers_per_gather = 0; \
     SET plan_cache_mode = force_generic_plan; SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '10s'; \
     SELECT set_config('synchronous_commit', 'on', false) \
