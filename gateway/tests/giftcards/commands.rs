@@ -276,7 +276,8 @@ fn the_report_is_the_ledger_to_the_oere() {
     let now = client.get("/sandbox/clock").unwrap().body;
     let now: Value = serde_json::from_str(&now).unwrap();
     let now: jiff::Timestamp = now["now"].as_str().unwrap().parse().unwrap();
-    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+    let oslo = gateway::operations::validity::zone("Europe/Oslo").unwrap();
+    let today = now.to_zoned(oslo).date().to_string();
     desk.card("1.23", &["--last-day", &today]);
     client
         .post("/sandbox/clock", JSON, r#"{"advance":"40d"}"#)

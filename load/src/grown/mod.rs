@@ -153,7 +153,12 @@ impl Run<'_> {
         drop(base);
         // Last, because it adds payments.
         say("the embedded database, filled, with clients");
-        self.served(&launch, 1).await
+        self.served(&launch, 1).await?;
+        if self.filling.kept.is_none() {
+            // PostgreSQL may need the room.
+            std::fs::remove_dir_all(&launch.data)?;
+        }
+        Ok(())
     }
 
     /// A filled embedded database in a folder of this name: made now, or found where one was kept.
