@@ -23,6 +23,7 @@ mod process;
 mod receiver;
 mod report;
 mod samples;
+mod schema;
 mod server;
 mod shop;
 mod tills;
@@ -53,7 +54,7 @@ struct Options {
     /// One short round: about half a minute, rough figures.
     #[arg(long)]
     quick: bool,
-    /// Also measure creations and whole cycles on this PostgreSQL database (it will be written to).
+    /// Also measure creations and whole cycles on this PostgreSQL database, in schemas of its own.
     #[arg(long, env = "FLORIN_BENCH_POSTGRES", hide_env_values = true)]
     postgres: Option<String>,
     /// Measure that database only, and leave the embedded one out.

@@ -17,6 +17,7 @@ use crate::learn::{self, RowPattern, Snapshot};
 use crate::process::{memory, processor};
 use crate::receiver::Receiver;
 use crate::samples::Samples;
+use crate::schema::Schema;
 use crate::server::{Launch, Server, tail};
 use crate::shop::Shop;
 use crate::webhooks;
@@ -200,11 +201,14 @@ impl Run<'_> {
                 .map_err(|failure| with_log(failure, &log))?;
         }
         if let Some(database) = &self.plan.postgres {
-            let launch = self.launch("postgres", Some(database.clone()))?;
+            // Each round has keys of its own, so it needs tables of its own.
+            let name = format!("bench_{}", std::process::id());
+            let schema = Schema::make(database, name).await?;
+            let launch = self.launch("postgres", Some(schema.url.clone()))?;
             let log = launch.log();
-            self.postgres(launch)
-                .await
-                .map_err(|failure| with_log(failure, &log))?;
+            let measured = self.postgres(launch).await;
+            schema.remove().await?;
+            measured.map_err(|failure| with_log(failure, &log))?;
         }
         if let Some(company) = self.plan.company {
             self.company(company).await?;

@@ -5,13 +5,14 @@ use std::fs::File;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls};
 
-use crate::failure::{Failure, Outcome, said};
+use crate::failure::Outcome;
 use crate::floor::insert;
 use crate::learn::{RowPattern, quoted};
 use crate::pattern::Pattern;
+use crate::schema::asked;
 
 /// Memory for pages while a file is filled, in KiB.
 const CACHE_KIB: i64 = -2 * 1024 * 1024;
@@ -22,23 +23,6 @@ pub enum Base {
     File(Connection),
     /// A schema of a server.
     Server(Client),
-}
-
-/// What an error of PostgreSQL says.
-pub fn asked(error: &tokio_postgres::Error) -> Failure {
-    let why = error
-        .as_db_error()
-        .map_or_else(|| error.to_string(), ToString::to_string);
-    said(format!("PostgreSQL: {why}"))
-}
-
-/// A connection to a server.
-pub async fn connect(url: &str) -> Outcome<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls)
-        .await
-        .map_err(|error| asked(&error))?;
-    tokio::spawn(connection);
-    Ok(client)
 }
 
 impl Base {

@@ -20,12 +20,13 @@ use crate::failure::{Failure, Outcome, said};
 use crate::measure::{Plan, say};
 use crate::receiver::Receiver;
 use crate::samples::Samples;
+use crate::schema::{Schema, asked, connect, within};
 use crate::server::{Launch, Server};
 use crate::shop::Shop;
 use crate::tills::Credentials;
 use crate::wire::{Ask, Wire};
 use crate::{cycle, drive, learn, measure};
-use base::{Base, asked};
+use base::Base;
 use stock::Stock;
 
 /// Payments that are moved from the embedded database to PostgreSQL.
@@ -245,34 +246,21 @@ impl Run<'_> {
 
     /// PostgreSQL, in schemas of its own that are removed in the end, unless they are kept.
     async fn postgres(&mut self, url: &str, stock: &Stock) -> Outcome<()> {
-        let client = base::connect(url).await?;
-        let sign = if url.contains('?') { '&' } else { '?' };
-        let within = |schema: &str| format!("{url}{sign}options=-csearch_path%3D{schema}");
-        let mine = format!("bench_empty_{}", std::process::id());
+        let process = std::process::id();
+        say("PostgreSQL, empty");
+        let empty = Schema::make(url, format!("bench_empty_{process}")).await?;
+        let launch = self.launch("postgres-empty", Some(empty.url.clone()))?;
+        self.served(&launch, 2).await?;
+        empty.remove().await?;
         let (filled, keeps) = match &self.filling.kept {
             Some(_) => ("bench_filled".to_owned(), true),
-            None => (format!("bench_filled_{}", std::process::id()), false),
+            None => (format!("bench_filled_{process}"), false),
         };
-        let run = |sql: String| {
-            let client = &client;
-            async move {
-                client
-                    .batch_execute(&sql)
-                    .await
-                    .map_err(|error| asked(&error))
-            }
-        };
-        run(format!("CREATE SCHEMA {mine}")).await?;
-        say("PostgreSQL, empty");
-        let launch = self.launch("postgres-empty", Some(within(&mine)))?;
-        self.served(&launch, 2).await?;
-        run(format!("DROP SCHEMA {mine} CASCADE")).await?;
+        let client = connect(url).await?;
         say("PostgreSQL, filled");
-        let launch = self
-            .moved(stock, (&client, &filled), within(&filled))
-            .await?;
-        let url = within(&filled);
-        let base = Base::Server(base::connect(&url).await?);
+        let url = within(url, &filled);
+        let launch = self.moved(stock, (&client, &filled), url.clone()).await?;
+        let base = Base::Server(connect(&url).await?);
         self.sizes_there(&client, &filled).await?;
         self.verified(3, &["--database".to_owned(), url.clone()])?;
         let store = opened_there(&url, true).await?;
@@ -283,7 +271,9 @@ impl Run<'_> {
         self.sheet.latencies(3, CLAIM, &claimed);
         self.served(&launch, 3).await?;
         if !keeps {
-            run(format!("DROP SCHEMA {filled} CASCADE")).await?;
+            let drop = format!("DROP SCHEMA {filled} CASCADE");
+            let dropped = client.batch_execute(&drop).await;
+            dropped.map_err(|error| asked(&error))?;
         }
         Ok(())
     }
@@ -321,7 +311,7 @@ impl Run<'_> {
         let rate = first as f64 / began.elapsed().as_secs_f64();
         self.sheet
             .add(3, "moving from the embedded database, compared", "/s", rate);
-        let base = Base::Server(base::connect(&url).await?);
+        let base = Base::Server(connect(&url).await?);
         self.fill(3, &base, (stock, first)).await?;
         // The keys are no part of a database.
         for file in ["master.key", "sandbox.json"] {
