@@ -142,34 +142,38 @@ async fn walk_to(app: &Arc<App>, goal: u64) -> Result<(), Failure> {
     let left = || Span::from_millis(goal.saturating_sub(app.clock.offset().millis()));
     let end = app.clock.now().plus(left());
     app.sending.calm(end).await;
-    if !do_due(app, end, goal).await? {
-        return Ok(());
-    }
-    loop {
-        let now = app.clock.now();
-        let next = workers::next_due(app, now).await?;
+    let mut looked = do_due(app, end, goal).await?;
+    while let Some(since) = looked {
+        // What fell due since that look is the next: it must not wait for what comes after it.
+        let next = workers::next_due(app, since).await?;
         let next = next.filter(|next| *next <= end);
-        let by = next.map_or_else(left, |next| next.since(now).min(left()));
-        let mine = step(app, by, goal).await? && do_due(app, end, goal).await?;
-        if !mine || next.is_none() {
+        let by = next.map_or_else(left, |next| next.since(app.clock.now()).min(left()));
+        if !step(app, by, goal).await? {
+            return Ok(());
+        }
+        looked = do_due(app, end, goal).await?;
+        if next.is_none() {
             return Ok(());
         }
     }
+    Ok(())
 }
 
-/// Does everything that is due now, on the way to `end`; `false` if another node has taken the walk
-/// over meanwhile. If it takes long the others are told, who would take this node for dead.
-async fn do_due(app: &Arc<App>, end: Timestamp, goal: u64) -> Result<bool, Failure> {
+/// Does everything that is due now, on the way to `end`; the time of the last look, which found
+/// nothing more, or nothing if another node has taken the walk over meanwhile. If it takes long the
+/// others are told, who would take this node for dead.
+async fn do_due(app: &Arc<App>, end: Timestamp, goal: u64) -> Result<Option<Timestamp>, Failure> {
     let mut beat = stopwatch();
     loop {
+        let looked = app.clock.now();
         workers::tick(app).await?;
         if workers::webhooks::tick_until(app, end).await? == 0 {
-            return Ok(true);
+            return Ok(Some(looked));
         }
         if stopwatch().saturating_sub(beat) > BEAT {
             beat = stopwatch();
             if !step(app, Span::from_millis(0), goal).await? {
-                return Ok(false);
+                return Ok(None);
             }
         }
     }
